@@ -1,0 +1,86 @@
+#include "base/byte_source.h"
+
+#include <algorithm>
+
+namespace ntstack::base {
+
+std::vector<std::byte> ByteSource::copy(std::uint64_t address, std::size_t size) const {
+  std::vector<std::byte> out(size);
+  out.resize(read(address, out));
+  return out;
+}
+
+SegmentSource::SegmentSource(std::vector<Segment> segments) {
+  std::ranges::stable_sort(segments, {}, &Segment::address);
+  segments_.reserve(segments.size());
+  std::uint64_t end = 0;  // one past the last address taken
+  bool full = false;      // a piece reached 2^64
+  for (Segment& piece : segments) {
+    if (full || piece.bytes.empty()) continue;
+    if (!segments_.empty() && piece.address < end) {
+      const std::uint64_t cut = end - piece.address;
+      if (cut >= piece.bytes.size()) continue;
+      piece = {end, piece.bytes.clamp(cut)};
+    }
+    const std::uint64_t room = UINT64_MAX - piece.address;  // bytes after the first
+    if (piece.bytes.size() - 1 >= room) {
+      piece.bytes = piece.bytes.clamp(0, room + (room == UINT64_MAX ? 0 : 1));
+      full = true;
+    }
+    end = piece.address + piece.bytes.size();
+    segments_.push_back(piece);
+  }
+}
+
+const SegmentSource::Segment* SegmentSource::find(std::uint64_t address) const {
+  auto after = std::ranges::upper_bound(segments_, address, {}, &Segment::address);
+  if (after == segments_.begin()) return nullptr;
+  const Segment& piece = *std::prev(after);
+  return address - piece.address < piece.bytes.size() ? &piece : nullptr;
+}
+
+std::size_t SegmentSource::read(std::uint64_t address, std::span<std::byte> out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const Segment* piece = find(address + done);
+    if (!piece) break;
+    const Bytes part = piece->bytes.clamp(address + done - piece->address, out.size() - done);
+    std::memcpy(out.data() + done, part.data(), part.size());
+    done += part.size();
+    if (address + done < address) break;  // the end of the address space
+  }
+  return done;
+}
+
+Bytes SegmentSource::view(std::uint64_t address, std::size_t size) const {
+  const Segment* piece = find(address);
+  return piece ? piece->bytes.clamp(address - piece->address, size) : Bytes();
+}
+
+std::size_t LayeredSource::read(std::uint64_t address, std::span<std::byte> out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const std::uint64_t at = address + done;
+    if (at < address) break;
+    std::size_t got = first_ ? first_->read(at, out.subspan(done)) : 0;
+    if (got == 0 && second_) {
+      // One page at a time, so that the first source is asked again where it has bytes.
+      const std::size_t step = std::min<std::size_t>(out.size() - done, 0x1000 - (at & 0xfff));
+      got = second_->read(at, out.subspan(done, step));
+    }
+    if (got == 0) break;
+    done += got;
+  }
+  return done;
+}
+
+Bytes LayeredSource::view(std::uint64_t address, std::size_t size) const {
+  if (first_) {
+    if (const Bytes found = first_->view(address, size); !found.empty()) return found;
+    std::byte probe;
+    if (first_->read(address, std::span(&probe, 1)) == 1) return {};  // there, but not together
+  }
+  return second_ ? second_->view(address, size) : Bytes();
+}
+
+}  // namespace ntstack::base

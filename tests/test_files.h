@@ -1,0 +1,24 @@
+// Where tests find files: the project's own, and real files that may be absent.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace ntstack::tests {
+
+inline std::filesystem::path source_dir() { return NTSTACK_SOURCE_DIR; }
+inline std::filesystem::path binary_dir() { return NTSTACK_BINARY_DIR; }
+
+// Real dumps, images and PDBs beside the project (NTSTACK_DATA names another place).
+inline std::filesystem::path data_dir() {
+  if (const char* named = std::getenv("NTSTACK_DATA")) return named;
+  return source_dir().parent_path() / "shared" / "data";
+}
+
+}  // namespace ntstack::tests
+
+// Skips the test, by name, where a real file is not at hand.
+#define NTSTACK_NEED_DATA(variable, relative)                                   \
+  const std::filesystem::path variable = ::ntstack::tests::data_dir() / (relative); \
+  if (!std::filesystem::exists(variable)) GTEST_SKIP() << "not at hand: " << (relative)
