@@ -1,0 +1,72 @@
+// One step on an x64 stack: the caller's registers from the callee's. Pure functions of registers,
+// memory and unwind data; framehop's shape: one call, no threads, no names.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string_view>
+
+#include "base/byte_source.h"
+#include "pe/image.h"
+#include "pe/unwind_x64.h"
+#include "unwind/trust.h"
+
+namespace ntstack::unwind::x64 {
+
+// Register numbers as UNWIND_CODE has them.
+enum Register : std::uint8_t { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 };
+
+struct Registers {
+  std::array<std::uint64_t, 16> gpr{};
+  std::uint64_t rip = 0;
+  std::uint32_t known = 0;  // bit n: gpr[n] holds the frame's own value; RIP and RSP always do
+};
+
+// An image at its place, with its function table: what a step looks up.
+struct Module {
+  std::uint64_t base = 0;
+  std::uint64_t size = 0;
+  const pe::Image* image = nullptr;  // null: no image at hand
+  std::optional<pe::x64::FunctionTable> functions;
+};
+
+// Where a module is found by address.
+class CodeMap {
+ public:
+  virtual ~CodeMap() = default;
+  // The module that holds `address`, or null. Stays valid as long as the map.
+  virtual const Module* find(std::uint64_t address) const = 0;
+};
+
+struct Step {
+  Registers caller;
+  Trust trust = Trust::unwind_info;  // unwind_info or trap_frame
+  // Address of the machine frame's RIP slot, where one was crossed. The KTRAP_FRAME that it ends,
+  // if it is one, lies 0x168 below.
+  std::optional<std::uint64_t> machine_frame;
+  bool machine_frame_has_error_code = false;
+  bool machine_frame_from_user = false;  // the frame's CS has ring 3
+};
+
+enum class StepError : std::uint8_t {
+  no_module,          // the address is in no module
+  no_image,           // in a module without an image at hand
+  unwind_data_missing,// the image's unwind data is not in the dump and not at hand
+  unwind_data_bad,    // malformed, or an unknown version or operation
+  memory_missing,     // a stack slot that is needed is not there
+  no_progress         // neither the address nor the stack pointer would change, or the stack would shrink
+};
+std::string_view text_of(StepError error);  // a sentence without a full stop
+
+class RuleCache;  // warm steps; see x64_cache.h
+
+// One step. `is_call_site` is true where RIP is a return address (every frame but the youngest and the
+// one below a trap frame): the instruction before it decides which function it is in.
+// `cache` may be null.
+std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
+                                    const Registers& callee, bool is_call_site,
+                                    RuleCache* cache = nullptr);
+
+}  // namespace ntstack::unwind::x64
