@@ -1,0 +1,133 @@
+// What every container of a dump gives: plain records of what it lists, and its memory. It knows
+// neither page tables nor threads' structures; that is the target's work.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/architecture.h"
+#include "base/byte_source.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/guid.h"
+#include "base/mapped_file.h"
+
+namespace ntstack::dump {
+
+enum class Kind : std::uint8_t { triage, minidump };
+std::string_view name_of(Kind kind);  // "triage", "minidump": JSON's dump.kind
+
+struct Bugcheck {
+  std::uint32_t code = 0;
+  std::array<std::uint64_t, 4> parameters{};
+};
+
+struct ModuleRecord {
+  std::string path;  // as the dump has it, UTF-8: "\\SystemRoot\\system32\\ntoskrnl.exe" or "nt"
+  std::uint64_t base = 0;
+  std::uint64_t size = 0;
+  std::uint32_t timestamp = 0;
+  std::uint32_t checksum = 0;
+  std::optional<base::Guid> pdb_guid;  // from a minidump's CodeView record
+  std::uint32_t pdb_age = 0;
+  std::string pdb_name;
+};
+
+struct UnloadedModuleRecord {
+  std::string name;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+struct ExceptionRecord {
+  std::uint32_t code = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t address = 0;
+  std::vector<std::uint64_t> parameters;  // at most 15
+};
+
+// A thread that the container itself lists (user minidumps).
+struct ThreadRecord {
+  std::uint32_t id = 0;
+  std::uint64_t teb = 0;
+  std::uint32_t suspend_count = 0;
+  base::Bytes context;             // CONTEXT of the dump's architecture; may be short or empty
+  std::uint64_t stack_address = 0; // of the saved stack memory
+  std::uint64_t stack_size = 0;
+  std::string name;
+};
+
+// A piece of tagged secondary data, listed by its GUID.
+struct SecondaryData {
+  base::Guid tag;
+  base::Bytes bytes;
+};
+
+// The parts of a triage dump that have a place in the file but none in memory, as far as there are any.
+struct TriageRecords {
+  std::uint32_t options = 0;         // TriageOptions; 0xffffffff: written by the kernel
+  base::Bytes prcb;                  // the crashing processor's KPRCB
+  base::Bytes process;               // EPROCESS
+  base::Bytes thread;                // ETHREAD
+  base::Bytes call_stack;            // stands at top_of_stack
+  std::uint64_t top_of_stack = 0;
+  std::uint64_t thread_file_offset = 0;  // to find which data block the thread object is in
+  struct DataBlock {
+    std::uint64_t address;
+    base::Bytes bytes;
+    std::uint64_t file_offset;
+  };
+  std::vector<DataBlock> data_blocks;  // in the file's order
+};
+
+struct Dump {
+  base::MappedFile file;
+  Kind kind = Kind::triage;
+  base::Architecture architecture = base::Architecture::unknown;
+  std::uint32_t machine = 0;  // IMAGE_FILE_MACHINE_* as written
+  std::uint32_t major_version = 0;  // kernel dumps: 0xf free, 0xc checked; minidumps: 10
+  std::uint32_t build = 0;          // 19041; 0 unknown
+  std::uint32_t processor_count = 0;
+  std::optional<std::uint64_t> system_time;  // FILETIME, 100 ns since 1601
+  std::optional<std::uint64_t> up_time;      // 100 ns
+  std::uint32_t attributes = 0;  // DUMP_FILE_ATTRIBUTES
+  std::string comment;
+  std::optional<Bugcheck> bugcheck;
+  std::optional<std::uint32_t> process_id;  // minidumps' MiscInfo
+
+  // Kernel dumps' header fields, as they stand.
+  std::uint64_t directory_table_base = 0;
+  std::uint64_t ps_loaded_module_list = 0;
+  std::uint64_t ps_active_process_head = 0;
+  std::uint64_t kd_debugger_data_block = 0;
+
+  base::Bytes context;  // of the crash; may be empty
+  std::optional<ExceptionRecord> exception;
+  std::optional<std::uint32_t> exception_thread_id;  // minidumps
+  base::Bytes kdbg;     // KDDEBUGGER_DATA64, empty where the dump has none
+
+  std::vector<ModuleRecord> modules;            // in the dump's order
+  std::vector<UnloadedModuleRecord> unloaded_modules;
+  std::vector<ThreadRecord> threads;            // minidumps
+  std::vector<SecondaryData> secondary;
+  std::optional<TriageRecords> triage;
+
+  // Virtual memory as the container has it (triage data blocks and call stack, minidump ranges).
+  std::unique_ptr<base::ByteSource> memory;
+
+  // What was left out or looked wrong, a sentence each: the dump is used all the same.
+  std::vector<std::string> warnings;
+};
+
+// Opens a dump of any kind that is understood. Errors name the file, what was found, and what to do.
+base::Result<Dump> open(const std::filesystem::path& path);
+
+// The same over bytes that outlive the dump (tests, fuzzing); Dump::file stays empty.
+base::Result<Dump> parse(base::Bytes file);
+
+}  // namespace ntstack::dump

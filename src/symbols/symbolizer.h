@@ -1,0 +1,95 @@
+// From an address to module!name+offset [file @ line], over the modules of one dump. Files are found
+// through a store, opened when first asked for, and what is missing is remembered once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/byte_source.h"
+#include "base/error.h"
+#include "base/guid.h"
+#include "pdb/pdb.h"
+#include "pe/image.h"
+#include "store/symbol_path.h"
+
+namespace ntstack::symbols {
+
+struct SourceLine {
+  std::string file;
+  std::uint32_t line = 0;
+};
+
+struct Symbol {
+  std::string module;        // "nt", "fltmgr": as WinDbg names it (nt for every kernel)
+  std::string name;          // empty: module+offset alone
+  std::uint64_t offset = 0;  // from the name, or from the module's base where there is no name
+  bool is_export = false;    // known from the export table alone: the offset may be of another function
+  std::optional<SourceLine> source;
+  std::string text() const;  // "nt!KeWaitForSingleObject+0x19f", "rdbss+0x1c0"; names made printable
+};
+
+// The function at an address, the functions inlined there first (innermost first), then the real one.
+struct Frames {
+  std::vector<Symbol> inlined;
+  Symbol function;
+};
+
+struct ModuleKey {
+  std::string name;  // the file's name: "fltmgr.sys"
+  std::uint64_t base = 0;
+  std::uint64_t size = 0;
+  std::uint32_t timestamp = 0;
+  std::optional<base::Guid> pdb_guid;  // where the dump itself knows them
+  std::uint32_t pdb_age = 0;
+  std::string pdb_name;
+};
+
+// What is not at hand, once for each module, with what would mend it.
+struct Missing {
+  std::string module;   // "rdbss.sys"
+  std::string what;     // "image", "PDB"
+  std::string remedy;   // a sentence: "put rdbss.sys/5A1B2C3D4f000/rdbss.sys on the image path (-i)"
+};
+
+class Symbolizer {
+ public:
+  // `memory`: the dump's memory, where images may lie in part; outlives the symbolizer; may be null.
+  Symbolizer(std::vector<ModuleKey> modules, const store::SymbolPath& symbol_path,
+             const store::SymbolPath& image_path, const base::ByteSource* memory);
+  ~Symbolizer();
+  Symbolizer(Symbolizer&&) noexcept;
+
+  // The index of the module that holds `address`.
+  std::optional<std::size_t> module_at(std::uint64_t address) const;
+  const std::vector<ModuleKey>& modules() const;
+  // "nt", "fltmgr": lower-case-insensitive unique short name, as WinDbg forms it.
+  const std::string& short_name(std::size_t module) const;
+
+  // The image of a module: a view of the dump's pages with the matching file behind them. Null where
+  // neither has its headers. Opened once.
+  const pe::Image* image(std::size_t module);
+  // The image file alone (matched by timestamp and size), or null.
+  const pe::Image* image_file(std::size_t module);
+  // Why image_file() is null, or what did not match.
+  // The matching PDB, or null. Matched by GUID and age from the image's debug directory or the dump.
+  const pdb::Pdb* pdb(std::size_t module);
+
+  // Names for an address. `is_call_site`: looks the instruction before it up (its line, its inline
+  // frames), while the offset is still that of the address itself.
+  Frames name(std::uint64_t address, bool is_call_site);
+
+  // The address of "module!name" or of "name" (any module); nothing where it is not known.
+  std::optional<std::uint64_t> address_of(const std::string& expression);
+
+  // Asked for and not found so far.
+  std::vector<Missing> missing() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ntstack::symbols
