@@ -44,7 +44,8 @@ class ByteSource {
     return value ? std::optional<std::uint64_t>(*value) : std::nullopt;
   }
 
-  // Up to `size` bytes as a copy, shorter at the first hole. `size` is the caller's, never a file's.
+  // Up to `size` bytes as a copy, shorter at the first hole. `size` is the caller's, never a
+  // file's.
   std::vector<std::byte> copy(std::uint64_t address, std::size_t size) const;
 };
 

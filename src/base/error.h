@@ -27,7 +27,8 @@ std::unexpected<Error> fail(fmt::format_string<Args...> format, Args&&... args) 
   return std::unexpected(Error{fmt::format(format, std::forward<Args>(args)...), {}});
 }
 
-// Passes an error on, with what was being done: return with_context(std::move(r.error()), "reading {}", name);
+// Passes an error on, with what was being done: return with_context(std::move(r.error()), "reading
+// {}", name);
 template <class... Args>
 std::unexpected<Error> with_context(Error error, fmt::format_string<Args...> format,
                                     Args&&... args) {

@@ -56,8 +56,8 @@ struct ThreadRecord {
   std::uint32_t id = 0;
   std::uint64_t teb = 0;
   std::uint32_t suspend_count = 0;
-  base::Bytes context;             // CONTEXT of the dump's architecture; may be short or empty
-  std::uint64_t stack_address = 0; // of the saved stack memory
+  base::Bytes context;              // CONTEXT of the dump's architecture; may be short or empty
+  std::uint64_t stack_address = 0;  // of the saved stack memory
   std::uint64_t stack_size = 0;
   std::string name;
 };
@@ -68,13 +68,14 @@ struct SecondaryData {
   base::Bytes bytes;
 };
 
-// The parts of a triage dump that have a place in the file but none in memory, as far as there are any.
+// The parts of a triage dump that have a place in the file but none in memory, as far as there are
+// any.
 struct TriageRecords {
-  std::uint32_t options = 0;         // TriageOptions; 0xffffffff: written by the kernel
-  base::Bytes prcb;                  // the crashing processor's KPRCB
-  base::Bytes process;               // EPROCESS
-  base::Bytes thread;                // ETHREAD
-  base::Bytes call_stack;            // stands at top_of_stack
+  std::uint32_t options = 0;  // TriageOptions; 0xffffffff: written by the kernel
+  base::Bytes prcb;           // the crashing processor's KPRCB
+  base::Bytes process;        // EPROCESS
+  base::Bytes thread;         // ETHREAD
+  base::Bytes call_stack;     // stands at top_of_stack
   std::uint64_t top_of_stack = 0;
   std::uint64_t thread_file_offset = 0;  // to find which data block the thread object is in
   struct DataBlock {
@@ -89,13 +90,13 @@ struct Dump {
   base::MappedFile file;
   Kind kind = Kind::triage;
   base::Architecture architecture = base::Architecture::unknown;
-  std::uint32_t machine = 0;  // IMAGE_FILE_MACHINE_* as written
+  std::uint32_t machine = 0;        // IMAGE_FILE_MACHINE_* as written
   std::uint32_t major_version = 0;  // kernel dumps: 0xf free, 0xc checked; minidumps: 10
   std::uint32_t build = 0;          // 19041; 0 unknown
   std::uint32_t processor_count = 0;
   std::optional<std::uint64_t> system_time;  // FILETIME, 100 ns since 1601
   std::optional<std::uint64_t> up_time;      // 100 ns
-  std::uint32_t attributes = 0;  // DUMP_FILE_ATTRIBUTES
+  std::uint32_t attributes = 0;              // DUMP_FILE_ATTRIBUTES
   std::string comment;
   std::optional<Bugcheck> bugcheck;
   std::optional<std::uint32_t> process_id;  // minidumps' MiscInfo
@@ -109,11 +110,11 @@ struct Dump {
   base::Bytes context;  // of the crash; may be empty
   std::optional<ExceptionRecord> exception;
   std::optional<std::uint32_t> exception_thread_id;  // minidumps
-  base::Bytes kdbg;     // KDDEBUGGER_DATA64, empty where the dump has none
+  base::Bytes kdbg;  // KDDEBUGGER_DATA64, empty where the dump has none
 
-  std::vector<ModuleRecord> modules;            // in the dump's order
+  std::vector<ModuleRecord> modules;  // in the dump's order
   std::vector<UnloadedModuleRecord> unloaded_modules;
-  std::vector<ThreadRecord> threads;            // minidumps
+  std::vector<ThreadRecord> threads;  // minidumps
   std::vector<SecondaryData> secondary;
   std::optional<TriageRecords> triage;
 
@@ -124,7 +125,8 @@ struct Dump {
   std::vector<std::string> warnings;
 };
 
-// Opens a dump of any kind that is understood. Errors name the file, what was found, and what to do.
+// Opens a dump of any kind that is understood. Errors name the file, what was found, and what to
+// do.
 base::Result<Dump> open(const std::filesystem::path& path);
 
 // The same over bytes that outlive the dump (tests, fuzzing); Dump::file stays empty.

@@ -1,5 +1,5 @@
-// A PDB (MSF 7) over a mapped file: names, lines, inline sites, types and frame records, each decoded
-// when first asked for. Layouts from LLVM's public PDB documentation and sources.
+// A PDB (MSF 7) over a mapped file: names, lines, inline sites, types and frame records, each
+// decoded when first asked for. Layouts from LLVM's public PDB documentation and sources.
 #pragma once
 
 #include <cstdint>
@@ -17,22 +17,22 @@ namespace ntstack::pdb {
 
 // All RVAs here are of the image as it runs: OMAP is already applied.
 struct Function {
-  std::string_view name;      // as in the PDB: undecorated for procedures, decorated for publics
+  std::string_view name;  // as in the PDB: undecorated for procedures, decorated for publics
   std::uint32_t rva = 0;
-  std::uint32_t size = 0;     // 0: unknown (publics)
-  bool is_public = false;     // from the publics stream: the name is decorated
+  std::uint32_t size = 0;  // 0: unknown (publics)
+  bool is_public = false;  // from the publics stream: the name is decorated
 };
 
 struct Line {
   std::string_view file;
   std::uint32_t line = 0;
-  std::uint32_t rva = 0;      // where the line's code begins
+  std::uint32_t rva = 0;  // where the line's code begins
 };
 
 // A function inlined at an address, innermost first.
 struct InlineFrame {
   std::string name;
-  std::string_view file;      // of the code inside the inlined function at the address
+  std::string_view file;  // of the code inside the inlined function at the address
   std::uint32_t line = 0;
 };
 
@@ -51,14 +51,14 @@ struct FrameDataRecord {
 
 struct Field {
   std::string name;
-  std::uint32_t offset = 0;      // bytes
-  std::uint32_t type = 0;        // type index
+  std::uint32_t offset = 0;                        // bytes
+  std::uint32_t type = 0;                          // type index
   std::uint32_t bit_position = 0, bit_length = 0;  // bit_length 0: no bit field
 };
 struct Structure {
   std::string name;
   std::uint64_t size = 0;
-  std::vector<Field> fields;     // members, not bases' members or static ones
+  std::vector<Field> fields;  // members, not bases' members or static ones
 };
 
 class Pdb {
@@ -73,12 +73,13 @@ class Pdb {
   std::uint32_t age() const;      // the DBI stream's age, which images name; else the info stream's
   std::uint32_t machine() const;  // IMAGE_FILE_MACHINE_*, from DBI
 
-  // The function at an RVA: a module's procedure (or thunk, label's function) that spans it, else the
-  // nearest public before it in the same section contribution's section.
+  // The function at an RVA: a module's procedure (or thunk, label's function) that spans it, else
+  // the nearest public before it in the same section contribution's section.
   std::optional<Function> function_at(std::uint32_t rva) const;
   // The line at an RVA.
   std::optional<Line> line_at(std::uint32_t rva) const;
-  // Functions inlined at an RVA, innermost first; and the line of the innermost call in the function.
+  // Functions inlined at an RVA, innermost first; and the line of the innermost call in the
+  // function.
   std::vector<InlineFrame> inlined_at(std::uint32_t rva, std::optional<Line>* call_line) const;
   // The RVA of a name: procedures, then publics (decorated or plain C name), then global data.
   std::optional<std::uint32_t> rva_of(std::string_view name) const;

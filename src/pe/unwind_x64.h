@@ -21,16 +21,26 @@ static_assert(sizeof(RuntimeFunction) == 12);
 
 // UNWIND_CODE operations; the numbers are the format's.
 enum class Op : std::uint8_t {
-  push_nonvol = 0, alloc_large = 1, alloc_small = 2, set_fpreg = 3, save_nonvol = 4,
-  save_nonvol_far = 5, epilog = 6, spare = 7, save_xmm128 = 8, save_xmm128_far = 9,
-  push_machframe = 10, set_fpreg_large = 11
+  push_nonvol = 0,
+  alloc_large = 1,
+  alloc_small = 2,
+  set_fpreg = 3,
+  save_nonvol = 4,
+  save_nonvol_far = 5,
+  epilog = 6,
+  spare = 7,
+  save_xmm128 = 8,
+  save_xmm128_far = 9,
+  push_machframe = 10,
+  set_fpreg_large = 11
 };
 
 struct UnwindCode {
   std::uint8_t prolog_offset = 0;  // of the end of the instruction that this describes
   Op op = Op::push_nonvol;
-  std::uint8_t info = 0;      // a register (RAX = 0 .. R15 = 15), or the machine frame's error code flag
-  std::uint32_t amount = 0;   // bytes: size of an allocation, or offset of a saved register
+  std::uint8_t info =
+      0;  // a register (RAX = 0 .. R15 = 15), or the machine frame's error code flag
+  std::uint32_t amount = 0;  // bytes: size of an allocation, or offset of a saved register
 };
 
 // One epilogue of version 2: where it starts, in bytes from the function's begin, and its length.
@@ -40,13 +50,14 @@ struct Epilog {
 };
 
 struct UnwindInfo {
-  std::uint8_t version = 0;       // 1 or 2
-  std::uint8_t flags = 0;         // 1 EHANDLER, 2 UHANDLER, 4 CHAININFO
+  std::uint8_t version = 0;  // 1 or 2
+  std::uint8_t flags = 0;    // 1 EHANDLER, 2 UHANDLER, 4 CHAININFO
   std::uint8_t prolog_size = 0;
   std::uint8_t frame_register = 0;  // 0: none
-  std::uint32_t frame_offset = 0;   // bytes: frame register = RSP + this, at the end of the prologue
-  std::vector<UnwindCode> codes;    // in the file's order: last prologue instruction first; no epilog codes
-  std::vector<Epilog> epilogs;      // version 2 alone
+  std::uint32_t frame_offset = 0;  // bytes: frame register = RSP + this, at the end of the prologue
+  std::vector<UnwindCode>
+      codes;  // in the file's order: last prologue instruction first; no epilog codes
+  std::vector<Epilog> epilogs;  // version 2 alone
   std::optional<RuntimeFunction> chained;
   std::optional<std::uint32_t> handler;  // RVA of the language handler
 };

@@ -48,13 +48,13 @@ std::string store_key(const PdbKey& key);
 // A file that was looked for: found, or every place looked at and why it was not used.
 struct Lookup {
   std::optional<base::MappedFile> file;
-  std::vector<std::string> tried;      // places where no file was
-  std::vector<std::string> mismatched; // files that are there but have another key, with both keys
+  std::vector<std::string> tried;       // places where no file was
+  std::vector<std::string> mismatched;  // files that are there but have another key, with both keys
 };
 
-// Looks in each element in turn: in a flat folder, folder/symbols/{ext}/ and folder/{ext}/ as WinDbg,
-// and the store layout name/KEY/name. Names from a dump are hostile: no part of them leaves the place.
-// File names match without regard to case, also on Linux.
+// Looks in each element in turn: in a flat folder, folder/symbols/{ext}/ and folder/{ext}/ as
+// WinDbg, and the store layout name/KEY/name. Names from a dump are hostile: no part of them leaves
+// the place. File names match without regard to case, also on Linux.
 Lookup find_pdb(const SymbolPath& path, const PdbKey& key);
 Lookup find_image(const SymbolPath& path, const ImageKey& key);
 

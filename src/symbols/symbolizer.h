@@ -1,5 +1,5 @@
-// From an address to module!name+offset [file @ line], over the modules of one dump. Files are found
-// through a store, opened when first asked for, and what is missing is remembered once.
+// From an address to module!name+offset [file @ line], over the modules of one dump. Files are
+// found through a store, opened when first asked for, and what is missing is remembered once.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +26,15 @@ struct Symbol {
   std::string module;        // "nt", "fltmgr": as WinDbg names it (nt for every kernel)
   std::string name;          // empty: module+offset alone
   std::uint64_t offset = 0;  // from the name, or from the module's base where there is no name
-  bool is_export = false;    // known from the export table alone: the offset may be of another function
+  bool is_export =
+      false;  // known from the export table alone: the offset may be of another function
   std::optional<SourceLine> source;
-  std::string text() const;  // "nt!KeWaitForSingleObject+0x19f", "rdbss+0x1c0"; names made printable
+  std::string text()
+      const;  // "nt!KeWaitForSingleObject+0x19f", "rdbss+0x1c0"; names made printable
 };
 
-// The function at an address, the functions inlined there first (innermost first), then the real one.
+// The function at an address, the functions inlined there first (innermost first), then the real
+// one.
 struct Frames {
   std::vector<Symbol> inlined;
   Symbol function;
@@ -49,14 +52,15 @@ struct ModuleKey {
 
 // What is not at hand, once for each module, with what would mend it.
 struct Missing {
-  std::string module;   // "rdbss.sys"
-  std::string what;     // "image", "PDB"
-  std::string remedy;   // a sentence: "put rdbss.sys/5A1B2C3D4f000/rdbss.sys on the image path (-i)"
+  std::string module;  // "rdbss.sys"
+  std::string what;    // "image", "PDB"
+  std::string remedy;  // a sentence: "put rdbss.sys/5A1B2C3D4f000/rdbss.sys on the image path (-i)"
 };
 
 class Symbolizer {
  public:
-  // `memory`: the dump's memory, where images may lie in part; outlives the symbolizer; may be null.
+  // `memory`: the dump's memory, where images may lie in part; outlives the symbolizer; may be
+  // null.
   Symbolizer(std::vector<ModuleKey> modules, const store::SymbolPath& symbol_path,
              const store::SymbolPath& image_path, const base::ByteSource* memory);
   ~Symbolizer();
@@ -68,13 +72,14 @@ class Symbolizer {
   // "nt", "fltmgr": lower-case-insensitive unique short name, as WinDbg forms it.
   const std::string& short_name(std::size_t module) const;
 
-  // The image of a module: a view of the dump's pages with the matching file behind them. Null where
-  // neither has its headers. Opened once.
+  // The image of a module: a view of the dump's pages with the matching file behind them. Null
+  // where neither has its headers. Opened once.
   const pe::Image* image(std::size_t module);
   // The image file alone (matched by timestamp and size), or null.
   const pe::Image* image_file(std::size_t module);
   // Why image_file() is null, or what did not match.
-  // The matching PDB, or null. Matched by GUID and age from the image's debug directory or the dump.
+  // The matching PDB, or null. Matched by GUID and age from the image's debug directory or the
+  // dump.
   const pdb::Pdb* pdb(std::size_t module);
 
   // Names for an address. `is_call_site`: looks the instruction before it up (its line, its inline

@@ -20,15 +20,24 @@ enum class Trust : std::uint8_t {
 
 constexpr std::string_view name_of(Trust trust) {
   switch (trust) {
-    case Trust::context: return "context";
-    case Trust::switch_frame: return "switch_frame";
-    case Trust::unwind_info: return "unwind_info";
-    case Trust::frame_data: return "frame_data";
-    case Trust::fpo: return "fpo";
-    case Trust::frame_pointer: return "frame_pointer";
-    case Trust::trap_frame: return "trap_frame";
-    case Trust::stack_switch: return "stack_switch";
-    case Trust::scan: return "scan";
+    case Trust::context:
+      return "context";
+    case Trust::switch_frame:
+      return "switch_frame";
+    case Trust::unwind_info:
+      return "unwind_info";
+    case Trust::frame_data:
+      return "frame_data";
+    case Trust::fpo:
+      return "fpo";
+    case Trust::frame_pointer:
+      return "frame_pointer";
+    case Trust::trap_frame:
+      return "trap_frame";
+    case Trust::stack_switch:
+      return "stack_switch";
+    case Trust::scan:
+      return "scan";
   }
   return "unknown";
 }

@@ -16,7 +16,24 @@
 namespace ntstack::unwind::x64 {
 
 // Register numbers as UNWIND_CODE has them.
-enum Register : std::uint8_t { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15 };
+enum Register : std::uint8_t {
+  rax,
+  rcx,
+  rdx,
+  rbx,
+  rsp,
+  rbp,
+  rsi,
+  rdi,
+  r8,
+  r9,
+  r10,
+  r11,
+  r12,
+  r13,
+  r14,
+  r15
+};
 
 struct Registers {
   std::array<std::uint64_t, 16> gpr{};
@@ -51,20 +68,20 @@ struct Step {
 };
 
 enum class StepError : std::uint8_t {
-  no_module,          // the address is in no module
-  no_image,           // in a module without an image at hand
-  unwind_data_missing,// the image's unwind data is not in the dump and not at hand
-  unwind_data_bad,    // malformed, or an unknown version or operation
-  memory_missing,     // a stack slot that is needed is not there
-  no_progress         // neither the address nor the stack pointer would change, or the stack would shrink
+  no_module,            // the address is in no module
+  no_image,             // in a module without an image at hand
+  unwind_data_missing,  // the image's unwind data is not in the dump and not at hand
+  unwind_data_bad,      // malformed, or an unknown version or operation
+  memory_missing,       // a stack slot that is needed is not there
+  no_progress  // neither the address nor the stack pointer would change, or the stack would shrink
 };
 std::string_view text_of(StepError error);  // a sentence without a full stop
 
 class RuleCache;  // warm steps; see x64_cache.h
 
-// One step. `is_call_site` is true where RIP is a return address (every frame but the youngest and the
-// one below a trap frame): the instruction before it decides which function it is in.
-// `cache` may be null.
+// One step. `is_call_site` is true where RIP is a return address (every frame but the youngest and
+// the one below a trap frame): the instruction before it decides which function it is in. `cache`
+// may be null.
 std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
                                     const Registers& callee, bool is_call_site,
                                     RuleCache* cache = nullptr);
