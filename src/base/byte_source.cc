@@ -57,16 +57,22 @@ Bytes SegmentSource::view(std::uint64_t address, std::size_t size) const {
   return piece ? piece->bytes.clamp(address - piece->address, size) : Bytes();
 }
 
+std::uint64_t SegmentSource::hole_end(std::uint64_t address) const {
+  const auto after = std::ranges::upper_bound(segments_, address, {}, &Segment::address);
+  return after == segments_.end() ? UINT64_MAX : after->address;
+}
+
 std::size_t LayeredSource::read(std::uint64_t address, std::span<std::byte> out) const {
   std::size_t done = 0;
   while (done < out.size()) {
     const std::uint64_t at = address + done;
-    if (at < address) break;
+    if (at < address) break;  // the end of the address space
     std::size_t got = first_ ? first_->read(at, out.subspan(done)) : 0;
     if (got == 0 && second_) {
-      // One page at a time, so that the first source is asked again where it has bytes.
-      const std::size_t step = std::min<std::size_t>(out.size() - done, 0x1000 - (at & 0xfff));
-      got = second_->read(at, out.subspan(done, step));
+      const std::uint64_t hole = first_ ? first_->hole_end(at) - at : UINT64_MAX;
+      const std::size_t room = out.size() - done;
+      got =
+          second_->read(at, out.subspan(done, hole < room ? static_cast<std::size_t>(hole) : room));
     }
     if (got == 0) break;
     done += got;
@@ -75,12 +81,21 @@ std::size_t LayeredSource::read(std::uint64_t address, std::span<std::byte> out)
 }
 
 Bytes LayeredSource::view(std::uint64_t address, std::size_t size) const {
+  std::uint64_t hole = UINT64_MAX;
   if (first_) {
     if (const Bytes found = first_->view(address, size); !found.empty()) return found;
     std::byte probe;
     if (first_->read(address, std::span(&probe, 1)) == 1) return {};  // there, but not together
+    hole = first_->hole_end(address) - address;
   }
-  return second_ ? second_->view(address, size) : Bytes();
+  return second_ ? second_->view(address, hole < size ? static_cast<std::size_t>(hole) : size)
+                 : Bytes();
+}
+
+std::uint64_t LayeredSource::hole_end(std::uint64_t address) const {
+  const std::uint64_t first = first_ ? first_->hole_end(address) : UINT64_MAX;
+  const std::uint64_t second = second_ ? second_->hole_end(address) : UINT64_MAX;
+  return std::min(first, second);
 }
 
 }  // namespace ntstack::base

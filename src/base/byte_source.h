@@ -24,6 +24,12 @@ class ByteSource {
   // would give, or empty, where they do not lie together. Valid as long as the source.
   virtual Bytes view(std::uint64_t /*address*/, std::size_t /*size*/) const { return {}; }
 
+  // For an address that read() gives nothing for: an address above it below which nothing is there
+  // either. UINT64_MAX: nothing follows. The default knows of the one byte alone.
+  virtual std::uint64_t hole_end(std::uint64_t address) const {
+    return address == UINT64_MAX ? UINT64_MAX : address + 1;
+  }
+
   // The value at `address`, or nothing where any byte of it is missing.
   template <class T>
     requires std::is_trivially_copyable_v<T>
@@ -63,6 +69,7 @@ class SegmentSource : public ByteSource {
 
   std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
   Bytes view(std::uint64_t address, std::size_t size) const override;
+  std::uint64_t hole_end(std::uint64_t address) const override;
 
   // Ordered by address, without overlaps.
   std::span<const Segment> segments() const { return segments_; }
@@ -79,6 +86,7 @@ class LayeredSource : public ByteSource {
       : first_(first), second_(second) {}
   std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
   Bytes view(std::uint64_t address, std::size_t size) const override;
+  std::uint64_t hole_end(std::uint64_t address) const override;
 
  private:
   const ByteSource* first_;
