@@ -101,10 +101,10 @@ class Image {
   // A stretch of RVAs and the file's bytes behind it.
   struct Piece {
     std::uint32_t rva = 0;
-    std::uint32_t size = 0;         // as mapped: with the zeros behind the raw bytes
+    std::uint32_t size = 0;  // as mapped: with the zeros behind the raw bytes
     std::uint32_t file_offset = 0;
-    std::uint32_t file_size = 0;    // at most `size`; the file may end before
-    std::uint16_t section = 0;      // index, or no_section for the headers
+    std::uint32_t file_size = 0;  // at most `size`; the file may end before
+    std::uint16_t section = 0;    // index, or no_section for the headers
   };
   static constexpr std::uint16_t no_section = 0xffff;
 

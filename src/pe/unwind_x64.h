@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "pe/image.h"
 
@@ -38,12 +39,15 @@ enum class Op : std::uint8_t {
 struct UnwindCode {
   std::uint8_t prolog_offset = 0;  // of the end of the instruction that this describes
   Op op = Op::push_nonvol;
-  std::uint8_t info =
-      0;  // a register (RAX = 0 .. R15 = 15), or the machine frame's error code flag
-  std::uint32_t amount = 0;  // bytes: size of an allocation, or offset of a saved register
+  // A register (RAX = 0 .. R15 = 15); for set_fpreg(_large) the frame register; for push_machframe
+  // 1 where an error code lies below the frame.
+  std::uint8_t info = 0;
+  // Bytes: size of an allocation (8 for a push), offset of a saved register or of the frame
+  // register.
+  std::uint32_t amount = 0;
 };
 
-// One epilogue of version 2: where it starts, in bytes from the function's begin, and its length.
+// One epilogue of version 2: its pops and its return; the release of the fixed frame lies before.
 struct Epilog {
   std::uint32_t start = 0;  // RVA
   std::uint32_t size = 0;
@@ -63,7 +67,7 @@ struct UnwindInfo {
 };
 
 // The exception directory as a sorted table. Looked up by binary search over the image's own bytes;
-// nothing is copied.
+// nothing is copied. The image outlives the table and stays where it is.
 class FunctionTable {
  public:
   explicit FunctionTable(const Image& image);
@@ -71,16 +75,90 @@ class FunctionTable {
   // Nothing where none does, or where its bytes are missing (missing() tells which).
   std::optional<RuntimeFunction> find(std::uint32_t rva) const;
   std::size_t size() const { return count_; }
+  // As it lies in the table; nothing past the end, or where its bytes are missing.
   std::optional<RuntimeFunction> at(std::size_t index) const;
   // True where the directory is named in the header but (some of) its bytes are not there.
   bool missing() const { return missing_; }
 
  private:
+  std::optional<RuntimeFunction> find_together(std::uint32_t rva) const;
+  std::optional<RuntimeFunction> find_among_holes(std::uint32_t rva) const;
+  std::size_t first_of_next_page(std::size_t index) const;
+
   const Image* image_;
+  base::Bytes table_;  // the whole table, or its front where it does not lie together
   std::uint32_t rva_ = 0;
   std::size_t count_ = 0;
   bool missing_ = false;
 };
+
+// The entry that an indirect one names in the end; `function` itself where it is direct. Nothing
+// where the chain is too long or its bytes are missing.
+std::optional<RuntimeFunction> resolve(const Image& image, const RuntimeFunction& function);
+
+// Where raw_unwind_info() puts the bytes that do not lie together. Left as it is otherwise.
+struct UnwindScratch {
+  static constexpr std::size_t largest = 4 + 2 * 256 + sizeof(RuntimeFunction);
+  std::array<std::byte, largest> bytes;
+};
+
+// An UNWIND_INFO as it lies in the image: for unwinding without an allocation. The bytes are the
+// image's or the scratch's.
+struct RawUnwindInfo {
+  RuntimeFunction function;  // that it belongs to; never indirect
+  std::uint8_t version = 0;  // 1 or 2
+  std::uint8_t flags = 0;    // 1 EHANDLER, 2 UHANDLER, 4 CHAININFO
+  std::uint8_t prolog_size = 0;
+  std::uint8_t frame_register = 0;  // 0: none
+  std::uint32_t frame_offset = 0;   // bytes, as the header has it
+  base::Bytes slots;                // the code array, two bytes a slot
+  base::Bytes trailer;  // up to 12 bytes behind it: the parent's entry, or the handler's RVA
+
+  bool chains() const { return (flags & 4) != 0; }
+  bool has_handler() const { return !chains() && (flags & 3) != 0; }
+  // The parent's entry where the info is chained and its bytes are there.
+  std::optional<RuntimeFunction> chained() const;
+};
+
+// Errors: bytes missing, an unknown version.
+base::Result<RawUnwindInfo> raw_unwind_info(const Image& image, const RuntimeFunction& function,
+                                            UnwindScratch& scratch);
+
+// Goes through the codes of an info in the file's order, EPILOG codes left out.
+class CodeReader {
+ public:
+  explicit CodeReader(const RawUnwindInfo& raw) : raw_(&raw) {}
+  // Nothing at the end, and at a code that is malformed: then error() is a sentence's rest.
+  std::optional<UnwindCode> next();
+  const char* error() const { return error_; }
+  // The slot that the next code is read from.
+  std::size_t slot() const { return slot_; }
+
+ private:
+  std::optional<UnwindCode> bad(const char* error);
+  std::optional<std::uint32_t> operand(std::size_t slots) const;
+
+  const RawUnwindInfo* raw_;
+  std::size_t slot_ = 0;
+  const char* error_ = nullptr;
+};
+
+// Goes through the epilogues that version 2 names. Those that would not begin in the function are
+// left out: no address can be in them.
+class EpilogReader {
+ public:
+  explicit EpilogReader(const RawUnwindInfo& raw);
+  std::optional<Epilog> next();
+
+ private:
+  const RawUnwindInfo* raw_;
+  std::size_t slot_ = 0;
+  std::uint32_t size_ = 0;
+  bool at_end_pending_ = false;
+};
+
+// The epilogue of version 2 that holds `rva`.
+std::optional<Epilog> epilog_at(const RawUnwindInfo& raw, std::uint32_t rva);
 
 // Decodes the UNWIND_INFO of `function`. Errors: bytes missing, unknown version or operation.
 // Chained infos are not followed here.
