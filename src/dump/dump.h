@@ -30,7 +30,7 @@ struct Bugcheck {
 struct ModuleRecord {
   std::string path;  // as the dump has it, UTF-8: "\\SystemRoot\\system32\\ntoskrnl.exe" or "nt"
   std::uint64_t base = 0;
-  std::uint64_t size = 0;
+  std::uint64_t size = 0;  // base + size does not pass the end of the address space
   std::uint32_t timestamp = 0;
   std::uint32_t checksum = 0;
   std::optional<base::Guid> pdb_guid;  // from a minidump's CodeView record
@@ -41,7 +41,7 @@ struct ModuleRecord {
 struct UnloadedModuleRecord {
   std::string name;
   std::uint64_t begin = 0;
-  std::uint64_t end = 0;
+  std::uint64_t end = 0;  // never below begin
 };
 
 struct ExceptionRecord {
@@ -59,6 +59,7 @@ struct ThreadRecord {
   base::Bytes context;              // CONTEXT of the dump's architecture; may be short or empty
   std::uint64_t stack_address = 0;  // of the saved stack memory
   std::uint64_t stack_size = 0;
+  std::uint64_t start_address = 0;  // 0 unknown
   std::string name;
 };
 
@@ -87,7 +88,7 @@ struct TriageRecords {
 };
 
 struct Dump {
-  base::MappedFile file;
+  std::optional<base::MappedFile> file;  // nothing where parse() was given the bytes
   Kind kind = Kind::triage;
   base::Architecture architecture = base::Architecture::unknown;
   std::uint32_t machine = 0;        // IMAGE_FILE_MACHINE_* as written
@@ -99,7 +100,9 @@ struct Dump {
   std::uint32_t attributes = 0;              // DUMP_FILE_ATTRIBUTES
   std::string comment;
   std::optional<Bugcheck> bugcheck;
-  std::optional<std::uint32_t> process_id;  // minidumps' MiscInfo
+  // Minidumps' MiscInfo.
+  std::optional<std::uint32_t> process_id;
+  std::optional<std::uint64_t> process_create_time;  // FILETIME
 
   // Kernel dumps' header fields, as they stand.
   std::uint64_t directory_table_base = 0;
@@ -129,7 +132,7 @@ struct Dump {
 // do.
 base::Result<Dump> open(const std::filesystem::path& path);
 
-// The same over bytes that outlive the dump (tests, fuzzing); Dump::file stays empty.
+// The same over bytes that outlive the dump (tests, fuzzing); Dump::file stays unset.
 base::Result<Dump> parse(base::Bytes file);
 
 }  // namespace ntstack::dump
