@@ -14,7 +14,10 @@ constexpr std::uint32_t nt_signature = 0x00004550;    // "PE\0\0"
 constexpr std::uint32_t rsds_signature = 0x53445352;  // "RSDS"
 constexpr std::uint32_t debug_type_codeview = 2;
 constexpr std::size_t max_directories = 16;
-constexpr std::uint32_t coff_symbol_size = 18;
+constexpr std::uint16_t coff_type_function = 2;  // the derived type
+constexpr std::uint8_t coff_storage_external = 2;
+constexpr std::uint8_t coff_storage_static = 3;
+constexpr std::uint8_t coff_storage_weak_external = 105;
 
 #pragma pack(push, 1)
 
@@ -109,6 +112,28 @@ struct Rsds {
   std::uint32_t age;
 };
 static_assert(sizeof(Rsds) == 24);
+
+struct ExportDirectory {
+  std::array<std::uint8_t, 12> dates;
+  std::uint32_t name;
+  std::uint32_t ordinal_base;
+  std::uint32_t function_count;
+  std::uint32_t name_count;
+  std::uint32_t functions;     // u32 RVAs
+  std::uint32_t names;         // u32 RVAs
+  std::uint32_t name_indexes;  // u16 indexes of functions, one a name
+};
+static_assert(sizeof(ExportDirectory) == 40);
+
+struct CoffSymbol {
+  std::array<char, 8> name;  // or 4 zeros and an offset into the string table
+  std::uint32_t value;
+  std::int16_t section;  // from 1
+  std::uint16_t type;    // base type:4, derived type:2
+  std::uint8_t storage;
+  std::uint8_t aux_count;  // records that follow and belong to this one
+};
+static_assert(sizeof(CoffSymbol) == 18);
 
 #pragma pack(pop)
 

@@ -147,7 +147,7 @@ class Image::Reader {
       offset = offset * 10 + static_cast<std::uint32_t>(c - '0');
     }
     const std::uint64_t strings =
-        image_.symbol_table_offset_ + std::uint64_t{image_.symbol_count_} * coff_symbol_size;
+        image_.symbol_table_offset_ + std::uint64_t{image_.symbol_count_} * sizeof(CoffSymbol);
     const std::string_view found = image_.file_.text(strings + offset, max_section_name);
     return std::string(found.empty() ? name : found);
   }
