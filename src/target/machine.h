@@ -1,0 +1,118 @@
+// The dumped machine: its processors, processes and threads, and the stacks that they have. It
+// reads the kernel's structures; it unwinds nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dump/dump.h"
+#include "memory/address_space.h"
+#include "target/kdbg.h"
+#include "target/offsets.h"
+
+namespace ntstack::target {
+
+enum class StackKind : std::uint8_t {
+  thread,    // a thread's own kernel stack
+  expanded,  // a further one, by KeExpandKernelStackAndCallout or a user callback
+  dpc,
+  isr,
+  ist,  // an x64 interrupt stack table's: NMI, double fault, machine check
+  user,
+  unknown  // memory around a stack pointer that belongs to none of those
+};
+std::string_view name_of(StackKind kind);
+
+struct StackSegment {
+  StackKind kind = StackKind::unknown;
+  std::uint64_t limit = 0;  // the low end
+  std::uint64_t base = 0;   // the high end, not in it
+  bool limit_known = true;  // false: the kernel's usual size was taken
+  // Where the stack pointer was when the stack was left for another one.
+  std::optional<std::uint64_t> saved_sp = std::nullopt;
+  bool contains(std::uint64_t address) const { return address >= limit && address < base; }
+};
+
+struct Process {
+  std::uint64_t address = 0;  // EPROCESS; 0 in a user minidump
+  std::optional<std::uint64_t> id;
+  std::optional<std::uint64_t> parent_id;
+  std::string name;  // as the kernel keeps it, cut after 15 characters
+};
+
+struct Thread {
+  std::uint64_t address = 0;  // ETHREAD; 0 in a user minidump
+  std::optional<std::uint64_t> id;
+  std::optional<std::uint64_t> process_id;
+  std::uint64_t process = 0;                // EPROCESS that the thread runs in
+  std::optional<std::uint8_t> state;        // KTHREAD_STATE
+  std::optional<std::uint8_t> wait_reason;  // KWAIT_REASON
+  std::optional<std::uint64_t> teb, start_address, kernel_stack, initial_stack, trap_frame;
+  std::vector<StackSegment> segments;      // the one that is in use first
+  std::optional<std::uint32_t> processor;  // where it is the current thread
+  base::Bytes context;                     // user minidumps: its CONTEXT
+  std::string name;
+  bool object_present = false;  // false: only its address is known
+};
+
+struct Processor {
+  std::uint32_t number = 0;
+  std::uint64_t prcb = 0;  // 0: its address is not in the dump
+  std::uint64_t current_thread = 0;
+  std::uint64_t idle_thread = 0;
+  std::uint64_t rsp_base = 0;  // x64: the current thread's InitialStack
+  bool dpc_active = false;
+  bool crashed = false;                // the processor that the dump's header speaks of
+  std::vector<std::byte> context;      // its CONTEXT, empty where the dump has none
+  std::vector<StackSegment> segments;  // DPC, ISR and IST stacks
+};
+
+class Machine {
+ public:
+  // Reads processors, threads and processes. `dump` outlives the machine. Never fails: what could
+  // not be found is in warnings().
+  explicit Machine(const dump::Dump& dump);
+  Machine(Machine&&) noexcept = default;
+
+  const dump::Dump& dump() const { return *dump_; }
+  bool is_64_bit() const { return base::is_64_bit(dump_->architecture); }
+  const base::ByteSource& memory() const { return *memory_; }
+  const Offsets& offsets() const { return offsets_; }
+  const std::optional<Kdbg>& kdbg() const { return kdbg_; }
+
+  const std::vector<Processor>& processors() const { return processors_; }
+  const std::vector<Thread>& threads() const { return threads_; }
+  const std::vector<Process>& processes() const { return processes_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+  const Thread* thread_at(std::uint64_t address) const;
+  const Process* process_of(const Thread& thread) const;
+
+ private:
+  void find_processors();
+  void find_triage_objects();
+  void find_threads();
+  void list_minidump_threads();
+  void add_processor(Processor processor);
+  Thread* add_thread(std::uint64_t address);
+  void add_process(std::uint64_t address);
+
+  const dump::Dump* dump_;
+  std::unique_ptr<memory::AddressSpace> memory_;  // stays where it is when the machine moves
+  std::optional<Kdbg> kdbg_;
+  Offsets offsets_;
+  std::vector<Processor> processors_;
+  std::vector<Thread> threads_;
+  std::vector<Process> processes_;
+  std::vector<std::string> warnings_;
+};
+
+// "Waiting", "Executive": as kd prints them; empty for numbers that no public header names.
+std::string_view thread_state_name(std::uint8_t state);
+std::string_view wait_reason_name(std::uint8_t reason);
+
+}  // namespace ntstack::target
