@@ -72,16 +72,20 @@ enum class StepError : std::uint8_t {
   no_image,             // in a module without an image at hand
   unwind_data_missing,  // the image's unwind data is not in the dump and not at hand
   unwind_data_bad,      // malformed, or an unknown version or operation
-  memory_missing,       // a stack slot that is needed is not there
-  no_progress  // neither the address nor the stack pointer would change, or the stack would shrink
+  not_described,        // a call from code that the image's function table does not describe
+  register_unknown,     // the frame register's value is needed and is not known
+  memory_missing,       // the return address's slot is not there
+  no_progress           // the stack would not grow, or after a machine frame nothing would change
 };
 std::string_view text_of(StepError error);  // a sentence without a full stop
 
-class RuleCache;  // warm steps; see x64_cache.h
+class RuleCache;  // makes repeated steps cheap; see x64_cache.h
 
 // One step. `is_call_site` is true where RIP is a return address (every frame but the youngest and
-// the one below a trap frame): the instruction before it decides which function it is in. `cache`
-// may be null.
+// the one below a trap frame): the instruction before it decides which function it is in. Of a
+// caller the nonvolatile registers are known where the callee's are, or where their saved values
+// could be read; the volatile ones never are. `memory` is asked for the stack, and for code bytes
+// that the image lacks. `cache` may be null.
 std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
                                     const Registers& callee, bool is_call_site,
                                     RuleCache* cache = nullptr);

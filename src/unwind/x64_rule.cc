@@ -1,0 +1,421 @@
+#include "unwind/x64_rule.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "code/x64_epilogue.h"
+
+namespace ntstack::unwind::x64 {
+namespace {
+
+using pe::x64::Op;
+using pe::x64::RuntimeFunction;
+
+// Infos chained behind one another; linkers make one or two.
+constexpr int kMostChained = 32;
+// Direct jumps that are followed inside a function, from one part of an epilogue to the next.
+constexpr int kMostJumps = 4;
+
+// Where the stack pointer was at some point of the way out, or a slot of the frame.
+struct Place {
+  bool from_frame = false;  // counted from the frame register; else from the callee's RSP
+  std::int64_t offset = 0;
+  Place operator+(std::int64_t bytes) const { return {from_frame, offset + bytes}; }
+};
+
+constexpr std::uint8_t kVolatile = 0xff;
+constexpr std::array<std::uint8_t, 16> kSlotOfRegister = [] {
+  std::array<std::uint8_t, 16> slots{};
+  slots.fill(kVolatile);
+  for (std::uint8_t i = 0; i < kNonvolatile.size(); ++i) slots[kNonvolatile[i]] = i;
+  return slots;
+}();
+
+// Builds one rule: codes and pops move the stack pointer from the callee's to the caller's.
+class Compiler {
+ public:
+  Compiler(const Module& module, const base::ByteSource& memory, std::uint64_t rip)
+      : module_(module),
+        memory_(memory),
+        rip_(rip),
+        rva_(static_cast<std::uint32_t>(rip - module.base)) {}
+
+  std::expected<Rule, StepError> leaf() { return returns_from(Place{}); }
+  std::expected<Rule, StepError> in_function(const RuntimeFunction& function, bool is_call_site);
+
+ private:
+  using RawInfo = pe::x64::RawUnwindInfo;
+
+  bool prologue_and_body(const RawInfo& info, bool in_prologue);
+  Place frame_base(const RawInfo& info, bool in_prologue) const;
+  bool undo(const pe::x64::UnwindCode& code, Place base);
+  bool save(std::uint8_t register_number, Place place);
+  bool use_frame_register(std::uint8_t register_number);
+
+  bool epilogue(const RawInfo& info);
+  bool epilogue_by_code(const RawInfo& info);
+  bool is_released(const RawInfo& info) const;
+  bool epilogue_by_record(const RawInfo& info, const pe::x64::Epilog& epilog);
+  bool leaves(const RawInfo& info, std::int64_t target) const;
+  bool is_described_by_same(const RawInfo& info, const RuntimeFunction& other) const;
+  base::Bytes code_at(std::uint32_t rva, std::span<std::byte> buffer) const;
+
+  std::expected<Rule, StepError> returns_from(Place place, Exit exit = Exit::returns);
+
+  const Module& module_;
+  const base::ByteSource& memory_;
+  std::uint64_t rip_;
+  std::uint32_t rva_;
+
+  Rule rule_;
+  std::array<Place, 8> saved_{};
+  Place stack_;  // the stack pointer as far as it is undone
+  Exit exit_ = Exit::returns;
+};
+
+bool Compiler::save(std::uint8_t register_number, Place place) {
+  if (register_number == rsp) return false;
+  const std::uint8_t slot = kSlotOfRegister[register_number & 15];
+  if (slot == kVolatile) return true;
+  rule_.saved |= static_cast<std::uint8_t>(1u << slot);
+  saved_[slot] = place;
+  return true;
+}
+
+// All infos of a chain name the same frame register, and none restores it before it is used.
+bool Compiler::use_frame_register(std::uint8_t register_number) {
+  if (register_number == 0 || register_number == rsp) return false;
+  if (rule_.frame_register != 0 && rule_.frame_register != register_number) return false;
+  rule_.frame_register = register_number;
+  const std::uint8_t slot = kSlotOfRegister[register_number & 15];
+  return slot == kVolatile || (rule_.saved & (1u << slot)) == 0;
+}
+
+// What offsets of saved registers count from: the frame register's own base once it is set, the
+// stack pointer before.
+Place Compiler::frame_base(const RawInfo& info, bool in_prologue) const {
+  if (info.frame_register == 0) return stack_;
+  std::int64_t offset = info.frame_offset;
+  bool is_set = !in_prologue || info.chains();
+  pe::x64::CodeReader codes(info);
+  while (const auto code = codes.next()) {
+    if (code->op != Op::set_fpreg && code->op != Op::set_fpreg_large) continue;
+    offset = code->amount;
+    is_set = !in_prologue || code->prolog_offset <= rva_ - info.function.begin;
+  }
+  return is_set ? Place{true, -offset} : stack_;
+}
+
+bool Compiler::undo(const pe::x64::UnwindCode& code, Place base) {
+  switch (code.op) {
+    case Op::push_nonvol:
+      if (!save(code.info, stack_)) return false;
+      stack_ = stack_ + 8;
+      return true;
+    case Op::alloc_large:
+    case Op::alloc_small:
+      stack_ = stack_ + code.amount;
+      return true;
+    case Op::set_fpreg:
+    case Op::set_fpreg_large:
+      stack_ = Place{true, -std::int64_t{code.amount}};
+      return use_frame_register(code.info);
+    case Op::save_nonvol:
+    case Op::save_nonvol_far:
+      if (base.from_frame && rule_.frame_register == 0) return false;
+      return save(code.info, base + code.amount);
+    case Op::save_xmm128:
+    case Op::save_xmm128_far:
+    case Op::spare:
+      return true;
+    case Op::push_machframe:
+      exit_ = code.info ? Exit::machine_frame_with_error_code : Exit::machine_frame;
+      return true;
+    case Op::epilog:
+      break;
+  }
+  return false;
+}
+
+// One info's codes: those of the instructions before RIP in its prologue, all of them behind it.
+bool Compiler::prologue_and_body(const RawInfo& info, bool in_prologue) {
+  const Place base = frame_base(info, in_prologue);
+  if (base.from_frame && rule_.frame_register == 0) rule_.frame_register = info.frame_register;
+  if (base.from_frame && rule_.frame_register != info.frame_register) return false;
+  pe::x64::CodeReader codes(info);
+  while (const auto code = codes.next()) {
+    if (in_prologue && code->prolog_offset > rva_ - info.function.begin) continue;
+    // Nothing can be pushed before what the processor itself pushes.
+    if (exit_ != Exit::returns || !undo(*code, base)) return false;
+  }
+  return codes.error() == nullptr;
+}
+
+base::Bytes Compiler::code_at(std::uint32_t rva, std::span<std::byte> buffer) const {
+  if (const base::Bytes direct = module_.image->view(rva, buffer.size());
+      direct.size() == buffer.size())
+    return direct;
+  std::size_t size = module_.image->read(rva, buffer);
+  if (size == 0) size = memory_.read(module_.base + rva, buffer);
+  return {buffer.data(), size};
+}
+
+bool Compiler::is_described_by_same(const RawInfo& info, const RuntimeFunction& other) const {
+  const auto primary = [&](RuntimeFunction function) -> std::uint32_t {
+    for (int i = 0; i < kMostChained; ++i) {
+      pe::x64::UnwindScratch scratch;
+      const auto raw = pe::x64::raw_unwind_info(*module_.image, function, scratch);
+      const auto parent = raw ? raw->chained() : std::nullopt;
+      if (!parent) return function.begin;
+      function = *parent;
+    }
+    return function.begin;
+  };
+  return primary(info.function) == primary(other);
+}
+
+// Does a jump to this RVA leave the function? Parts of one function, joined by chained infos, jump
+// to one another; a jump to the function's first instruction is a call of itself.
+bool Compiler::leaves(const RawInfo& info, std::int64_t target) const {
+  if (target < 0 || target > std::numeric_limits<std::uint32_t>::max()) return true;
+  const auto rva = static_cast<std::uint32_t>(target);
+  if (rva == info.function.begin) return !info.chains();
+  if (rva > info.function.begin && rva < info.function.end) return false;
+  const auto other = module_.functions->find(rva);
+  return !other || !is_described_by_same(info, *other);
+}
+
+// At a jump that leaves, with nothing before it that releases the frame, the frame still stands:
+// the jump goes to a part of the function that has a table entry of its own.
+bool Compiler::is_released(const RawInfo& info) const {
+  std::array<std::byte, code::kReleaseBytes> buffer;
+  const auto size = std::min<std::uint32_t>(code::kReleaseBytes, rva_ - info.function.begin);
+  return code::released_before(code_at(rva_ - size, std::span(buffer).first(size)));
+}
+
+// The instructions from RIP on, where they are an epilogue; jumps within the function are followed
+// to the epilogue's rest.
+bool Compiler::epilogue_by_code(const RawInfo& info) {
+  Place stack;
+  bool bare = true;
+  std::int64_t rva = rva_;
+  for (int jumps = 0; jumps <= kMostJumps; ++jumps) {
+    std::array<std::byte, code::kEpilogueBytes> buffer;
+    const std::uint8_t frame_register = jumps == 0 ? info.frame_register : std::uint8_t{0};
+    const auto found =
+        code::epilogue_at(code_at(static_cast<std::uint32_t>(rva), buffer), frame_register);
+    if (!found || (found->base && !use_frame_register(*found->base))) break;
+    stack = found->base ? Place{true, found->adjust} : stack + found->adjust;
+    for (std::uint8_t i = 0; i < found->pop_count; ++i, stack = stack + 8)
+      save(found->pops[i], stack);
+    bare = bare && found->bare_jump;
+    const std::int64_t target = rva + found->jump.value_or(0);
+    if (!found->jump || leaves(info, target)) {
+      if (bare && !is_released(info)) break;
+      rule_.argument_bytes = found->argument_bytes;
+      stack_ = stack;
+      return true;
+    }
+    if (target < info.function.begin || target >= info.function.end) break;
+    rva = target;
+  }
+  rule_ = Rule{};
+  return false;
+}
+
+// Version 2 says where epilogues are: pops in the order of the codes, each one byte, or two with
+// REX.
+bool Compiler::epilogue_by_record(const RawInfo& info, const pe::x64::Epilog& epilog) {
+  std::uint32_t done = rva_ - epilog.start;
+  pe::x64::CodeReader codes(info);
+  while (const auto code = codes.next()) {
+    if (code->op != Op::push_nonvol) continue;
+    const std::uint32_t size = code->info >= r8 ? 2 : 1;
+    if (done >= size) {
+      done -= size;
+      continue;
+    }
+    if (!save(code->info, stack_)) return false;
+    stack_ = stack_ + 8;
+  }
+  return codes.error() == nullptr;
+}
+
+bool Compiler::epilogue(const RawInfo& info) {
+  if (info.version == 1) return epilogue_by_code(info);
+  const auto epilog = pe::x64::epilog_at(info, rva_);
+  return epilog && (epilogue_by_code(info) || epilogue_by_record(info, *epilog));
+}
+
+std::expected<Rule, StepError> Compiler::in_function(const RuntimeFunction& function,
+                                                     bool is_call_site) {
+  RuntimeFunction part = function;
+  for (int i = 0; i < kMostChained; ++i) {
+    pe::x64::UnwindScratch scratch;
+    const auto info = pe::x64::raw_unwind_info(*module_.image, part, scratch);
+    if (!info) {
+      const bool there = module_.image->get<std::uint32_t>(part.unwind & ~1u).has_value();
+      return std::unexpected(there ? StepError::unwind_data_bad : StepError::unwind_data_missing);
+    }
+    const bool in_prologue = i == 0 && rva_ - info->function.begin < info->prolog_size;
+    // No epilogue holds a call.
+    if (i == 0 && !in_prologue && !is_call_site && epilogue(*info)) return returns_from(stack_);
+    if (!prologue_and_body(*info, in_prologue)) return std::unexpected(StepError::unwind_data_bad);
+    if (!info->chains()) {
+      const std::int64_t error_code = exit_ == Exit::machine_frame_with_error_code ? 8 : 0;
+      return returns_from(stack_ + error_code, exit_);
+    }
+    const auto parent = info->chained();
+    if (!parent) return std::unexpected(StepError::unwind_data_missing);
+    part = *parent;
+  }
+  return std::unexpected(StepError::unwind_data_bad);
+}
+
+std::expected<Rule, StepError> Compiler::returns_from(Place place, Exit exit) {
+  const auto fits = [](std::int64_t offset) {
+    return offset >= std::numeric_limits<std::int32_t>::min() &&
+           offset <= std::numeric_limits<std::int32_t>::max() - 64;
+  };
+  if (!fits(place.offset)) return std::unexpected(StepError::unwind_data_bad);
+  rule_.return_slot = static_cast<std::int32_t>(place.offset);
+  rule_.return_from_frame = place.from_frame;
+  rule_.lowest_slot = rule_.return_slot;
+  rule_.exit = exit;
+  rule_.together = true;
+  for (std::size_t i = 0; i < saved_.size(); ++i) {
+    if ((rule_.saved & (1u << i)) == 0) continue;
+    const Place& slot = saved_[i];
+    if (!fits(slot.offset)) return std::unexpected(StepError::unwind_data_bad);
+    rule_.slots[i] = static_cast<std::int32_t>(slot.offset);
+    if (slot.from_frame) rule_.saved_from_frame |= static_cast<std::uint8_t>(1u << i);
+    rule_.lowest_slot = std::min(rule_.lowest_slot, rule_.slots[i]);
+    rule_.together &= slot.from_frame == place.from_frame && slot.offset <= place.offset;
+  }
+  return rule_;
+}
+
+constexpr std::uint32_t kNonvolatileMask = [] {
+  std::uint32_t mask = 0;
+  for (const std::uint8_t number : kNonvolatile) mask |= 1u << number;
+  return mask;
+}();
+constexpr std::uint32_t kRspMask = 1u << rsp;
+
+std::uint64_t moved(std::uint64_t address, std::int32_t offset) {
+  return address + static_cast<std::uint64_t>(static_cast<std::int64_t>(offset));
+}
+
+void restore(Registers& caller, std::size_t slot, std::uint64_t value) {
+  caller.gpr[kNonvolatile[slot]] = value;
+  caller.known |= 1u << kNonvolatile[slot];
+}
+
+// The usual frame: every slot within one view of the stack.
+bool apply_together(const Rule& rule, const base::ByteSource& memory, std::uint64_t base,
+                    Registers& caller) {
+  const std::int64_t size = std::int64_t{rule.return_slot} + 8 - rule.lowest_slot;
+  const base::Bytes bytes =
+      memory.view(moved(base, rule.lowest_slot), static_cast<std::size_t>(size));
+  if (bytes.size() != static_cast<std::size_t>(size)) return false;
+  const auto load = [&](std::int32_t offset) {
+    std::uint64_t value;
+    std::memcpy(&value, bytes.data() + (std::int64_t{offset} - rule.lowest_slot), sizeof(value));
+    return value;
+  };
+  for (unsigned left = rule.saved; left != 0; left &= left - 1) {
+    const auto slot = static_cast<std::size_t>(std::countr_zero(left));
+    restore(caller, slot, load(rule.slots[slot]));
+  }
+  caller.rip = load(rule.return_slot);
+  return true;
+}
+
+// Any frame, slot by slot; a register whose slot is not there is not known.
+bool apply_slots(const Rule& rule, const base::ByteSource& memory, const Registers& callee,
+                 std::uint64_t return_slot, Registers& caller) {
+  for (unsigned left = rule.saved; left != 0; left &= left - 1) {
+    const auto slot = static_cast<std::size_t>(std::countr_zero(left));
+    const bool from_frame = (rule.saved_from_frame & (1u << slot)) != 0;
+    const std::uint64_t base = callee.gpr[from_frame ? rule.frame_register : std::uint8_t{rsp}];
+    if (const auto value = memory.get<std::uint64_t>(moved(base, rule.slots[slot]))) {
+      restore(caller, slot, *value);
+    } else {
+      caller.known &= ~(1u << kNonvolatile[slot]);
+    }
+  }
+  const auto rip = memory.get<std::uint64_t>(return_slot);
+  if (rip) caller.rip = *rip;
+  return rip.has_value();
+}
+
+// RIP, CS, EFLAGS, RSP and SS as the processor pushed them (Intel's manual, "64-bit mode stack
+// frame").
+bool cross_machine_frame(const base::ByteSource& memory, std::uint64_t frame, Exit exit,
+                         Step& step) {
+  const auto cs = memory.get<std::uint64_t>(frame + 8);
+  const auto stack = memory.get<std::uint64_t>(frame + 24);
+  if (!cs || !stack) return false;
+  step.caller.gpr[rsp] = *stack;
+  step.trust = Trust::trap_frame;
+  step.machine_frame = frame;
+  step.machine_frame_has_error_code = exit == Exit::machine_frame_with_error_code;
+  step.machine_frame_from_user = (*cs & 3) == 3;
+  return true;
+}
+
+}  // namespace
+
+std::expected<Rule, StepError> rule_at(const CodeMap& code, const base::ByteSource& memory,
+                                       std::uint64_t rip, bool is_call_site) {
+  const std::uint64_t address = is_call_site ? rip - 1 : rip;
+  const Module* module = code.find(address);
+  if (!module || address < module->base) return std::unexpected(StepError::no_module);
+  if (!module->image) return std::unexpected(StepError::no_image);
+  if (!module->functions) return std::unexpected(StepError::unwind_data_missing);
+  const std::uint64_t rva = address - module->base;
+  if (rva >= std::numeric_limits<std::uint32_t>::max())
+    return std::unexpected(StepError::no_module);
+
+  Compiler compiler(*module, memory, rip);
+  const auto function = module->functions->find(static_cast<std::uint32_t>(rva));
+  if (function) return compiler.in_function(*function, is_call_site);
+  if (module->functions->missing()) return std::unexpected(StepError::unwind_data_missing);
+  if (!is_call_site) return compiler.leaf();
+  // A leaf calls nothing. But a start address that was put where a return address lies may be the
+  // first of its function.
+  const auto next = module->functions->find(static_cast<std::uint32_t>(rva + 1));
+  if (next && next->begin == rva + 1) return compiler.in_function(*next, true);
+  return std::unexpected(StepError::not_described);
+}
+
+std::expected<Step, StepError> apply(const Rule& rule, const base::ByteSource& memory,
+                                     const Registers& callee) {
+  const bool uses_frame = rule.return_from_frame || rule.saved_from_frame != 0;
+  if (uses_frame && (callee.known & (1u << rule.frame_register)) == 0)
+    return std::unexpected(StepError::register_unknown);
+
+  std::expected<Step, StepError> result(std::in_place);
+  Registers& caller = result->caller;
+  caller = callee;
+  caller.known = (callee.known & kNonvolatileMask) | kRspMask;
+  const std::uint64_t base =
+      callee.gpr[rule.return_from_frame ? rule.frame_register : std::uint8_t{rsp}];
+  const std::uint64_t return_slot = moved(base, rule.return_slot);
+  if (!(rule.together && apply_together(rule, memory, base, caller)) &&
+      !apply_slots(rule, memory, callee, return_slot, caller)) {
+    return std::unexpected(StepError::memory_missing);
+  }
+  if (rule.exit != Exit::returns) {
+    if (!cross_machine_frame(memory, return_slot, rule.exit, *result))
+      return std::unexpected(StepError::memory_missing);
+    if (caller.rip == callee.rip && caller.gpr[rsp] == callee.gpr[rsp])
+      return std::unexpected(StepError::no_progress);
+    return result;
+  }
+  caller.gpr[rsp] = return_slot + 8 + rule.argument_bytes;
+  if (caller.gpr[rsp] <= callee.gpr[rsp]) return std::unexpected(StepError::no_progress);
+  return result;
+}
+
+}  // namespace ntstack::unwind::x64
