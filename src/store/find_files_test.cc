@@ -1,0 +1,229 @@
+// Real images and PDBs, copied into stores and folders of every layout. Keys as llvm-readobj and
+// llvm-pdbutil print them.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/text.h"
+#include "store/symbol_path.h"
+#include "test_files.h"
+#include "tool.h"
+
+namespace ntstack::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+const PdbKey kPdb{"C:\\build\\xcpt4.pdb",
+                  {0xc8c2329e, 0x0e99, 0x49e6, {0x8b, 0x6f, 0x13, 0x2b, 0xec, 0xa6, 0x9e, 0x7e}},
+                  1};
+const ImageKey kImage{"\\SystemRoot\\xcpt4.exe", 0x62524d63, 57344, {}, 0};
+constexpr const char* kPdbKeyText = "C8C2329E0E9949E68B6F132BECA69E7E1";
+constexpr const char* kImageKeyText = "62524D63e000";
+
+class FindFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    NTSTACK_NEED_DATA(folder, "seh/x64");
+    data_ = folder;
+  }
+
+  // Copies a real file to `place` below the temporary folder.
+  void put(const std::string& file, const std::string& place) const {
+    const fs::path to = root() / base::path_from_utf8(place);
+    fs::create_directories(to.parent_path());
+    fs::copy_file(data_ / file, to);
+    fs::permissions(to, fs::perms::owner_write, fs::perm_options::add);
+  }
+  void write(const std::string& text, const std::string& place) const {
+    const fs::path to = root() / place;
+    fs::create_directories(to.parent_path());
+    std::ofstream(to, std::ios::binary) << text;
+  }
+
+  const fs::path& root() const { return folder_.path(); }
+  SymbolPath path(const std::string& prefix = "", const std::string& below = "") const {
+    return SymbolPath::parse(prefix + base::path_text(root() / below));
+  }
+  std::string relative(const base::MappedFile& file) const {
+    return base::path_text(file.path().lexically_relative(root()));
+  }
+  void expect_found(const Lookup& lookup, const std::string& place) const {
+    ASSERT_TRUE(lookup.file) << testing::PrintToString(lookup.tried)
+                             << testing::PrintToString(lookup.mismatched);
+    EXPECT_EQ(relative(*lookup.file), place);
+    EXPECT_FALSE(lookup.file->bytes().empty());
+  }
+
+  fs::path data_;
+  tests::TemporaryFolder folder_;
+};
+
+TEST_F(FindFiles, FlatFolder) {
+  put("xcpt4.pdb", "xcpt4.pdb");
+  put("xcpt4.exe", "xcpt4.exe");
+  expect_found(find_pdb(path(), kPdb), "xcpt4.pdb");
+  expect_found(find_image(path(), kImage), "xcpt4.exe");
+}
+
+TEST_F(FindFiles, FoldersByExtensionAsWinDbgHasThem) {
+  put("xcpt4.pdb", "symbols/exe/xcpt4.pdb");
+  put("xcpt4.exe", "exe/xcpt4.exe");
+  expect_found(find_pdb(path(), kPdb), "symbols/exe/xcpt4.pdb");
+  expect_found(find_pdb(path("", "symbols"), kPdb), "symbols/exe/xcpt4.pdb");
+  expect_found(find_image(path(), kImage), "exe/xcpt4.exe");
+}
+
+TEST_F(FindFiles, StoreLayoutInStoresCachesAndFolders) {
+  const std::string pdb = std::string("xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb";
+  const std::string image = std::string("xcpt4.exe/") + kImageKeyText + "/xcpt4.exe";
+  put("xcpt4.pdb", pdb);
+  put("xcpt4.exe", image);
+  for (const char* prefix : {"srv*", "cache*", "symsrv*symsrv.dll*", "srv*/nowhere*", ""}) {
+    expect_found(find_pdb(path(prefix), kPdb), pdb);
+    expect_found(find_image(path(prefix), kImage), image);
+  }
+}
+
+TEST_F(FindFiles, TwoTierStore) {
+  const std::string pdb = std::string("xc/xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb";
+  write("", "index2.txt");
+  put("xcpt4.pdb", pdb);
+  expect_found(find_pdb(path("srv*"), kPdb), pdb);
+}
+
+TEST_F(FindFiles, CaseDoesNotMatter) {
+  const std::string pdb = "XCPT4.PDB/c8c2329e0e9949e68b6f132beca69e7e1/Xcpt4.Pdb";
+  put("xcpt4.pdb", pdb);
+  put("xcpt4.exe", "XCPT4.exe");
+  expect_found(find_pdb(path("srv*"), kPdb), pdb);
+  expect_found(find_image(path(), kImage), "XCPT4.exe");
+}
+
+TEST_F(FindFiles, AFolderInOneCaseDoesNotHideItsSiblingInAnother) {
+  put("nested_collided.pdb", "xcpt4.pdb/0000/xcpt4.pdb");
+  const std::string pdb = std::string("Xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb";
+  put("xcpt4.pdb", pdb);
+  expect_found(find_pdb(path("srv*"), kPdb), pdb);
+}
+
+TEST_F(FindFiles, AFileWithAnotherKeyIsNamedAndNotUsed) {
+  put("nested_collided.pdb", "xcpt4.pdb");
+  put("nested_collided.exe", "xcpt4.exe");
+  const Lookup pdb = find_pdb(path(), kPdb);
+  EXPECT_FALSE(pdb.file);
+  ASSERT_EQ(pdb.mismatched.size(), 1u);
+  EXPECT_EQ(pdb.mismatched[0], base::path_text(root() / "xcpt4.pdb") +
+                                   ", but its key is C0612E0E06364D5B956711A9C95291C81, and " +
+                                   kPdbKeyText + " is wanted");
+  const Lookup image = find_image(path(), kImage);
+  EXPECT_FALSE(image.file);
+  ASSERT_EQ(image.mismatched.size(), 1u);
+  EXPECT_NE(image.mismatched[0].find("62524D629000"), std::string::npos) << image.mismatched[0];
+}
+
+TEST_F(FindFiles, AnotherAgeIsAnotherKey) {
+  put("xcpt4.pdb", "xcpt4.pdb");
+  PdbKey key = kPdb;
+  key.age = 2;
+  const Lookup lookup = find_pdb(path(), key);
+  EXPECT_FALSE(lookup.file);
+  EXPECT_EQ(lookup.mismatched.size(), 1u);
+}
+
+TEST_F(FindFiles, BehindAMismatchTheNextPlaceIsLookedAt) {
+  put("nested_collided.pdb", "first/xcpt4.pdb");
+  put("xcpt4.pdb", "second/xcpt4.pdb");
+  const std::string both =
+      base::path_text(root() / "first") + ";" + base::path_text(root() / "second");
+  const Lookup lookup = find_pdb(SymbolPath::parse(both), kPdb);
+  expect_found(lookup, "second/xcpt4.pdb");
+  EXPECT_EQ(lookup.mismatched.size(), 1u);
+}
+
+TEST_F(FindFiles, AFileThatIsNoPdbOrCutShortIsNamedAndNotUsed) {
+  write("not a PDB", "xcpt4.pdb");
+  write("", "xcpt4.exe");
+  const Lookup pdb = find_pdb(path(), kPdb);
+  EXPECT_FALSE(pdb.file);
+  EXPECT_EQ(pdb.mismatched.size(), 1u);
+  EXPECT_EQ(find_image(path(), kImage).mismatched.size(), 1u);
+  fs::remove(root() / "xcpt4.pdb");
+  put("xcpt4.pdb", "xcpt4.pdb");
+  fs::resize_file(root() / "xcpt4.pdb", 0x1000);
+  EXPECT_FALSE(find_pdb(path(), kPdb).file);
+}
+
+TEST_F(FindFiles, AnImageWithoutTimestampIsMatchedByItsPdb) {
+  put("xcpt4.exe", "xcpt4.exe");
+  ImageKey key = kImage;
+  key.timestamp = 0;
+  EXPECT_FALSE(find_image(path(), key).file);
+  key.pdb_guid = kPdb.guid;
+  key.pdb_age = 1;
+  expect_found(find_image(path(), key), "xcpt4.exe");
+  key.pdb_age = 2;
+  EXPECT_FALSE(find_image(path(), key).file);
+}
+
+TEST_F(FindFiles, CompressedFilesAndPointersAreNamed) {
+  write("MSCF", std::string("xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pd_");
+  write("PATH:x", std::string("xcpt4.exe/") + kImageKeyText + "/file.ptr");
+  const Lookup pdb = find_pdb(path("srv*"), kPdb);
+  ASSERT_EQ(pdb.mismatched.size(), 1u);
+  EXPECT_NE(pdb.mismatched[0].find("compressed"), std::string::npos);
+  EXPECT_EQ(find_image(path("srv*"), kImage).mismatched.size(), 1u);
+}
+
+TEST_F(FindFiles, ServersAreNotAskedButTheCacheBeforeThemIs) {
+  put("xcpt4.pdb", std::string("xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb");
+  const SymbolPath both = path("srv*https://symbols.example/x*");
+  const Lookup lookup = find_pdb(both, kPdb);
+  EXPECT_TRUE(lookup.file);
+  ASSERT_EQ(lookup.tried.size(), 1u);
+  EXPECT_EQ(lookup.tried[0], "not asked: https://symbols.example/x (downloads come later)");
+}
+
+TEST_F(FindFiles, EveryPlaceWithoutTheFileIsNamed) {
+  const Lookup lookup = find_pdb(SymbolPath::parse("/nowhere;srv*/none;srv*"), kPdb);
+  EXPECT_FALSE(lookup.file);
+  ASSERT_EQ(lookup.tried.size(), 3u);
+  EXPECT_EQ(lookup.tried[0], "/nowhere/xcpt4.pdb");
+  EXPECT_EQ(lookup.tried[1], std::string("/none/xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb");
+  EXPECT_TRUE(lookup.tried[2].starts_with("not asked: "));
+}
+
+TEST_F(FindFiles, AHostileNameLeavesNoPlace) {
+  put("xcpt4.pdb", "outside/xcpt4.pdb");
+  put("xcpt4.pdb", "..xcpt4.pdb");
+  fs::create_directories(root() / "place");
+  for (const char* name : {"../outside/xcpt4.pdb", "..\\outside\\xcpt4.pdb", "..xcpt4.pdb"}) {
+    PdbKey key = kPdb;
+    key.name = name;
+    EXPECT_FALSE(find_pdb(path("srv*", "place"), key).file) << name;
+  }
+  PdbKey key = kPdb;
+  key.name = "..";
+  const Lookup lookup = find_pdb(path(), key);
+  EXPECT_FALSE(lookup.file);
+  EXPECT_EQ(lookup.tried.size(), 1u);
+}
+
+TEST_F(FindFiles, AFolderOfTheFilesNameIsNoFile) {
+  fs::create_directories(root() / "xcpt4.pdb");
+  const Lookup lookup = find_pdb(path(), kPdb);
+  EXPECT_FALSE(lookup.file);
+  EXPECT_TRUE(lookup.mismatched.empty());
+}
+
+TEST_F(FindFiles, ListingsMayBeShared) {
+  put("xcpt4.pdb", "XCPT4.pdb");
+  FolderListings listings;
+  EXPECT_TRUE(find_pdb(path(), kPdb, &listings).file);
+  EXPECT_TRUE(find_pdb(path(), kPdb, &listings).file);
+}
+
+}  // namespace
+}  // namespace ntstack::store
