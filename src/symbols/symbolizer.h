@@ -14,31 +14,9 @@
 #include "pdb/pdb.h"
 #include "pe/image.h"
 #include "store/symbol_path.h"
+#include "symbols/symbol.h"
 
 namespace ntstack::symbols {
-
-struct SourceLine {
-  std::string file;
-  std::uint32_t line = 0;
-};
-
-struct Symbol {
-  std::string module;        // "nt", "fltmgr": as WinDbg names it (nt for every kernel)
-  std::string name;          // empty: module+offset alone
-  std::uint64_t offset = 0;  // from the name, or from the module's base where there is no name
-  bool is_export =
-      false;  // known from the export table alone: the offset may be of another function
-  std::optional<SourceLine> source;
-  std::string text()
-      const;  // "nt!KeWaitForSingleObject+0x19f", "rdbss+0x1c0"; names made printable
-};
-
-// The function at an address, the functions inlined there first (innermost first), then the real
-// one.
-struct Frames {
-  std::vector<Symbol> inlined;
-  Symbol function;
-};
 
 struct ModuleKey {
   std::string name;  // the file's name: "fltmgr.sys"
@@ -66,27 +44,29 @@ class Symbolizer {
   ~Symbolizer();
   Symbolizer(Symbolizer&&) noexcept;
 
-  // The index of the module that holds `address`.
+  // The index in modules() of the module that holds `address`.
   std::optional<std::size_t> module_at(std::uint64_t address) const;
+  // Sorted by base.
   const std::vector<ModuleKey>& modules() const;
-  // "nt", "fltmgr": lower-case-insensitive unique short name, as WinDbg forms it.
+  // "nt", "fltmgr": unique also without regard to case, as WinDbg forms it.
   const std::string& short_name(std::size_t module) const;
 
   // The image of a module: a view of the dump's pages with the matching file behind them. Null
   // where neither has its headers. Opened once.
   const pe::Image* image(std::size_t module);
-  // The image file alone (matched by timestamp and size), or null.
+  // The image file alone (matched by timestamp and size), or null: missing() says why.
   const pe::Image* image_file(std::size_t module);
-  // Why image_file() is null, or what did not match.
-  // The matching PDB, or null. Matched by GUID and age from the image's debug directory or the
-  // dump.
+  // The matching PDB, or null. Matched by GUID and age from the dump or the image's debug
+  // directory.
   const pdb::Pdb* pdb(std::size_t module);
 
   // Names for an address. `is_call_site`: looks the instruction before it up (its line, its inline
-  // frames), while the offset is still that of the address itself.
-  Frames name(std::uint64_t address, bool is_call_site);
+  // frames), while the offset is still that of the address itself. An address outside of all
+  // modules has neither module nor name, and is itself the offset. Remembered: valid as long as
+  // this object.
+  const Frames& name(std::uint64_t address, bool is_call_site);
 
-  // The address of "module!name" or of "name" (any module); nothing where it is not known.
+  // The address of "module!name", of "name" (any module) or of a module; nothing where not known.
   std::optional<std::uint64_t> address_of(const std::string& expression);
 
   // Asked for and not found so far.

@@ -1,0 +1,267 @@
+#include "app/symbolize.h"
+
+#include <fmt/format.h>
+
+#include <istream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "base/text.h"
+#include "pdb/pdb.h"
+#include "pe/image.h"
+#include "store/symbol_path.h"
+#include "symbols/image_symbolizer.h"
+#include "symbols/short_names.h"
+
+namespace ntstack::app {
+namespace {
+
+using base::fail;
+using base::Result;
+using base::with_context;
+
+// The files that name the addresses. Images and PDBs are views of the mapped files.
+struct Files {
+  std::optional<base::MappedFile> image_file, pdb_file;
+  std::optional<pe::Image> image;
+  std::optional<pdb::Pdb> pdb;
+  std::string warning;  // what is missing, a sentence; empty where nothing is
+};
+
+bool looks_like_pdb(base::Bytes file) {
+  return file.text(0, 20).starts_with("Microsoft C/C++ MSF ");
+}
+
+Result<void> open_pdb(Files& files, base::MappedFile&& file) {
+  files.pdb_file = std::move(file);
+  auto pdb = pdb::Pdb::open(files.pdb_file->bytes());
+  if (!pdb) {
+    return with_context(std::move(pdb.error()), "reading {}",
+                        base::path_text(files.pdb_file->path()));
+  }
+  files.pdb = std::move(*pdb);
+  return {};
+}
+
+// The PDB that was named is used if it is the image's, and else refused: wrong names are worse than
+// none.
+Result<void> open_named_pdb(Files& files, const std::string& name) {
+  auto file = base::MappedFile::open(base::path_from_utf8(name));
+  if (!file) return std::unexpected(std::move(file.error()));
+  if (const auto opened = open_pdb(files, std::move(*file)); !opened) return opened;
+  const auto codeview = files.image->codeview();
+  if (!codeview) {
+    return with_context(codeview.error(), "{} can't be matched to the image", name);
+  }
+  if (files.pdb->guid() == codeview->guid && files.pdb->age() == codeview->age) return {};
+  return fail("{} is not the PDB of the image: its key is {}, and {} is wanted", name,
+              store_key(store::PdbKey{{}, files.pdb->guid(), files.pdb->age()}),
+              store_key(store::PdbKey{{}, codeview->guid, codeview->age}));
+}
+
+// Beside the image, then on the symbol path. Without a PDB the image's own symbols do.
+void find_pdb(Files& files, const std::string& symbol_path) {
+  const auto codeview = files.image->codeview();
+  if (!codeview) return;
+  const store::PdbKey key{codeview->pdb_path, codeview->guid, codeview->age};
+  auto path = store::SymbolPath::parse(symbol_path);
+  const auto folder = files.image_file->path().parent_path();
+  path.elements.insert(path.elements.begin(),
+                       store::PathElement{store::PathElement::Kind::folder,
+                                          {folder.empty() ? "." : base::path_text(folder)}});
+  auto lookup = store::find_pdb(path, key);
+  if (lookup.file && open_pdb(files, std::move(*lookup.file))) return;
+  files.pdb.reset();
+  const std::string name(base::file_name_of(key.name));
+  files.warning = fmt::format("no PDB: put {}/{}/{} on the symbol path (-y), or give --pdb", name,
+                              store_key(key), name);
+  for (const std::string& other : lookup.mismatched) files.warning += "; found " + other;
+}
+
+Result<Files> open_files(const SymbolizeOptions& options) {
+  auto file = base::MappedFile::open(base::path_from_utf8(options.image));
+  if (!file) return std::unexpected(std::move(file.error()));
+  Files files;
+  if (looks_like_pdb(file->bytes())) {
+    if (!options.pdb.empty()) return fail("{} is a PDB itself: leave --pdb out", options.image);
+    if (auto opened = open_pdb(files, std::move(*file)); !opened) {
+      return std::unexpected(std::move(opened.error()));
+    }
+    return files;
+  }
+  files.image_file = std::move(*file);
+  auto image = pe::Image::from_file(files.image_file->bytes());
+  if (!image) return with_context(std::move(image.error()), "reading {}", options.image);
+  files.image = std::move(*image);
+  if (options.pdb.empty()) {
+    find_pdb(files, options.symbol_path);
+  } else if (auto opened = open_named_pdb(files, options.pdb); !opened) {
+    return std::unexpected(std::move(opened.error()));
+  }
+  return files;
+}
+
+// Hexadecimal, with or without "0x", a '`' anywhere; nothing where it is no such number.
+std::optional<std::uint64_t> parse_address(std::string_view text) {
+  if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
+  std::uint64_t value = 0;
+  int digits = 0;
+  for (const char c : text) {
+    if (c == '`') continue;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0 || ++digits > 16) return std::nullopt;
+    value = value << 4 | static_cast<std::uint64_t>(digit);
+  }
+  return digits > 0 ? std::optional(value) : std::nullopt;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Names addresses and gathers the lines for them.
+class Printer {
+ public:
+  Printer(const SymbolizeOptions& options, const Files& files, std::FILE* out)
+      : options_(options),
+        symbolizer_(files.image ? &*files.image : nullptr, files.pdb ? &*files.pdb : nullptr),
+        size_of_image_(files.image ? std::optional(files.image->size_of_image()) : std::nullopt),
+        module_(symbols::short_name_of(options.image)),
+        out_(out) {}
+
+  void name(std::string_view text) {
+    text = trimmed(text);
+    const auto frames = frames_of(text);
+    if (options_.json_lines) {
+      append_json(text, frames);
+    } else {
+      append_text(text, frames);
+    }
+    constexpr std::size_t kEnough = 1 << 16;
+    if (lines_.size() >= kEnough) write();
+  }
+
+  void flush() {
+    write();
+    std::fflush(out_);
+  }
+
+ private:
+  void write() {
+    std::fwrite(lines_.data(), 1, lines_.size(), out_);
+    lines_.clear();
+  }
+
+  std::optional<symbols::Frames> frames_of(std::string_view text) {
+    const auto address = parse_address(text);
+    if (!address) return std::nullopt;
+    const std::uint64_t rva = *address - options_.base.value_or(0);
+    if (rva >= size_of_image_.value_or(UINT32_MAX)) return std::nullopt;
+    auto frames = symbolizer_.frames_at(static_cast<std::uint32_t>(rva), options_.inlines);
+    if (frames.function.name.empty()) {
+      // That the address is in the module is sure for an image; a PDB alone does not tell.
+      if (!size_of_image_ && !frames.function.source) return std::nullopt;
+      frames.function.offset = rva;
+    }
+    frames.function.module = module_;
+    for (symbols::Symbol& inlined : frames.inlined) inlined.module = module_;
+    return frames;
+  }
+
+  void append(std::string_view text) { lines_.append(text); }
+
+  void append_symbol(const symbols::Symbol& symbol) {
+    append(symbol.text());
+    if (symbol.source) {
+      append(" [");
+      append(base::printable(symbol.source->file));
+      fmt::format_to(std::back_inserter(lines_), " @ {}]", symbol.source->line);
+    }
+    append("\n");
+  }
+
+  void append_text(std::string_view text, const std::optional<symbols::Frames>& frames) {
+    append(base::printable(text));
+    if (!frames) return append(" ??\n");
+    append(" ");
+    append_symbol(frames->function);
+    for (const symbols::Symbol& inlined : frames->inlined) {
+      append("  (inlined) ");
+      append_symbol(inlined);
+    }
+  }
+
+  static nlohmann::ordered_json json_of(const symbols::Symbol& symbol) {
+    nlohmann::ordered_json json;
+    json["module"] = base::printable(symbol.module);
+    if (!symbol.name.empty()) json["name"] = base::printable(symbol.name);
+    json["offset"] = symbol.offset;
+    if (symbol.is_export) json["is_export"] = true;
+    if (symbol.source) {
+      json["file"] = base::printable(symbol.source->file);
+      json["line"] = symbol.source->line;
+    }
+    return json;
+  }
+
+  void append_json(std::string_view text, const std::optional<symbols::Frames>& frames) {
+    nlohmann::ordered_json json;
+    json["address"] = base::printable(text);
+    if (frames) json.update(json_of(frames->function));
+    if (frames && options_.inlines) {
+      auto& inlined = json["inlined"] = nlohmann::ordered_json::array();
+      for (const symbols::Symbol& symbol : frames->inlined) {
+        inlined.push_back(json_of(symbol));
+        inlined.back().erase("offset");  // of a call there is none
+      }
+    }
+    append(json.dump());
+    append("\n");
+  }
+
+  const SymbolizeOptions& options_;
+  symbols::ImageSymbolizer symbolizer_;
+  std::optional<std::uint32_t> size_of_image_;
+  std::string module_;
+  std::FILE* out_;
+  fmt::memory_buffer lines_;
+};
+
+// Answers what is there before it waits for more, so that another program can ask line by line.
+void name_lines(std::istream& in, Printer& printer) {
+  for (std::string line; std::getline(in, line);) {
+    printer.name(line);
+    if (in.rdbuf()->in_avail() <= 0) printer.flush();
+  }
+}
+
+}  // namespace
+
+int run_symbolize(const SymbolizeOptions& options, std::istream& in, std::FILE* out,
+                  std::FILE* err) {
+  const auto files = open_files(options);
+  if (!files) {
+    fmt::print(err, "ntstack: {}\n", base::printable(files.error().text()));
+    return 1;
+  }
+  if (!files->warning.empty()) {
+    fmt::print(err, "ntstack: {}\n", base::printable(files->warning));
+  }
+  Printer printer(options, *files, out);
+  for (const std::string& address : options.addresses) printer.name(address);
+  if (options.addresses.empty()) name_lines(in, printer);
+  printer.flush();
+  return std::ferror(out) ? 1 : 0;
+}
+
+}  // namespace ntstack::app
