@@ -30,7 +30,7 @@ struct Bugcheck {
 struct ModuleRecord {
   std::string path;  // as the dump has it, UTF-8: "\\SystemRoot\\system32\\ntoskrnl.exe" or "nt"
   std::uint64_t base = 0;
-  std::uint64_t size = 0;  // base + size does not pass the end of the address space
+  std::uint64_t size = 0;  // base + size does not wrap
   std::uint32_t timestamp = 0;
   std::uint32_t checksum = 0;
   std::optional<base::Guid> pdb_guid;  // from a minidump's CodeView record

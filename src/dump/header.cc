@@ -161,6 +161,9 @@ base::Result<KernelHeader> read_kernel_header(base::Bytes file) {
   header.build = fields.u32(build_at).value_or(0);
   header.machine = fields.u32(layout.machine).value_or(0);
   header.architecture = base::architecture_of_machine(header.machine);
+  if (is_64_bit(header.architecture) != header.is_64_bit) {
+    header.architecture = base::Architecture::unknown;
+  }
   header.processor_count = fields.u32(layout.processor_count).value_or(0);
   header.bugcheck = read_bugcheck(fields, layout, header.is_64_bit ? 8 : 4);
   header.directory_table_base = fields.pointer(layout.directory_table_base);
@@ -246,6 +249,12 @@ void take_header(const KernelHeader& header, Dump& dump) {
   dump.kd_debugger_data_block = header.kd_debugger_data_block;
   dump.context = header.context;
   dump.exception = header.exception;
+  if (header.architecture == base::Architecture::unknown) {
+    dump.warnings.push_back(
+        fmt::format("the processor (machine {:#x} of a {}-bit dump) is not one that is understood: "
+                    "x86, x64 and ARM64 are",
+                    header.machine, header.is_64_bit ? 64 : 32));
+  }
 }
 
 }  // namespace ntstack::dump

@@ -48,6 +48,7 @@ struct KernelHeader {
   std::uint32_t major_version = 0;
   std::uint32_t build = 0;
   std::uint32_t machine = 0;
+  // Unknown too where the machine does not have the header's width.
   base::Architecture architecture = base::Architecture::unknown;
   std::uint32_t processor_count = 0;
   std::optional<Bugcheck> bugcheck;
@@ -84,7 +85,8 @@ base::Bytes written_context(base::Bytes file, std::uint64_t offset, const Kernel
 std::optional<ExceptionRecord> written_exception(base::Bytes file, std::uint64_t offset,
                                                  const KernelHeader& header);
 
-// Copies what the header knows into the dump's records.
+// Copies what the header knows into the dump's records, with a warning where the processor is
+// unknown.
 void take_header(const KernelHeader& header, Dump& dump);
 
 }  // namespace ntstack::dump
