@@ -5,6 +5,10 @@ target_include_directories(ntstack_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_definitions(ntstack_options INTERFACE FMT_HEADER_ONLY=1)
 target_compile_options(ntstack_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # libstdc++ 12's own std::stable_sort uses a function that it marks deprecated.
+  target_compile_options(ntstack_options INTERFACE -Wno-deprecated-declarations)
+endif()
 if(NTSTACK_SANITIZE)
   target_compile_options(ntstack_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(ntstack_options INTERFACE -fsanitize=address,undefined)

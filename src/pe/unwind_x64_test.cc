@@ -191,7 +191,7 @@ TEST(FunctionTable, WherePagesAreMissingTheOthersStillDecide) {
 }
 
 TEST(UnwindInfo, DecodesEveryOperationOfVersion1) {
-  const auto info = decode_bytes({0x01, 0x40, 21,   0x35,  // RBP + 0x30
+  const auto info = decode_bytes({0x01, 0x40, 20,   0x35,  // RBP + 0x30
                                   0x40, 0x0a,              // PUSH_MACHFRAME
                                   0x3f, 0x1a,              // PUSH_MACHFRAME with an error code
                                   0x38, 0x69, 0,    0,    1, 0,  // SAVE_XMM128_FAR XMM6
