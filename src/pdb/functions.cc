@@ -9,14 +9,17 @@
 
 namespace ntstack::pdb {
 
-// Where a name's offsets count from. Code that was moved away from its function's start, by OMAP,
-// is given the start that it would have had: name+offset then says where in the source's function
-// it is.
 std::uint32_t Pdb::State::start_for(SectionOffset start, SectionOffset place, std::uint32_t rva) {
-  const auto start_source = addresses().source_rva(start);
-  const auto place_source = addresses().source_rva(place);
-  if (!start_source || !place_source || *place_source < *start_source) return rva;
-  const std::uint32_t distance = *place_source - *start_source;
+  const auto source_start = addresses().source_rva(start);
+  const auto source = addresses().source_rva(place);
+  return source_start && source ? start_for(*source_start, *source, rva) : rva;
+}
+
+// Code that was moved away from its start, by OMAP, is given the start that it would have had:
+// name+offset then says where in the source's function it is.
+std::uint32_t Pdb::State::start_for(std::uint32_t source_start, std::uint32_t source,
+                                    std::uint32_t rva) {
+  const std::uint32_t distance = source - source_start;
   return distance <= rva ? rva - distance : rva;
 }
 

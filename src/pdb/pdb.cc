@@ -37,10 +37,38 @@ base::Guid Pdb::guid() const { return state_->info.guid; }
 std::uint32_t Pdb::age() const { return state_->dbi ? state_->dbi->age : state_->info.age; }
 std::uint32_t Pdb::machine() const { return state_->dbi ? state_->dbi->machine : 0; }
 
-std::optional<Line> Pdb::line_at(std::uint32_t) const { return std::nullopt; }
-std::vector<InlineFrame> Pdb::inlined_at(std::uint32_t, std::optional<Line>*) const { return {}; }
-std::optional<FpoRecord> Pdb::fpo_at(std::uint32_t) const { return std::nullopt; }
-std::optional<FrameDataRecord> Pdb::frame_data_at(std::uint32_t) const { return std::nullopt; }
-std::optional<Structure> Pdb::structure(std::string_view) const { return std::nullopt; }
+// The records are of the source; what is given back is of the image.
+std::optional<FpoRecord> Pdb::fpo_at(std::uint32_t rva) const {
+  const auto source = state_->addresses().source_of(rva);
+  const base::Bytes record = source ? state_->fpo().find(*source) : base::Bytes();
+  if (record.empty()) return std::nullopt;
+  FpoRecord found = decode_fpo(record);
+  found.rva = State::start_for(found.rva, *source, rva);
+  return found;
+}
+
+std::optional<FrameDataRecord> Pdb::frame_data_at(std::uint32_t rva) const {
+  const auto source = state_->addresses().source_of(rva);
+  const base::Bytes record = source ? state_->frame_data().find(*source) : base::Bytes();
+  if (record.empty()) return std::nullopt;
+  FrameDataRecord found = decode_frame_data(record, state_->names());
+  found.rva = State::start_for(found.rva, *source, rva);
+  return found;
+}
+
+std::optional<Structure> Pdb::structure(std::string_view name) const {
+  const auto type = state_->types().definition(name);
+  return type ? state_->types().structure(*type) : std::nullopt;
+}
+
+std::optional<Structure> Pdb::structure(std::uint32_t type) const {
+  return state_->types().structure(type);
+}
+
+std::optional<std::uint64_t> Pdb::size_of(std::uint32_t type) const {
+  return state_->types().size(type);
+}
+
+std::string Pdb::type_name(std::uint32_t type) const { return state_->types().name(type); }
 
 }  // namespace ntstack::pdb

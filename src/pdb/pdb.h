@@ -89,6 +89,12 @@ class Pdb {
 
   // A class, structure or union by its full name ("_KTHREAD"), forward references resolved.
   std::optional<Structure> structure(std::string_view name) const;
+  // The same of a type index (a field's type); nothing for other types.
+  std::optional<Structure> structure(std::uint32_t type) const;
+  // Bytes of a type: arrays, pointers, enums and simple types too. Nothing for functions.
+  std::optional<std::uint64_t> size_of(std::uint32_t type) const;
+  // "_LIST_ENTRY", "unsigned long*", "char[16]"; "?" for what has no name.
+  std::string type_name(std::uint32_t type) const;
 
  private:
   struct State;

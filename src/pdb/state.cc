@@ -28,6 +28,8 @@ Module* Pdb::State::module(std::uint32_t index) {
   if (!is_new) return &place->second;
   const base::Bytes bytes = stream(entry.stream).bytes();
   place->second.symbols = ModuleSymbols(bytes.clamp(0, entry.symbols_size));
+  place->second.subsections =
+      bytes.clamp(std::uint64_t{entry.symbols_size} + entry.c11_size, entry.c13_size);
   return &place->second;
 }
 
@@ -72,10 +74,32 @@ const NameTable& Pdb::State::names() {
   return *name_table;
 }
 
+Types& Pdb::State::types() {
+  constexpr std::uint32_t kTypeStream = 2, kItemStream = 4;
+  if (!decoded_types)
+    decoded_types = Types(TypeStream(msf, kTypeStream),
+                          info.has_ids ? TypeStream(msf, kItemStream) : TypeStream());
+  return *decoded_types;
+}
+
+const FrameRecords& Pdb::State::fpo() {
+  if (!fpo_frames) fpo_frames = fpo_records(debug_stream(DebugStream::fpo));
+  return *fpo_frames;
+}
+
+const FrameRecords& Pdb::State::frame_data() {
+  if (!new_frames) new_frames = frame_data_records(debug_stream(DebugStream::new_fpo));
+  return *new_frames;
+}
+
 const std::vector<Pdb::State::Spot>& Pdb::State::spots() {
   if (!procedure_spots) {
     std::vector<Spot> all;
+    std::vector<bool> seen(kNoStream + 1U);  // streams, each of which is of one module
+    seen[kNoStream] = true;
     for (std::uint32_t i = 0; i < modules().size(); ++i) {
+      if (seen[modules()[i].stream]) continue;
+      seen[modules()[i].stream] = true;
       for (const ModuleSymbol& each : module(i)->symbols.spans())
         all.push_back({std::uint64_t{each.place.section} << 32 | each.place.offset, i});
     }

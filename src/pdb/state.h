@@ -10,18 +10,30 @@
 #include "pdb/address_map.h"
 #include "pdb/contributions.h"
 #include "pdb/dbi.h"
+#include "pdb/frames.h"
 #include "pdb/gsi.h"
 #include "pdb/info_stream.h"
+#include "pdb/inline_sites.h"
+#include "pdb/lines.h"
 #include "pdb/module.h"
 #include "pdb/msf.h"
 #include "pdb/name_table.h"
 #include "pdb/pdb.h"
 #include "pdb/publics.h"
+#include "pdb/types.h"
 
 namespace ntstack::pdb {
 
 struct Module {
   ModuleSymbols symbols;
+  base::Bytes subsections;                                     // of lines
+  std::optional<ModuleLines> lines;                            // of them, when first asked for
+  std::unordered_map<std::uint32_t, InlineTree> inline_trees;  // by the procedure's record
+
+  ModuleLines& decoded_lines() {
+    if (!lines) lines = ModuleLines(subsections);
+    return *lines;
+  }
 };
 
 struct Pdb::State {
@@ -39,6 +51,11 @@ struct Pdb::State {
   const GlobalHash& globals();
   const NameTable& names();
 
+  // Where a name's offsets count from, see Pdb::function_at.
+  std::uint32_t start_for(SectionOffset start, SectionOffset place, std::uint32_t rva);
+  static std::uint32_t start_for(std::uint32_t source_start, std::uint32_t source,
+                                 std::uint32_t rva);
+
   // The module whose code or data a place is.
   struct Owner {
     std::uint32_t module;
@@ -49,6 +66,15 @@ struct Pdb::State {
 
   // Where an RVA of the image is in the source's sections.
   std::optional<SectionOffset> locate(std::uint32_t rva);
+
+  Types& types();
+  const FrameRecords& fpo();
+  const FrameRecords& frame_data();
+
+  // The name of the function that a module's inline site calls by this id.
+  std::string inlined_name(ModuleLines& lines, std::uint32_t id);
+
+  std::optional<Line> line_at(SectionOffset place, std::uint32_t rva);
 
   // functions.cc
   std::optional<Function> function_at(SectionOffset place, std::uint32_t rva);
@@ -61,7 +87,6 @@ struct Pdb::State {
   std::optional<Dbi> dbi;
 
  private:
-  std::uint32_t start_for(SectionOffset start, SectionOffset place, std::uint32_t rva);
   std::optional<Function> named_by_module(const Owner& owner, SectionOffset place,
                                           std::uint32_t rva);
   std::optional<Function> named_by_label(const Owner& owner, SectionOffset place,
@@ -84,6 +109,10 @@ struct Pdb::State {
   std::optional<Publics> public_symbols;
   std::optional<GlobalHash> global_symbols;
   std::optional<NameTable> name_table;
+  std::optional<Types> decoded_types;
+  std::optional<FrameRecords> fpo_frames;
+  std::optional<FrameRecords> new_frames;
+  std::optional<std::unordered_map<std::string_view, std::uint32_t>> modules_by_name;
   std::optional<std::vector<Spot>> procedure_spots;
   std::unordered_map<std::uint64_t, std::string> trampoline_names;  // by section and offset
 };
