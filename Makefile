@@ -1,0 +1,71 @@
+# The project's commands. Each installs by apt what is missing for it, then builds with CMake presets.
+#   make          the program: build/release/ntstack
+#   make demo     builds, and prints the stacks of the bundled sample
+#   make test     builds, and runs every test, those under Wine too
+#   make bench    benchmarks and races against rivals
+#   make windows  build/windows-x64/ntstack.exe, static
+#   make sanitize the tests once more under ASan and UBSan
+#   make fuzz     each fuzz target for FUZZ_SECONDS (10)
+#   make check    format and layers
+.PHONY: all demo test bench windows sanitize fuzz check tidy format samples clean
+
+FUZZ_SECONDS ?= 10
+SAMPLE := samples/seed1
+DEPENDENCIES := scripts/install-dependencies.sh
+
+all:
+	@$(DEPENDENCIES) build
+	@cmake --preset release -DNTSTACK_TESTS=OFF >/dev/null
+	@cmake --build build/release --target ntstack
+
+demo: all
+	build/release/ntstack stacks $(SAMPLE)/w3wp.dmp -y $(SAMPLE)/symbols
+
+test: windows
+	@$(DEPENDENCIES) build test
+	@cmake --preset release -DNTSTACK_TESTS=ON >/dev/null
+	@cmake --build build/release
+	@scripts/run-tests.sh build/release
+
+windows:
+	@$(DEPENDENCIES) build windows
+	@cmake --preset windows-x64 >/dev/null
+	@cmake --build build/windows-x64
+
+bench:
+	@$(DEPENDENCIES) build test windows bench
+	@cmake --preset bench >/dev/null
+	@cmake --build build/bench
+	@bench/run.sh build/bench
+
+sanitize:
+	@$(DEPENDENCIES) build test
+	@cmake --preset debug >/dev/null
+	@cmake --build build/debug
+	@scripts/run-tests.sh build/debug
+
+fuzz:
+	@$(DEPENDENCIES) build test
+	@cmake --preset fuzz >/dev/null
+	@cmake --build build/fuzz
+	@scripts/run-fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+check:
+	@$(DEPENDENCIES) build test
+	@scripts/check-format.sh
+	@scripts/check-layers.sh
+
+tidy:
+	@$(DEPENDENCIES) build test
+	@cmake --preset clang >/dev/null
+	@scripts/check-tidy.sh build/clang
+
+format:
+	@git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
+
+samples:
+	@$(DEPENDENCIES) build test
+	@tests/world/build_samples.sh
+
+clean:
+	rm -rf build

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs every test of a build folder and names what was skipped. GoogleTest's own skips are counted too:
+# real files that are not at hand, tools that are not installed.
+set -uo pipefail
+build=$1
+log=$build/tests.log
+ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$(nproc)" --verbose >"$log" 2>&1
+result=$?
+grep -E '^ *[0-9]+/[0-9]+ Test|tests passed|tests failed|Total Test time|^\s*[0-9]+ - .*\((Failed|Timeout|SEGFAULT)' "$log"
+grep -E 'compared|checked' "$log" | sed 's/^[0-9]*: //' | sort -u
+skipped=$(grep -cE '\[  SKIPPED \] [A-Za-z]+\.[A-Za-z0-9_/]+ \(' "$log")
+passed=$(grep -cE '\[       OK \]' "$log")
+failed=$(grep -cE '\[  FAILED  \] [A-Za-z]+\.[A-Za-z0-9_/]+ \(' "$log")
+if [ "$skipped" -gt 0 ]; then
+  echo "Skipped:"
+  grep -B3 -E '\[  SKIPPED \] [A-Za-z]+\.[A-Za-z0-9_/]+ \(' "$log" | grep -E 'not at hand|SKIPPED|not installed' | sed 's/^[0-9]*: /  /' | sort -u
+fi
+if [ $result -ne 0 ]; then
+  grep -vE '\[ RUN|\[       OK' "$log" | tail -n 150
+fi
+echo "cases: $passed passed, $failed failed, $skipped skipped"
+exit $result

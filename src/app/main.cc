@@ -1,0 +1,93 @@
+// The command line: subcommands and options, and nothing else.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+
+#include "app/commands.h"
+#include "app/exit_code.h"
+#include "app/symbolize.h"
+
+namespace {
+
+using namespace ntstack::app;
+
+void add_dump_options(CLI::App& command, DumpOptions& options) {
+  command.add_option("DUMP", options.dump, "The dump file")->required();
+  command.add_option("-y,--symbols", options.symbol_path,
+                     "Symbol path in WinDbg's syntax (else _NT_SYMBOL_PATH)");
+  command.add_option(
+      "-i,--images", options.image_path,
+      "Image path (else _NT_EXECUTABLE_IMAGE_PATH); the symbol path is searched too");
+}
+
+struct Options {
+  StacksOptions stacks;
+  ListOptions info, modules;
+  SymbolizeOptions symbolize;
+  std::string base;
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", "ntstack " NTSTACK_VERSION);
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 answered, 1 failed, 2 wrong command line. NO_COLOR turns colours off.");
+
+  CLI::App* stacks = app.add_subcommand("stacks", "Every stack in a dump, identical ones grouped");
+  add_dump_options(*stacks, options.stacks.dump);
+  stacks->add_option("--thread", options.stacks.thread,
+                     "One thread, by ID or object address (0x...)");
+  stacks->add_flag("--json", options.stacks.json, "As JSON (docs/schema)");
+  stacks->add_flag("!--no-group", options.stacks.group, "Identical stacks one by one");
+
+  CLI::App* info = app.add_subcommand("info", "What a dump is and what is in it");
+  add_dump_options(*info, options.info.dump);
+  info->add_flag("--json", options.info.json, "As JSON (docs/schema)");
+
+  CLI::App* modules = app.add_subcommand("modules", "The modules in a dump");
+  add_dump_options(*modules, options.modules.dump);
+  modules->add_flag("--json", options.modules.json, "As JSON (docs/schema)");
+
+  CLI::App* symbolize = app.add_subcommand("symbolize", "Names for addresses of an image");
+  symbolize->add_option("IMAGE", options.symbolize.image, "A PE image, or a PDB")->required();
+  symbolize->add_option("ADDRESSES", options.symbolize.addresses,
+                        "Hexadecimal; none: a line each from standard input");
+  symbolize->add_option("--pdb", options.symbolize.pdb, "The image's PDB");
+  symbolize->add_option("--base", options.base,
+                        "Where the image is loaded; without, addresses are RVAs");
+  symbolize->add_option("-y,--symbols", options.symbolize.symbol_path,
+                        "Symbol path in WinDbg's syntax");
+  symbolize->add_flag("--inlines", options.symbolize.inlines, "Inlined functions too, a line each");
+  symbolize->add_flag("--json-lines", options.symbolize.json_lines, "One JSON object a line");
+}
+
+int symbolize(Options& options) {
+  if (!options.base.empty()) {
+    char* end = nullptr;
+    options.symbolize.base = std::strtoull(options.base.c_str(), &end, 16);
+    if (*end != '\0') {
+      std::fprintf(stderr, "ntstack: --base takes a hexadecimal address\n");
+      return kUsage;
+    }
+  }
+  return run_symbolize(options.symbolize, std::cin, stdout, stderr);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Windows kernel stacks from dumps: exact where the unwind data is at hand, and honest where "
+      "it is not.");
+  Options options;
+  declare(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? kOk : kUsage;
+  }
+  if (app.got_subcommand("stacks")) return run_stacks(options.stacks, stdout, stderr);
+  if (app.got_subcommand("info")) return run_info(options.info, stdout, stderr);
+  if (app.got_subcommand("modules")) return run_modules(options.modules, stdout, stderr);
+  return symbolize(options);
+}

@@ -1,0 +1,55 @@
+#include "app/session.h"
+
+#include <cstdlib>
+
+#include "base/text.h"
+#include "store/symbol_path.h"
+
+namespace ntstack::app {
+namespace {
+
+std::string or_environment(const std::string& given, const char* variable) {
+  if (!given.empty()) return given;
+  const char* value = std::getenv(variable);
+  return value ? value : "";
+}
+
+std::vector<symbols::ModuleKey> keys_of(const dump::Dump& dump) {
+  std::vector<symbols::ModuleKey> keys;
+  keys.reserve(dump.modules.size());
+  for (const dump::ModuleRecord& module : dump.modules) {
+    symbols::ModuleKey key;
+    key.name = std::string(base::file_name_of(module.path));
+    key.base = module.base;
+    key.size = module.size;
+    key.timestamp = module.timestamp;
+    key.pdb_guid = module.pdb_guid;
+    key.pdb_age = module.pdb_age;
+    key.pdb_name = module.pdb_name;
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+}  // namespace
+
+base::Result<Session> Session::open(const DumpOptions& options) {
+  const auto path = base::path_from_utf8(options.dump);
+  auto dump = dump::open(path);
+  if (!dump) return std::unexpected(dump.error());
+  Session session;
+  session.file_name_ = base::printable(base::path_text(path.filename()));
+  session.dump_ = std::make_unique<dump::Dump>(std::move(*dump));
+  session.machine_ = std::make_unique<target::Machine>(*session.dump_);
+  const auto symbol_path =
+      store::SymbolPath::parse(or_environment(options.symbol_path, "_NT_SYMBOL_PATH"));
+  auto image_path =
+      store::SymbolPath::parse(or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
+  image_path.elements.insert(image_path.elements.end(), symbol_path.elements.begin(),
+                             symbol_path.elements.end());
+  session.symbolizer_ = std::make_unique<symbols::Symbolizer>(
+      keys_of(*session.dump_), symbol_path, image_path, &session.machine_->memory());
+  return session;
+}
+
+}  // namespace ntstack::app

@@ -1,0 +1,38 @@
+// A dump opened for a command: the dump, its machine and its symbols, kept together.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "dump/dump.h"
+#include "report/facts.h"
+#include "symbols/symbolizer.h"
+#include "target/machine.h"
+
+namespace ntstack::app {
+
+struct DumpOptions {
+  std::string dump;         // path, UTF-8
+  std::string symbol_path;  // -y, else _NT_SYMBOL_PATH
+  std::string image_path;   // -i, else _NT_EXECUTABLE_IMAGE_PATH; the symbol path stands behind it
+};
+
+class Session {
+ public:
+  static base::Result<Session> open(const DumpOptions& options);
+
+  const target::Machine& machine() const { return *machine_; }
+  symbols::Symbolizer& symbolizer() { return *symbolizer_; }
+  report::DumpFacts facts() const { return {*dump_, *machine_, *symbolizer_, file_name_}; }
+
+ private:
+  Session() = default;
+  std::string file_name_;
+  std::unique_ptr<dump::Dump> dump_;
+  std::unique_ptr<target::Machine> machine_;
+  std::unique_ptr<symbols::Symbolizer> symbolizer_;
+};
+
+}  // namespace ntstack::app

@@ -1,0 +1,255 @@
+#include "report/json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "analysis/bugcheck.h"
+#include "base/text.h"
+
+namespace ntstack::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using base::hex_text;
+
+constexpr int kSchemaVersion = 1;
+
+std::string document(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json hex_or_null(const std::optional<std::uint64_t>& value) {
+  return value ? Json(hex_text(*value)) : Json(nullptr);
+}
+
+Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json dump_json(const DumpFacts& facts) {
+  const dump::Dump& dump = facts.dump;
+  Json json;
+  json["file"] = facts.file_name;
+  json["kind"] = dump::name_of(dump.kind);
+  json["architecture"] = base::name_of(dump.architecture);
+  json["build"] = dump.build;
+  json["processor_count"] = dump.processor_count;
+  json["system_time"] = hex_or_null(dump.system_time);
+  json["up_time"] = hex_or_null(dump.up_time);
+  json["comment"] = text_or_null(base::printable(dump.comment));
+  return json;
+}
+
+Json bugcheck_json(const dump::Dump& dump) {
+  if (!dump.bugcheck) return nullptr;
+  const analysis::BugcheckMeaning* meaning = analysis::bugcheck_meaning(dump.bugcheck->code);
+  Json json;
+  json["code"] = hex_text(dump.bugcheck->code);
+  json["name"] = text_or_null(meaning ? meaning->name : "");
+  json["parameters"] = Json::array();
+  json["parameter_meanings"] = Json::array();
+  for (std::size_t i = 0; i < 4; ++i) {
+    json["parameters"].push_back(hex_text(dump.bugcheck->parameters[i]));
+    json["parameter_meanings"].push_back(text_or_null(meaning ? meaning->parameters[i] : ""));
+  }
+  return json;
+}
+
+Json exception_json(const dump::Dump& dump) {
+  if (!dump.exception) return nullptr;
+  Json json;
+  json["code"] = hex_text(dump.exception->code);
+  json["flags"] = hex_text(dump.exception->flags);
+  json["address"] = hex_text(dump.exception->address);
+  json["parameters"] = Json::array();
+  for (const std::uint64_t value : dump.exception->parameters)
+    json["parameters"].push_back(hex_text(value));
+  json["thread_id"] = or_null(dump.exception_thread_id);
+  return json;
+}
+
+Json module_list(const DumpFacts& facts) {
+  Json list = Json::array();
+  for (const dump::ModuleRecord& module : facts.dump.modules) {
+    const std::string path = base::printable(module.path);
+    Json json;
+    json["name"] = base::file_name_of(path);
+    json["path"] = path;
+    json["base"] = hex_text(module.base);
+    json["size"] = module.size;
+    json["timestamp"] = module.timestamp;
+    json["checksum"] = module.checksum;
+    if (module.pdb_guid) {
+      json["pdb"] = {{"name", base::printable(base::file_name_of(module.pdb_name))},
+                     {"guid", module.pdb_guid->text()},
+                     {"age", module.pdb_age}};
+    } else {
+      json["pdb"] = nullptr;
+    }
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+Json unloaded_list(const dump::Dump& dump) {
+  Json list = Json::array();
+  for (const dump::UnloadedModuleRecord& module : dump.unloaded_modules) {
+    list.push_back({{"name", base::printable(module.name)},
+                    {"begin", hex_text(module.begin)},
+                    {"end", hex_text(module.end)}});
+  }
+  return list;
+}
+
+Json secondary_list(const dump::Dump& dump) {
+  Json list = Json::array();
+  for (const dump::SecondaryData& data : dump.secondary) {
+    list.push_back({{"tag", data.tag.text()}, {"size", data.bytes.size()}});
+  }
+  return list;
+}
+
+Json processor_list(const target::Machine& machine) {
+  Json list = Json::array();
+  for (const target::Processor& processor : machine.processors()) {
+    list.push_back({{"number", processor.number},
+                    {"prcb", processor.prcb ? Json(hex_text(processor.prcb)) : Json(nullptr)},
+                    {"current_thread", hex_text(processor.current_thread)},
+                    {"idle_thread", hex_text(processor.idle_thread)},
+                    {"crashed", processor.crashed},
+                    {"has_context", !processor.context.empty()}});
+  }
+  return list;
+}
+
+Json thread_json(const target::Thread* thread) {
+  if (!thread) return nullptr;
+  Json json;
+  json["id"] = or_null(thread->id);
+  json["address"] = thread->address ? Json(hex_text(thread->address)) : Json(nullptr);
+  json["name"] = text_or_null(base::printable(thread->name));
+  json["state"] = text_or_null(state_text(*thread));
+  json["teb"] = hex_or_null(thread->teb);
+  json["start_address"] = hex_or_null(thread->start_address);
+  return json;
+}
+
+Json process_json(const target::Process* process) {
+  if (!process) return nullptr;
+  const std::string name = base::printable(process->name);
+  Json json;
+  json["id"] = or_null(process->id);
+  json["name"] = text_or_null(base::file_name_of(name));
+  json["address"] = process->address ? Json(hex_text(process->address)) : Json(nullptr);
+  return json;
+}
+
+Json segment_json(const target::StackSegment& segment) {
+  return {{"kind", target::name_of(segment.kind)},
+          {"limit", hex_text(segment.limit)},
+          {"base", hex_text(segment.base)},
+          {"limit_known", segment.limit_known}};
+}
+
+Json symbol_json(const symbols::Symbol& symbol) {
+  if (symbol.module.empty()) return nullptr;
+  Json json;
+  json["module"] = base::printable(symbol.module);
+  json["name"] = text_or_null(base::printable(symbol.name));
+  json["offset"] = symbol.offset;
+  json["from_export"] = symbol.is_export;
+  return json;
+}
+
+Json frame_json(const stacks::Frame& frame) {
+  Json json;
+  json["ip"] = hex_text(frame.ip);
+  json["child_sp"] = hex_text(frame.child_sp);
+  if (frame.child_ebp) json["child_ebp"] = hex_text(*frame.child_ebp);
+  json["return_address"] = hex_text(frame.return_address);
+  json["frame_bytes"] = or_null(frame.frame_bytes);
+  json["trust"] = unwind::name_of(frame.trust);
+  json["trap_frame"] = hex_or_null(frame.trap_frame);
+  json["inline"] = frame.is_inline;
+  json["symbol"] = symbol_json(frame.symbol);
+  if (frame.symbol.source) {
+    json["source"] = {{"file", base::printable(frame.symbol.source->file)},
+                      {"line", frame.symbol.source->line}};
+  } else {
+    json["source"] = nullptr;
+  }
+  return json;
+}
+
+Json frame_list(const std::vector<stacks::Frame>& frames) {
+  Json list = Json::array();
+  for (const stacks::Frame& frame : frames) list.push_back(frame_json(frame));
+  return list;
+}
+
+Json stack_json(const stacks::Stack& stack) {
+  Json json;
+  json["processor"] = or_null(stack.processor);
+  json["thread"] = thread_json(stack.thread);
+  json["process"] = process_json(stack.process);
+  json["start"] = stacks::name_of(stack.start);
+  json["segments"] = Json::array();
+  for (const auto& segment : stack.segments) json["segments"].push_back(segment_json(segment));
+  json["frames"] = frame_list(stack.frames);
+  json["bugcheck_frames"] = frame_list(stack.bugcheck_frames);
+  json["end"] = {{"kind", stacks::name_of(stack.end)}, {"reason", stack.end_reason}};
+  json["notes"] = stack.notes;
+  return json;
+}
+
+Json missing_list(const symbols::Symbolizer& symbolizer) {
+  Json list = Json::array();
+  for (const symbols::Missing& missing : symbolizer.missing()) {
+    list.push_back({{"module", base::printable(missing.module)},
+                    {"what", missing.what},
+                    {"remedy", base::printable(missing.remedy)}});
+  }
+  return list;
+}
+
+Json header(const DumpFacts& facts) {
+  Json json;
+  json["schema_version"] = kSchemaVersion;
+  json["dump"] = dump_json(facts);
+  return json;
+}
+
+}  // namespace
+
+std::string info_json(const DumpFacts& facts) {
+  Json json = header(facts);
+  json["bugcheck"] = bugcheck_json(facts.dump);
+  json["exception"] = exception_json(facts.dump);
+  json["processors"] = processor_list(facts.machine);
+  json["modules"] = module_list(facts);
+  json["unloaded_modules"] = unloaded_list(facts.dump);
+  json["secondary_data"] = secondary_list(facts.dump);
+  json["warnings"] = warnings_of(facts);
+  return document(json);
+}
+
+std::string modules_json(const DumpFacts& facts) {
+  Json json = header(facts);
+  json["modules"] = module_list(facts);
+  json["unloaded_modules"] = unloaded_list(facts.dump);
+  return document(json);
+}
+
+std::string stacks_json(const StackFacts& facts) {
+  Json json = header(facts.of);
+  json["bugcheck"] = bugcheck_json(facts.of.dump);
+  json["stacks"] = Json::array();
+  for (const stacks::Stack& stack : facts.stacks) json["stacks"].push_back(stack_json(stack));
+  json["missing"] = missing_list(facts.of.symbolizer);
+  json["warnings"] = warnings_of(facts.of);
+  return document(json);
+}
+
+}  // namespace ntstack::report

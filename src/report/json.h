@@ -1,0 +1,16 @@
+// The facts as JSON, in the schema of docs/schema/ntstack.schema.json: addresses and codes are
+// "0x..." strings, what is unknown is null.
+#pragma once
+
+#include <string>
+
+#include "report/facts.h"
+
+namespace ntstack::report {
+
+// Whole documents, indented, with a newline at the end; always valid UTF-8.
+std::string info_json(const DumpFacts& facts);
+std::string modules_json(const DumpFacts& facts);
+std::string stacks_json(const StackFacts& facts);
+
+}  // namespace ntstack::report
