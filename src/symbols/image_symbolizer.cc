@@ -79,7 +79,6 @@ std::optional<std::uint32_t> ImageSymbolizer::rva_of(std::string_view name) {
 const std::vector<pe::ImageSymbol>& ImageSymbolizer::coff_symbols() {
   if (!std::exchange(coff_symbols_.is_read, true) && image_) {
     coff_symbols_.symbols = pe::coff_symbols(*image_).value_or(std::vector<pe::ImageSymbol>());
-    std::ranges::stable_sort(coff_symbols_.symbols, {}, &pe::ImageSymbol::rva);
   }
   return coff_symbols_.symbols;
 }
@@ -87,7 +86,6 @@ const std::vector<pe::ImageSymbol>& ImageSymbolizer::coff_symbols() {
 const std::vector<pe::ImageSymbol>& ImageSymbolizer::exports() {
   if (!std::exchange(exports_.is_read, true) && image_) {
     exports_.symbols = pe::exports(*image_).value_or(std::vector<pe::ImageSymbol>());
-    std::ranges::stable_sort(exports_.symbols, {}, &pe::ImageSymbol::rva);
   }
   return exports_.symbols;
 }

@@ -55,7 +55,8 @@ struct Symbolizer::State {
 Symbolizer::Symbolizer(std::vector<ModuleKey> modules, const store::SymbolPath& symbol_path,
                        const store::SymbolPath& image_path, const base::ByteSource* memory)
     : state_(std::make_unique<State>()) {
-  std::ranges::stable_sort(modules, {}, &ModuleKey::base);
+  std::stable_sort(modules.begin(), modules.end(),
+                   [](const ModuleKey& a, const ModuleKey& b) { return a.base < b.base; });
   state_->modules = std::move(modules);
   state_->short_names = short_names_of(state_->modules);
   state_->places = {symbol_path, image_path, memory, {}};
