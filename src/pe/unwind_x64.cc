@@ -9,8 +9,8 @@ using base::fail;
 
 namespace {
 
-// Far beyond the largest images; bounds the look for missing pages.
-constexpr std::size_t max_functions = std::size_t{1} << 24;
+// Beyond the largest images; bounds the look for missing pages.
+constexpr std::size_t max_functions = std::size_t{1} << 22;
 // The loader follows one indirection; a longer chain is no linker's.
 constexpr int max_indirections = 4;
 constexpr std::uint32_t page = 0x1000;
@@ -49,16 +49,6 @@ std::size_t trailer_size(std::uint8_t flags) {
   return (flags & flags_handler) ? sizeof(std::uint32_t) : 0;
 }
 
-// True where the first byte of every page of [rva, rva + size) is there, and the last byte.
-bool all_there(const Image& image, std::uint32_t rva, std::uint64_t size) {
-  const std::uint64_t end = rva + size;
-  if (end > UINT32_MAX) return false;
-  for (std::uint64_t at = rva; at < end; at = (at | (page - 1)) + 1) {
-    if (!image.get<std::uint8_t>(static_cast<std::uint32_t>(at))) return false;
-  }
-  return image.get<std::uint8_t>(static_cast<std::uint32_t>(end - 1)).has_value();
-}
-
 }  // namespace
 
 FunctionTable::FunctionTable(const Image& image) : image_(&image) {
@@ -69,7 +59,37 @@ FunctionTable::FunctionTable(const Image& image) : image_(&image) {
   if (count_ == 0) return;
   const std::size_t size = count_ * sizeof(RuntimeFunction);
   table_ = image.view(rva_, size);
-  missing_ = table_.size() < size && !all_there(image, rva_, size);
+  if (table_.size() == size) {
+    runs_.push_back({0, count_});
+  } else {
+    find_runs();
+  }
+}
+
+// Which entries are there, a page at a time: what a page lacks at its front, it lacks as a whole.
+void FunctionTable::find_runs() {
+  std::array<std::byte, page> copy;
+  const std::uint64_t end = rva_ + std::uint64_t{count_} * sizeof(RuntimeFunction);
+  const auto entry_at = [&](std::uint64_t rva) { return (rva - rva_) / sizeof(RuntimeFunction); };
+  std::uint64_t begin_there = 0;  // a stretch of bytes that are there
+  std::uint64_t end_there = 0;
+  const auto take = [&] {
+    const Run run{entry_at(begin_there + sizeof(RuntimeFunction) - 1), entry_at(end_there)};
+    if (run.first < run.end) runs_.push_back(run);
+  };
+  begin_there = end_there = rva_;
+  for (std::uint64_t at = rva_; at < end && at <= UINT32_MAX; at = (at | (page - 1)) + 1) {
+    const std::uint64_t stop = std::min((at | (page - 1)) + 1, end);
+    const std::size_t there = image_->read(
+        static_cast<std::uint32_t>(at), std::span(copy).first(static_cast<std::size_t>(stop - at)));
+    if (at != end_there) {
+      take();
+      begin_there = at;
+    }
+    end_there = at + there;
+  }
+  take();
+  missing_ = runs_.size() != 1 || runs_[0].first != 0 || runs_[0].end != count_;
 }
 
 std::optional<RuntimeFunction> FunctionTable::at(std::size_t index) const {
@@ -81,17 +101,21 @@ std::optional<RuntimeFunction> FunctionTable::at(std::size_t index) const {
 }
 
 std::optional<RuntimeFunction> FunctionTable::find(std::uint32_t rva) const {
-  const bool together = table_.size() == count_ * sizeof(RuntimeFunction);
-  const auto found = together ? find_together(rva) : find_among_holes(rva);
+  const auto after = std::ranges::partition_point(runs_, [&](const Run& run) {
+    const auto first = at(run.first);
+    return first && first->begin <= rva;
+  });
+  if (after == runs_.begin()) return {};
+  const auto found = find_in(*std::prev(after), rva);
   return found ? resolve(*image_, *found) : std::nullopt;
 }
 
-std::optional<RuntimeFunction> FunctionTable::find_together(std::uint32_t rva) const {
-  std::size_t low = 0;
-  std::size_t high = count_;
+std::optional<RuntimeFunction> FunctionTable::find_in(const Run& run, std::uint32_t rva) const {
+  std::size_t low = run.first;
+  std::size_t high = run.end;
   while (low < high) {
     const std::size_t middle = low + (high - low) / 2;
-    const auto entry = table_.get<RuntimeFunction>(middle * sizeof(RuntimeFunction));
+    const auto entry = at(middle);
     if (!entry) return {};
     if (rva < entry->begin) {
       high = middle;
@@ -102,34 +126,6 @@ std::optional<RuntimeFunction> FunctionTable::find_together(std::uint32_t rva) c
     }
   }
   return {};
-}
-
-// The same where pages of the table may be missing: what is there still decides.
-std::optional<RuntimeFunction> FunctionTable::find_among_holes(std::uint32_t rva) const {
-  std::size_t low = 0;
-  std::size_t high = count_;
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    std::size_t present = middle;
-    std::optional<RuntimeFunction> entry = at(present);
-    while (!entry && (present = first_of_next_page(present)) < high) entry = at(present);
-    if (!entry || rva < entry->begin) {
-      high = middle;
-    } else if (rva >= entry->end) {
-      low = present + 1;
-    } else {
-      return entry;
-    }
-  }
-  return {};
-}
-
-// The first entry that lies wholly behind the page where entry `index` ends.
-std::size_t FunctionTable::first_of_next_page(std::size_t index) const {
-  const std::uint64_t last = rva_ + (index + 1) * sizeof(RuntimeFunction) - 1;
-  const std::uint64_t next = (last | (page - 1)) + 1;
-  return static_cast<std::size_t>((next - rva_ + sizeof(RuntimeFunction) - 1) /
-                                  sizeof(RuntimeFunction));
 }
 
 std::optional<RuntimeFunction> resolve(const Image& image, const RuntimeFunction& function) {

@@ -81,14 +81,18 @@ class FunctionTable {
   bool missing() const { return missing_; }
 
  private:
-  std::optional<RuntimeFunction> find_together(std::uint32_t rva) const;
-  std::optional<RuntimeFunction> find_among_holes(std::uint32_t rva) const;
-  std::size_t first_of_next_page(std::size_t index) const;
+  struct Run {  // of entries that are there
+    std::size_t first = 0;
+    std::size_t end = 0;
+  };
+  void find_runs();
+  std::optional<RuntimeFunction> find_in(const Run& run, std::uint32_t rva) const;
 
   const Image* image_;
   base::Bytes table_;  // the whole table, or its front where it does not lie together
   std::uint32_t rva_ = 0;
   std::size_t count_ = 0;
+  std::vector<Run> runs_;  // one, where no page of the table is missing
   bool missing_ = false;
 };
 

@@ -190,6 +190,23 @@ TEST(FunctionTable, WherePagesAreMissingTheOthersStillDecide) {
   }
 }
 
+TEST(FunctionTable, AHugeTableThatIsNearlyAllMissingCostsALookUpNothing) {
+  ImageBuilder builder;
+  builder.size_of_image = 0x2000;
+  builder.section(".pdata", 0x1000, table_of({{0x1000, 0x1010, xdata}}));
+  builder.directory(3, 0x1000, 0xfffffff0);
+  auto loaded = builder.loaded();
+  const std::uint32_t claimed = 0xfffff000;
+  std::memcpy(loaded.data() + 0x80 + 24 + 56, &claimed, sizeof(claimed));
+  const base::SegmentSource memory({{0x10000, Bytes(std::span<const std::byte>(loaded))}});
+  const auto image = Image::from_memory(memory, 0x10000);
+  ASSERT_TRUE(image) << image.error().text();
+  const FunctionTable table(*image);
+  EXPECT_TRUE(table.missing());
+  EXPECT_EQ(table.find(0x100f)->unwind, xdata);
+  for (std::uint32_t i = 0; i < 1000000; ++i) ASSERT_FALSE(table.find(0x80000000 + i));
+}
+
 TEST(UnwindInfo, DecodesEveryOperationOfVersion1) {
   const auto info = decode_bytes({0x01, 0x40, 20,   0x35,  // RBP + 0x30
                                   0x40, 0x0a,              // PUSH_MACHFRAME
