@@ -1,0 +1,60 @@
+// make_world MODULES OUT: builds the worlds from the modules' images and writes each into its
+// folder of OUT: the dump, the truth, and the images and PDBs that belong to it.
+#include <cstdio>
+#include <exception>
+#include <fstream>
+
+#include "world/seed1.h"
+#include "world/triage_writer.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace world = ntstack::world;
+
+void write_file(const fs::path& path, const void* bytes, std::size_t size) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
+  if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+void copy_symbols(const fs::path& modules, const fs::path& to,
+                  std::span<const world::LoadedImage> images) {
+  fs::create_directories(to);
+  for (const world::LoadedImage& image : images) {
+    fs::copy_file(modules / image.file_name, to / image.file_name,
+                  fs::copy_options::overwrite_existing);
+  }
+  for (const auto& entry : fs::directory_iterator(modules)) {
+    if (entry.path().extension() != ".pdb") continue;
+    fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
+  }
+  for (const auto& entry : fs::directory_iterator(to)) {
+    fs::permissions(entry.path(), fs::perms(0644));
+  }
+}
+
+void make_seed1(const fs::path& modules, const fs::path& folder) {
+  const world::Seed1 seed = world::build_seed1(modules);
+  const auto dump = world::write_triage_dump(*seed.world, seed.threads);
+  const std::string truth = world::to_json(seed.world->images(), seed.threads);
+  copy_symbols(modules, folder / "symbols", seed.world->images());
+  write_file(folder / "w3wp.dmp", dump.data(), dump.size());
+  write_file(folder / "truth.json", truth.data(), truth.size());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fputs("usage: make_world MODULES OUT\n", stderr);
+    return 2;
+  }
+  try {
+    make_seed1(argv[1], fs::path(argv[2]) / "seed1");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "make_world: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,123 @@
+#include "world/truth.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace ntstack::world {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string hex(std::uint64_t value) { return fmt::format("{:#018x}", value); }
+
+const char* name_of(Capture capture) {
+  switch (capture) {
+    case Capture::apc:
+      return "apc";
+    case Capture::switched_out:
+      return "switched_out";
+    case Capture::none:
+      return "none";
+  }
+  return "";
+}
+
+bool in_segment(const StackSegment& segment, std::uint64_t address) {
+  return address >= segment.limit && address < segment.base;
+}
+
+// Frames whose caller is on another stack of the thread than they are.
+ordered_json stack_switches(const ThreadTruth& thread) {
+  ordered_json list = ordered_json::array();
+  for (std::size_t i = 0; i + 1 < thread.frames.size(); i++) {
+    for (const StackSegment& segment : thread.segments) {
+      const std::uint64_t here = thread.frames[i].child_sp, next = thread.frames[i + 1].child_sp;
+      if (!in_segment(segment, here) || in_segment(segment, next)) continue;
+      list.push_back({{"frame", i}, {"from_sp", hex(here)}, {"to_sp", hex(next)}});
+    }
+  }
+  return list;
+}
+
+ordered_json thread_json(const ThreadTruth& thread) {
+  ordered_json json = {{"role", thread.role},
+                       {"id", thread.id},
+                       {"ethread", hex(thread.ethread)},
+                       {"capture", name_of(thread.capture)},
+                       {"status", fmt::format("{:#010x}", thread.status)}};
+  ordered_json frames = ordered_json::array(), traps = ordered_json::array();
+  for (std::size_t i = 0; i < thread.frames.size(); i++) {
+    const TruthFrame& frame = thread.frames[i];
+    frames.push_back({{"ip", hex(frame.ip)},
+                      {"child_sp", hex(frame.child_sp)},
+                      {"return_address", hex(frame.return_address)}});
+    if (!frame.machine_frame) continue;
+    traps.push_back({{"frame", i},
+                     {"address", hex(frame.trap_frame())},
+                     {"machine_frame", hex(frame.return_slot)}});
+  }
+  json["frames"] = frames;
+  json["trap_frames"] = traps;
+  json["stack_switches"] = stack_switches(thread);
+  ordered_json segments = ordered_json::array();
+  for (const StackSegment& segment : thread.segments) {
+    segments.push_back({{"base", hex(segment.base)},
+                        {"limit", hex(segment.limit)},
+                        {"initial_stack", hex(segment.initial_stack)},
+                        {"used_from", hex(segment.used_from)}});
+  }
+  json["stack_segments"] = segments;
+  json["user"] = {{"rip", hex(thread.user_rip)}, {"rsp", hex(thread.user_rsp)}};
+  return json;
+}
+
+}  // namespace
+
+std::vector<TruthFrame> frames_of(const Machine& machine) {
+  std::vector<TruthFrame> frames;
+  const Cpu cpu = machine.cpu();
+  TruthFrame frame;
+  frame.ip = cpu.rip;
+  frame.child_sp = cpu.rsp();
+  frame.gpr = cpu.gpr;
+  for (auto caller = machine.shadow.rbegin(); caller != machine.shadow.rend(); ++caller) {
+    frame.return_address = caller->return_address;
+    frame.return_slot = caller->slot;
+    frame.machine_frame = caller->machine_frame;
+    frames.push_back(frame);
+    frame = {};
+    frame.ip = caller->return_address;
+    frame.child_sp = caller->caller_sp;
+    frame.gpr = caller->caller_gpr;
+  }
+  return frames;
+}
+
+std::vector<std::string> listing(std::span<const LoadedImage> images, const ThreadTruth& thread) {
+  std::vector<std::string> lines;
+  for (const TruthFrame& frame : thread.frames) {
+    std::string line = name_of_address(images, frame.ip);
+    if (frame.machine_frame) {
+      line += fmt::format(" (TrapFrame @ {:08x}`{:08x})", frame.trap_frame() >> 32,
+                          frame.trap_frame() & 0xffffffff);
+    }
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+std::string to_json(std::span<const LoadedImage> images, std::span<const ThreadTruth> threads) {
+  ordered_json modules = ordered_json::array();
+  for (const LoadedImage& image : images) {
+    modules.push_back({{"image", image.file_name},
+                       {"base", hex(image.base)},
+                       {"size", image.size},
+                       {"timestamp", image.timestamp}});
+  }
+  ordered_json list = ordered_json::array();
+  for (const ThreadTruth& thread : threads) list.push_back(thread_json(thread));
+  return ordered_json{{"modules", modules}, {"threads", list}}.dump(1) + "\n";
+}
+
+}  // namespace ntstack::world
