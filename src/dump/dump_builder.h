@@ -421,6 +421,7 @@ struct MinidumpBuilder {
     system.put32(8, major_version);
     system.put32(0x10, build_number);
     system.put32(0x14, platform);
+    system.put32(0x18, string(""));  // no service pack
     system.grow(0x38);
     stream(7, std::move(system));
   }

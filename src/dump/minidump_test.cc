@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include "dump/dump.h"
 #include "dump/dump_builder.h"
@@ -363,6 +364,29 @@ INSTANTIATE_TEST_SUITE_P(, RealMinidump,
                          testing::Values("lldb/sigsegv.dmp", "electron/windows.dmp",
                                          "symbolic/windows_mini.dmp"),
                          [](const auto& file) { return "File" + std::to_string(file.index); });
+
+TEST(Minidump, TheDumpsBuiltHereAreMinidumpsToObj2yamlToo) {
+  const auto path = std::filesystem::temp_directory_path() / "ntstack_minidump_test.dmp";
+  for (const std::uint16_t processor : {std::uint16_t{9}, std::uint16_t{0}, std::uint16_t{12}}) {
+    MinidumpBuilder builder = full_builder(processor);
+    builder.threads.pop_back();  // the tool names no field that is zero
+    const Data file = builder.build();
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(file.data()),
+               static_cast<std::streamsize>(file.size()));
+    const Listing listing(path);
+    std::filesystem::remove(path);
+    if (listing.empty()) GTEST_SKIP() << "not at hand: obj2yaml-19";
+    EXPECT_EQ(listing.numbers("ThreadList", "Thread Id").size(), 2u);
+    EXPECT_EQ(listing.numbers("ModuleList", "Base of Image").size(), 3u);
+    EXPECT_EQ(listing.numbers("MemoryList", "Start of Memory Range"),
+              (std::vector{builder.memory[0].address, builder.memory[1].address}));
+    EXPECT_EQ(listing.values("SystemInfo", "Processor Arch"),
+              (std::vector<std::string>{processor == 9    ? "AMD64"
+                                        : processor == 12 ? "ARM64"
+                                                          : "X86"}));
+  }
+}
 
 TEST(Minidump, OfRealFilesTheProcessAndItsTimesAreGiven) {
   NTSTACK_NEED_DATA(path, "lldb/sigsegv.dmp");

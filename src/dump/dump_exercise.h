@@ -1,0 +1,124 @@
+// Reads all that a dump offers, as the layers above do, and checks what they rely on. For tests and
+// fuzzing: whatever the bytes were, nothing that parse() gives may point outside them.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "base/byte_source.h"
+#include "base/bytes.h"
+#include "dump/dump.h"
+
+namespace ntstack::dump::building {
+
+class Exercise {
+ public:
+  Exercise(const Dump& dump, base::Bytes file) : dump_(dump), file_(file) {}
+
+  // Empty where everything is in order, else the first thing that is not.
+  std::string complaint() {
+    check_records();
+    check_modules();
+    check_memory();
+    return complaint_;
+  }
+
+ private:
+  void require(bool holds, std::string_view what) {
+    if (!holds && complaint_.empty()) complaint_ = what;
+  }
+
+  void inside(base::Bytes bytes, std::string_view what) {
+    if (bytes.empty()) return;
+    const std::less_equal<const std::byte*> not_after;
+    require(not_after(file_.data(), bytes.data()) &&
+                not_after(bytes.data() + bytes.size(), file_.data() + file_.size()),
+            fmt::format("{} lies outside the file", what));
+    if (complaint_.empty()) sum_ += std::to_integer<unsigned>(bytes.data()[bytes.size() - 1]);
+  }
+
+  void check_records() {
+    inside(dump_.context, "the context");
+    inside(dump_.kdbg, "KDBG");
+    if (dump_.exception) require(dump_.exception->parameters.size() <= 15, "too many parameters");
+    for (const ThreadRecord& thread : dump_.threads) {
+      inside(thread.context, "a thread's context");
+      require(thread.stack_size <= UINT64_MAX - thread.stack_address, "a stack wraps");
+      require(thread.name.size() <= max_text, "a thread's name is too long");
+    }
+    for (const SecondaryData& piece : dump_.secondary) inside(piece.bytes, "secondary data");
+    if (dump_.triage) {
+      for (const base::Bytes piece : {dump_.triage->prcb, dump_.triage->process,
+                                      dump_.triage->thread, dump_.triage->call_stack}) {
+        inside(piece, "a part of the triage dump");
+      }
+      for (const auto& block : dump_.triage->data_blocks) inside(block.bytes, "a data block");
+    }
+    require(dump_.warnings.size() <= 32, "there are too many warnings");
+    for (const std::string& warning : dump_.warnings) require(!warning.empty(), "an empty warning");
+    require(dump_.comment.size() <= 3 * 65536, "the comment is too long");
+  }
+
+  void check_modules() {
+    for (const ModuleRecord& module : dump_.modules) {
+      require(module.size <= UINT64_MAX - module.base, "a module wraps");
+      require(module.path.size() <= max_text && module.pdb_name.size() <= max_text,
+              "a module's name is too long");
+    }
+    for (const UnloadedModuleRecord& module : dump_.unloaded_modules) {
+      require(module.begin <= module.end, "an unloaded module ends before it begins");
+    }
+  }
+
+  void check_memory() {
+    require(dump_.memory != nullptr, "there is no memory");
+    const auto* memory = dynamic_cast<const base::SegmentSource*>(dump_.memory.get());
+    require(memory != nullptr, "the memory is not made of segments");
+    if (!memory || !complaint_.empty()) return;
+    std::uint64_t listed = 0;
+    for (const auto& segment : memory->segments()) {
+      inside(segment.bytes, "a piece of memory");
+      listed += segment.bytes.size();
+      if (!complaint_.empty()) return;
+      read_through(*memory, segment);
+    }
+    require(listed <= std::uint64_t{file_.size()} * 4, "more memory is listed than can be");
+    for (const std::uint64_t address : {std::uint64_t{0}, UINT64_MAX, std::uint64_t{1} << 63}) {
+      sum_ += memory->get<std::uint64_t>(address).value_or(0);
+    }
+  }
+
+  void read_through(const base::SegmentSource& memory,
+                    const base::SegmentSource::Segment& segment) {
+    for (std::uint64_t done = 0; done < segment.bytes.size(); done += buffer_.size()) {
+      const auto wanted = std::min<std::uint64_t>(buffer_.size(), segment.bytes.size() - done);
+      const std::span<std::byte> out(buffer_.data(), static_cast<std::size_t>(wanted));
+      require(memory.read(segment.address + done, out) == wanted, "listed memory can't be read");
+      require(std::memcmp(out.data(), segment.bytes.data() + done, out.size()) == 0,
+              "memory reads as something else");
+    }
+  }
+
+  static constexpr std::size_t max_text = 4096;
+  const Dump& dump_;
+  base::Bytes file_;
+  std::string complaint_;
+  std::array<std::byte, 16384> buffer_{};
+  std::uint64_t sum_ = 0;  // so that every byte looked at has a use
+};
+
+// Parses the bytes and exercises what comes of it; an error must say something.
+inline std::string complaint_about(base::Bytes file) {
+  const auto dump = parse(file);
+  if (!dump) return dump.error().text().empty() ? "an error without a text" : std::string();
+  return Exercise(*dump, file).complaint();
+}
+
+}  // namespace ntstack::dump::building
