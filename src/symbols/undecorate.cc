@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory_resource>
+#include <optional>
 
 #include "symbols/undecorate_parser.h"
 #include "symbols/undecorate_print.h"
@@ -18,18 +19,19 @@ using undecorating::Printer;
 // MSVC hashes names longer than 4096 characters; clang does not.
 constexpr std::size_t kMaxDecorated = 64 * 1024;
 
-// Reads `decorated` and prints what `print` asks for; empty for what can't be read.
+// Reads `decorated` and prints what `print` asks for; nothing where it can't be read.
 template <class Print>
-std::string printed(std::string_view decorated, Print print) {
-  if (decorated.size() > kMaxDecorated) return {};
+std::optional<std::string> printed(std::string_view decorated, Print print) {
+  if (decorated.size() > kMaxDecorated) return std::nullopt;
   std::array<std::byte, 8 * 1024> first;
   std::pmr::monotonic_buffer_resource arena(first.data(), first.size());
   Parser parser(decorated, &arena);
   const undecorating::Symbol* symbol = parser.symbol();
-  if (parser.failed()) return {};
+  if (parser.failed()) return std::nullopt;
   Printer printer(undecorating::kMaxOutput);
   print(printer, *symbol);
-  return printer.overflowed() ? std::string() : printer.take();
+  if (printer.overflowed()) return std::nullopt;
+  return printer.take();
 }
 
 // "_f@8" (__stdcall), "@f@8" (__fastcall), "f@@16" (__vectorcall) and "_f" (__cdecl).
@@ -51,17 +53,19 @@ std::string_view without_c_decoration(std::string_view name) {
 
 std::string undecorate(std::string_view decorated, bool is_x86) {
   if (decorated.starts_with('?') || decorated.starts_with('.')) {
-    std::string name = printed(decorated, [](Printer& printer, const undecorating::Symbol& symbol) {
+    const auto name = printed(decorated, [](Printer& printer, const undecorating::Symbol& symbol) {
       printer.symbol_name(symbol);
     });
-    return name.empty() ? std::string(decorated) : name;
+    // Some codes stand for no name at all ("??_Z@3HA"): then the decorated one is better than
+    // nothing.
+    return name && !name->empty() ? *name : std::string(decorated);
   }
   return std::string(is_x86 ? without_c_decoration(decorated) : decorated);
 }
 
 namespace undecorating {
 
-std::string undecorate_whole(std::string_view decorated, Detail detail) {
+std::optional<std::string> undecorate_whole(std::string_view decorated, Detail detail) {
   return printed(decorated, [detail](Printer& printer, const Symbol& symbol) {
     printer.symbol(symbol, detail);
   });

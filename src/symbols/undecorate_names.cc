@@ -153,8 +153,9 @@ Identifier* Parser::operator_name() {
     result->kind = IdentifierKind::conversion;
   } else {
     const std::size_t underscores = in_.consume("__") ? 2 : in_.consume('_') ? 1 : 0;
-    result->text = operator_text(underscores, in_.take());
-    if (result->text.empty()) in_.fail();
+    const auto text = operator_text(underscores, in_.take());
+    if (!text) in_.fail();
+    result->text = text.value_or(std::string_view());
   }
   return result;
 }

@@ -125,7 +125,7 @@ struct Symbol {
   std::string_view access{};           // variable
   bool is_static = false;              // variable
   const Name* table_target = nullptr;  // table: {for `target'}
-  std::string_view text{};             // text: a string literal, a hashed name
+  std::string_view text{};             // text: a string literal
 };
 
 }  // namespace ntstack::symbols::undecorating

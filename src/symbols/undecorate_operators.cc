@@ -154,7 +154,9 @@ std::string_view twice_underscored(char code) {
 
 }  // namespace
 
-std::string_view operator_text(std::size_t underscores, char code) {
+std::optional<std::string_view> operator_text(std::size_t underscores, char code) {
+  const bool is_code = (code >= '0' && code <= '9') || (code >= 'A' && code <= 'Z');
+  if (!is_code) return std::nullopt;
   if (underscores == 0) return plain(code);
   return underscores == 1 ? underscored(code) : twice_underscored(code);
 }

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace ntstack::symbols::undecorating {
 
 // What "?X", "?_X" or "?__X" stands for ("operator==", "`vector deleting dtor'"), by the number of
-// underscores; empty for what is no operator or is read in its own way.
-std::string_view operator_text(std::size_t underscores, char code);
+// underscores; empty for the codes that stand for nothing known, as llvm-undname has them; nothing
+// for what is no code.
+std::optional<std::string_view> operator_text(std::size_t underscores, char code);
 
 }  // namespace ntstack::symbols::undecorating

@@ -19,6 +19,8 @@ Symbol* Parser::special() {
   if (in_.consume("?__E")) return dynamic_structor(IdentifierKind::dynamic_initializer);
   if (in_.consume("?__F")) return dynamic_structor(IdentifierKind::dynamic_destructor);
   if (in_.consume("?__J")) return local_guard("`local static thread guard'");
+  // What never stands in a program: `typeof', `udt returning'.
+  if (in_.at("?_A") || in_.at("?_P")) in_.fail();
   return nullptr;
 }
 
@@ -74,10 +76,11 @@ Symbol* Parser::rtti_table(std::string_view name) {
 Symbol* Parser::base_descriptor() {
   auto* identifier = make<Identifier>();
   identifier->kind = IdentifierKind::base_descriptor;
-  identifier->offsets[0] = static_cast<std::int64_t>(in_.unsigned_number());
-  identifier->offsets[1] = in_.signed_number();
-  identifier->offsets[2] = static_cast<std::int64_t>(in_.unsigned_number());
-  identifier->offsets[3] = static_cast<std::int64_t>(in_.unsigned_number());
+  // All are of 32 bits; the second, of the vbtable's pointer, may be negative.
+  identifier->offsets[0] = static_cast<std::uint32_t>(in_.unsigned_number());
+  identifier->offsets[1] = static_cast<std::int32_t>(in_.signed_number());
+  identifier->offsets[2] = static_cast<std::uint32_t>(in_.unsigned_number());
+  identifier->offsets[3] = static_cast<std::uint32_t>(in_.unsigned_number());
   Symbol* result = bare(scopes_around(identifier));
   in_.consume('8');
   return result;

@@ -42,7 +42,9 @@ Symbol* Parser::hashed_name() {
   in_.skip(3);
   in_.take_until_at();
   in_.consume("??_R4@");
-  return text_symbol(all.substr(0, all.size() - in_.rest().size()));
+  auto* name = make<Name>(arena_);
+  name->parts.push_back(make_text(all.substr(0, all.size() - in_.rest().size())));
+  return bare(name);
 }
 
 Symbol* Parser::declared() {

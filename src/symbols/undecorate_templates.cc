@@ -9,7 +9,8 @@ Identifier* Parser::template_name(Place place) {
   in_.expect('?');
   in_.expect('$');
   const BackReferences outer = std::exchange(back_references_, {});
-  Identifier* result = unqualified_symbol_name();
+  // A copy: the arguments may refer to the bare name.
+  auto* result = make<Identifier>(*unqualified_symbol_name());
   if (!in_.failed()) template_arguments(*result);
   back_references_ = outer;
   if (place == Place::symbol) return result;
@@ -50,8 +51,8 @@ TemplateArgument Parser::template_argument() {
     result.type = type(Leading::qualifiers);
   } else if (address_argument(is_deduced, result) || member_offsets_argument(is_deduced, result)) {
     return result;
-  } else if (in_.at(is_deduced ? "E?" : "$E?")) {
-    in_.skip(is_deduced ? 1 : 2);
+  } else if (in_.at("$E?")) {
+    in_.skip(2);
     result.kind = ArgumentKind::reference;
     result.symbol = symbol();
   } else if (in_.consume(is_deduced ? "0" : "$0")) {

@@ -28,8 +28,8 @@ Type* Parser::unqualified_type() {
   if (in_.consume("W4")) return tagged("enum");
   if (in_.consume('Y')) return array();
   if (in_.consume('?')) return custom();
-  if (in_.at("$$Q") || in_.at("$$R") || in_.at('A') || in_.at('B') ||
-      (!in_.at_end() && in_.rest().front() >= 'P' && in_.rest().front() <= 'S')) {
+  const bool is_pointer = !in_.at_end() && in_.rest().front() >= 'P' && in_.rest().front() <= 'S';
+  if (is_pointer || in_.at('A') || in_.at("$$Q")) {
     return pointer();
   }
   if (in_.consume("$$A8@@")) return function_type(*make<Function>(arena_), true);
@@ -145,7 +145,7 @@ Type* Parser::array() {
 bool Parser::points_to_member() {
   Reader ahead = in_;
   const char kind = ahead.take();
-  if (kind == '$' || kind == 'A' || kind == 'B') return false;
+  if (kind == '$' || kind == 'A') return false;
   if (ahead.at_digit()) {
     if (!ahead.at('6') && !ahead.at('8')) in_.fail();
     return ahead.at('8');
@@ -164,17 +164,10 @@ Type* Parser::pointer() {
   Type* result = make_type(TypeKind::pointer, "*");
   if (in_.consume("$$Q")) {
     result->word = "&&";
-  } else if (in_.consume("$$R")) {
-    result->word = "&&";
-    result->qualifiers = kVolatile;
   } else {
     switch (in_.take()) {
       case 'A':
         result->word = "&";
-        break;
-      case 'B':
-        result->word = "&";
-        result->qualifiers = kVolatile;
         break;
       case 'Q':
         result->qualifiers = kConst;

@@ -1,6 +1,7 @@
 // Decorated names as llvm-undname prints them, parameters included: what the tests compare with it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,7 +9,7 @@
 
 namespace ntstack::symbols::undecorating {
 
-// Empty where `decorated` can't be read as a decorated name.
-std::string undecorate_whole(std::string_view decorated, Detail detail);
+// Nothing where `decorated` can't be read as a decorated name.
+std::optional<std::string> undecorate_whole(std::string_view decorated, Detail detail);
 
 }  // namespace ntstack::symbols::undecorating
