@@ -7,33 +7,46 @@ namespace {
 
 constexpr std::uint8_t kRsp = 4;
 
-// `add rsp, n` or `lea rsp, [frame register + n]`.
-bool is_release(const Instruction& instruction, std::uint8_t frame_register) {
-  if ((instruction.rex & 8) == 0 || !instruction.has_modrm) return false;
-  const bool rex_b = (instruction.rex & 1) != 0;
-  if (instruction.is(Map::one_byte, 0x81) || instruction.is(Map::one_byte, 0x83)) {
-    return instruction.mod() == 3 && instruction.reg() == 0 && instruction.rm() == kRsp && !rex_b;
-  }
-  if (!instruction.is(Map::one_byte, 0x8d) || instruction.mod() == 3) return false;
-  if (instruction.reg() != kRsp || (instruction.rex & 6) != 0) return false;
-  if (frame_register == 0) return false;
-  if (instruction.mod() == 0 && instruction.rm() == 5) return false;  // RIP-relative
-  std::uint8_t base = instruction.rm();
-  if (instruction.has_sib) {
-    if ((instruction.sib & 0x38) != 0x20) return false;  // an index register
-    base = instruction.sib & 7;
-    if (instruction.mod() == 0 && base == 5) return false;  // no base
-  }
-  return (base | (rex_b ? 8 : 0)) == frame_register;
+struct Release {
+  std::int64_t adjust = 0;
+  std::optional<std::uint8_t> base;
+};
+
+// `add rsp, n`; `sub rsp, -n`, which GCC prefers for 128 and Microsoft's rules do not have.
+std::optional<Release> release_by_amount(const Instruction& instruction) {
+  if (!instruction.is(Map::one_byte, 0x81) && !instruction.is(Map::one_byte, 0x83)) return {};
+  if (instruction.mod() != 3 || instruction.rm() != kRsp || (instruction.rex & 9) != 8) return {};
+  if (instruction.reg() == 0) return Release{instruction.immediate, {}};
+  if (instruction.reg() == 5 && instruction.immediate < 0)
+    return Release{-instruction.immediate, {}};
+  return {};
 }
 
-void set_release(const Instruction& instruction, std::uint8_t frame_register, Epilogue& epilogue) {
-  if (instruction.opcode == 0x8d) {
-    epilogue.base = frame_register;
-    epilogue.adjust = instruction.displacement;
-  } else {
-    epilogue.adjust = instruction.immediate;
+// `lea rsp, [base + n]`.
+std::optional<Release> release_to_base(const Instruction& instruction) {
+  if (!instruction.is(Map::one_byte, 0x8d) || (instruction.rex & 0x0e) != 8) return {};
+  if (instruction.mod() == 3 || instruction.reg() != kRsp) return {};
+  std::uint8_t base = instruction.rm();
+  if (instruction.has_sib) {
+    if ((instruction.sib & 0x38) != 0x20) return {};  // an index register
+    base = instruction.sib & 7;
   }
+  if (instruction.mod() == 0 && base == 5) return {};  // RIP-relative, or no base
+  base |= static_cast<std::uint8_t>((instruction.rex & 1) << 3);
+  if (base == kRsp) return {};
+  return Release{instruction.displacement, base};
+}
+
+std::optional<Release> release_of(const Instruction& instruction) {
+  if (const auto by_amount = release_by_amount(instruction)) return by_amount;
+  return release_to_base(instruction);
+}
+
+// The register that a 64-bit pop restores.
+std::optional<std::uint8_t> popped_by(const Instruction& instruction) {
+  if (instruction.vex || instruction.map != Map::one_byte) return {};
+  if ((instruction.opcode & 0xf8) != 0x58) return {};
+  return static_cast<std::uint8_t>((instruction.opcode & 7) | ((instruction.rex & 1) << 3));
 }
 
 // Does the epilogue leave by this instruction, `offset` bytes after its start?
@@ -74,15 +87,13 @@ std::optional<Epilogue> epilogue_at(base::Bytes code, std::uint8_t frame_registe
   for (int count = 0; count < 18; ++count) {
     const auto instruction = decode(code.clamp(offset), Mode::x64);
     if (!instruction || instruction->operand_size_prefix) return {};
-    if (count == 0 && is_release(*instruction, frame_register)) {
-      set_release(*instruction, frame_register, epilogue);
-    } else if (!instruction->vex && instruction->map == Map::one_byte &&
-               (instruction->opcode & 0xf8) == 0x58) {
-      if (epilogue.pop_count == epilogue.pops.size()) return {};
-      const auto popped =
-          static_cast<std::uint8_t>((instruction->opcode & 7) | ((instruction->rex & 1) << 3));
-      if (popped == kRsp) return {};
-      epilogue.pops[epilogue.pop_count++] = popped;
+    const auto release = release_of(*instruction);
+    if (count == 0 && release && release->base.value_or(frame_register) == frame_register) {
+      epilogue.adjust = release->adjust;
+      epilogue.base = release->base;
+    } else if (const auto popped = popped_by(*instruction)) {
+      if (epilogue.pop_count == epilogue.pops.size() || popped == kRsp) return {};
+      epilogue.pops[epilogue.pop_count++] = *popped;
     } else {
       if (!is_exit(*instruction, offset, released, epilogue)) return {};
       return epilogue;
@@ -94,23 +105,17 @@ std::optional<Epilogue> epilogue_at(base::Bytes code, std::uint8_t frame_registe
 }
 
 bool released_before(base::Bytes before) {
-  const auto from_end = [&](std::size_t back) {
-    return back <= before.size() ? before.get_or<std::uint8_t>(before.size() - back, 0)
-                                 : std::uint8_t{0};
-  };
-  const auto is_lea_rsp = [&](std::size_t back, std::uint8_t mod) {
-    return (from_end(back) & 0xfe) == 0x48 && from_end(back - 1) == 0x8d &&
-           (from_end(back - 2) & 0xf8) == (mod | 0x20);
-  };
-  if ((from_end(1) & 0xf8) == 0x58 || from_end(1) == 0xc9) return true;
-  if (from_end(4) == 0x48 && from_end(3) == 0x83 && from_end(2) == 0xc4) return true;
-  if (from_end(7) == 0x48 && from_end(6) == 0x81 && from_end(5) == 0xc4) return true;
-  if (is_lea_rsp(4, 0x40) || is_lea_rsp(5, 0x40)) return true;  // 8-bit; with SIB
-  if (is_lea_rsp(7, 0x80) || is_lea_rsp(8, 0x80)) return true;  // 32-bit; with SIB
-  if (is_lea_rsp(3, 0x00)) return true;
-  return (from_end(3) & 0xfe) == 0x48 &&
-         ((from_end(2) == 0x8b && (from_end(1) & 0xf8) == 0xe0) ||  // mov rsp, r
-          (from_end(2) == 0x89 && (from_end(1) & 0xc7) == 0xc4));
+  for (std::size_t size = 1; size <= before.size() && size <= kReleaseBytes; ++size) {
+    const auto instruction = decode(before.clamp(before.size() - size), Mode::x64);
+    if (!instruction || instruction->length != size) continue;
+    if (popped_by(*instruction) || release_of(*instruction)) return true;
+    if (instruction->is(Map::one_byte, 0xc9)) return true;  // leave
+    // `mov rsp, register`, in both encodings.
+    const bool moves = instruction->mod() == 3 && (instruction->rex & 8) != 0;
+    if (moves && instruction->is(Map::one_byte, 0x8b) && instruction->reg() == kRsp) return true;
+    if (moves && instruction->is(Map::one_byte, 0x89) && instruction->rm() == kRsp) return true;
+  }
+  return false;
 }
 
 }  // namespace ntstack::code

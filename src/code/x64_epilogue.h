@@ -30,7 +30,7 @@ struct Epilogue {
 
 // The epilogue whose rest starts at the first byte of `code` (kEpilogueBytes are enough).
 // `frame_register` is the register of the function's unwind data, 0 where it has none.
-// Legal are: `add rsp, n` or `lea rsp, [frame register + n]`, pops of 64-bit registers, and then
+// Taken are: `add rsp, n` or `lea rsp, [frame register + n]`, pops of 64-bit registers, and then
 // one of `ret`, `ret n`, `rep ret`, `bnd ret`, a direct jump, `jmp [rip + n]`, a jump through
 // memory or a register with REX.W, or after a release also without it. Nothing of that: nothing is
 // returned.

@@ -32,6 +32,15 @@ TEST(X64Epilogue, ALargeAddIsARelease) {
   EXPECT_EQ(at({0x48, 0x81, 0xc4, 0x00, 0x10, 0x00, 0x00, 0xc3})->adjust, 0x1000);
 }
 
+TEST(X64Epilogue, AnotherRegistersLeaReleasesNothing) {
+  EXPECT_FALSE(at({0x48, 0x8d, 0x65, 0x10, 0xc3}, kR12));
+  EXPECT_FALSE(at({0x48, 0x8d, 0x6c, 0x24, 0x10, 0xc3}, kRbp));  // lea rbp, [rsp+10h]
+}
+
+TEST(X64Epilogue, SubtractingANegativeAmountIsARelease) {
+  EXPECT_EQ(at({0x48, 0x83, 0xec, 0x80, 0x5b, 0xc3})->adjust, 0x80);
+}
+
 TEST(X64Epilogue, LeaCountsFromTheFrameRegisterAndNoOther) {
   const auto epilogue = at({0x48, 0x8d, 0x65, 0x10, 0x5d, 0xc3}, kRbp);  // lea rsp, [rbp+10h]
   ASSERT_TRUE(epilogue);
@@ -99,7 +108,7 @@ TEST(X64Epilogue, WhatReleasesAFrameIsSeenFromBehind) {
                                       {0x49, 0x8d, 0x64, 0x24, 0x10},
                                       {0x48, 0x8d, 0xa5, 0, 1, 0, 0},
                                       {0x49, 0x8d, 0xa4, 0x24, 0, 1, 0, 0},
-                                      {0x48, 0x8d, 0x26},
+                                      {0x48, 0x8d, 0x66, 0x00},
                                       {0x48, 0x89, 0xec},
                                       {0x48, 0x8b, 0xe5},
                                       {0xc9}};

@@ -205,6 +205,7 @@ bool Compiler::epilogue_by_code(const RawInfo& info) {
     const auto found =
         code::epilogue_at(code_at(static_cast<std::uint32_t>(rva), buffer), frame_register);
     if (!found || (found->base && !use_frame_register(*found->base))) break;
+    if (jumps > 0 && bare && found->adjust != 0) break;  // the whole frame still stands
     stack = found->base ? Place{true, found->adjust} : stack + found->adjust;
     for (std::uint8_t i = 0; i < found->pop_count; ++i, stack = stack + 8)
       save(found->pops[i], stack);
