@@ -175,8 +175,6 @@ constexpr BugcheckMeaning kMeanings[] = {
     {0x18B, "SECURE_KERNEL_ERROR", {}},
     {0x1C7, "STORE_DATA_STRUCTURE_CORRUPTION", {}},
     {0x1CA, "SYNTHETIC_WATCHDOG_TIMEOUT", {}},
-    {0x1D3, "WIN32K_ATOMIC_CHECK_FAILURE", {}},
-    {0x1F5, "USER_MODE_HANG_LIVEDUMP", {}},
     {0xDEADDEAD, "MANUALLY_INITIATED_CRASH1", {}},
 };
 

@@ -1,0 +1,26 @@
+// When nothing better is known: the next slot of the stack that holds what may be a return address.
+// Always a guess. Where the code before the address can be had, a call must end there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/architecture.h"
+#include "base/byte_source.h"
+#include "unwind/x64.h"
+
+namespace ntstack::unwind {
+
+struct ScanHit {
+  std::uint64_t slot = 0;         // address of the slot
+  std::uint64_t value = 0;        // the return address, a signed one (ARM64) without its signature
+  bool verified_by_code = false;  // a call ends at the value; false: the code is not at hand
+};
+
+// Looks through the slots of [from, end), a mebibyte at most; holes in the memory are passed over.
+// A value counts where it lies in a module, in one of its executable sections if those are known,
+// and behind a call if the code is at hand.
+std::optional<ScanHit> scan(const x64::CodeMap& code, const base::ByteSource& memory,
+                            base::Architecture architecture, std::uint64_t from, std::uint64_t end);
+
+}  // namespace ntstack::unwind
