@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "code/call.h"
 
@@ -24,40 +25,57 @@ bool is_arm64_call(std::uint32_t instruction) {
 
 enum class CallBefore : std::uint8_t { yes, no, unknown };
 
-CallBefore call_before(const pe::Image& image, std::uint32_t rva, base::Architecture architecture) {
-  if (architecture == base::Architecture::arm64) {
-    if (rva < 4 || rva % 4 != 0) return CallBefore::no;
-    const auto instruction = image.get<std::uint32_t>(rva - 4);
-    if (!instruction) return CallBefore::unknown;
-    return is_arm64_call(*instruction) ? CallBefore::yes : CallBefore::no;
+// The code before an address, from the image or else from memory; less near the start of what is
+// there.
+base::Bytes code_before(const x64::Module& module, const base::ByteSource& memory,
+                        std::uint64_t address, std::span<std::byte> buffer) {
+  for (std::size_t size = buffer.size(); size >= 2; size /= 2) {
+    if (address - module.base < size) continue;
+    const std::span<std::byte> out = buffer.first(size);
+    const auto rva = static_cast<std::uint32_t>(address - module.base - size);
+    if (module.image && module.image->read(rva, out) == size) return out;
+    if (memory.read(address - size, out) == size) return out;
   }
-  std::array<std::byte, code::kBytesBeforeReturn> bytes{};
-  const std::uint32_t wanted = std::min<std::uint32_t>(rva, code::kBytesBeforeReturn);
-  const std::size_t got = image.read(rva - wanted, std::span(bytes).first(wanted));
-  if (got != wanted) return CallBefore::unknown;
+  return {};
+}
+
+// Up to `size` bytes before an address, from the image or, where there is none, from the dump.
+std::size_t read_before(const x64::Module& module, const base::ByteSource& memory,
+                        std::uint64_t address, std::span<std::byte> out) {
+  const std::uint64_t rva = address - module.base;
+  if (rva < out.size()) return 0;
+  if (module.image) return module.image->read(static_cast<std::uint32_t>(rva - out.size()), out);
+  return memory.read(address - out.size(), out);
+}
+
+CallBefore call_before(const x64::Module& module, const base::ByteSource& memory,
+                       std::uint64_t address, base::Architecture architecture) {
+  std::array<std::byte, code::kBytesBeforeReturn> buffer{};
+  const bool is_arm64 = architecture == base::Architecture::arm64;
+  if (is_arm64 && address % 4 != 0) return CallBefore::no;
+  const auto bytes = std::span(buffer).first(is_arm64 ? 4 : buffer.size());
+  if (read_before(module, memory, address, bytes) != bytes.size()) return CallBefore::unknown;
+  const base::Bytes before(bytes);
+  if (is_arm64)
+    return is_arm64_call(*before.get<std::uint32_t>(0)) ? CallBefore::yes : CallBefore::no;
   const auto mode = architecture == base::Architecture::x86 ? code::Mode::x86 : code::Mode::x64;
-  return code::call_before(base::Bytes(bytes.data(), wanted), mode) ? CallBefore::yes
-                                                                    : CallBefore::no;
+  return code::call_before(before, mode) ? CallBefore::yes : CallBefore::no;
 }
 
 // What a value is worth as a return address: verified, possible, or none.
-std::optional<bool> judge(const x64::CodeMap& code, std::uint64_t value,
-                          base::Architecture architecture) {
-  const x64::Module* module = code.find(value);
-  if (!module || value == module->base) return std::nullopt;
-  if (!module->image) return false;
-  const auto rva = static_cast<std::uint32_t>(value - module->base);
-  const pe::Section* section = module->image->section_of(rva);
-  if (!section || !section->executable()) return std::nullopt;
-  switch (call_before(*module->image, rva, architecture)) {
-    case CallBefore::yes:
-      return true;
-    case CallBefore::unknown:
-      return false;
-    case CallBefore::no:
-      break;
+std::optional<bool> judge(const x64::CodeMap& map, const base::ByteSource& memory,
+                          std::uint64_t value, base::Architecture architecture) {
+  if (value == 0) return std::nullopt;
+  const x64::Module* module = map.find(value - 1);
+  if (!module) return std::nullopt;
+  if (module->image) {
+    const auto rva = static_cast<std::uint32_t>(value - module->base);
+    const pe::Section* section = module->image->section_of(rva - 1);
+    if (!section || !section->executable()) return std::nullopt;
+    if (!may_call(*module, rva, architecture)) return std::nullopt;
   }
-  return std::nullopt;
+  const CallBefore call = call_before(*module, memory, value, architecture);
+  return call == CallBefore::no ? std::nullopt : std::optional(call == CallBefore::yes);
 }
 
 }  // namespace
@@ -74,14 +92,13 @@ std::optional<ScanHit> scan(const x64::CodeMap& code, const base::ByteSource& me
     const auto stored = memory.pointer(slot, wide);
     if (!stored) {
       const std::uint64_t next = memory.hole_end(slot);
-      const std::uint64_t aligned = (next + width - 1) & ~(width - 1);
-      if (aligned <= slot && slot + width < slot) break;  // the end of the address space
-      slot = std::max(slot + width, aligned);
+      if (next >= end) break;
+      slot = std::max(slot + width, (next + width - 1) & ~(width - 1));
       continue;
     }
     const std::uint64_t value =
         architecture == base::Architecture::arm64 ? without_signature(*stored) : *stored;
-    if (const auto verified = judge(code, value, architecture))
+    if (const auto verified = judge(code, memory, value, architecture))
       return ScanHit{slot, value, *verified};
     slot += width;
   }
