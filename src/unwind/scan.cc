@@ -33,33 +33,34 @@ base::Bytes code_before(const x64::Module& module, const base::ByteSource& memor
     if (address - module.base < size) continue;
     const std::span<std::byte> out = buffer.first(size);
     const auto rva = static_cast<std::uint32_t>(address - module.base - size);
-    if (module.image && module.image->read(rva, out) == size) return out;
-    if (memory.read(address - size, out) == size) return out;
+    if (module.image && module.image->read(rva, out) == size) return base::Bytes(out);
+    if (memory.read(address - size, out) == size) return base::Bytes(out);
   }
   return {};
 }
 
-// Up to `size` bytes before an address, from the image or, where there is none, from the dump.
-std::size_t read_before(const x64::Module& module, const base::ByteSource& memory,
-                        std::uint64_t address, std::span<std::byte> out) {
-  const std::uint64_t rva = address - module.base;
-  if (rva < out.size()) return 0;
-  if (module.image) return module.image->read(static_cast<std::uint32_t>(rva - out.size()), out);
-  return memory.read(address - out.size(), out);
-}
-
 CallBefore call_before(const x64::Module& module, const base::ByteSource& memory,
                        std::uint64_t address, base::Architecture architecture) {
-  std::array<std::byte, code::kBytesBeforeReturn> buffer{};
-  const bool is_arm64 = architecture == base::Architecture::arm64;
-  if (is_arm64 && address % 4 != 0) return CallBefore::no;
-  const auto bytes = std::span(buffer).first(is_arm64 ? 4 : buffer.size());
-  if (read_before(module, memory, address, bytes) != bytes.size()) return CallBefore::unknown;
-  const base::Bytes before(bytes);
-  if (is_arm64)
-    return is_arm64_call(*before.get<std::uint32_t>(0)) ? CallBefore::yes : CallBefore::no;
+  std::array<std::byte, code::kBytesBeforeReturn> buffer;
+  const base::Bytes before = code_before(module, memory, address, buffer);
+  if (architecture == base::Architecture::arm64) {
+    if (address % 4 != 0) return CallBefore::no;
+    if (before.size() < 4) return CallBefore::unknown;
+    const auto last = before.get_or<std::uint32_t>(before.size() - 4, 0);
+    return is_arm64_call(last) ? CallBefore::yes : CallBefore::no;
+  }
+  if (before.empty()) return CallBefore::unknown;
   const auto mode = architecture == base::Architecture::x86 ? code::Mode::x86 : code::Mode::x64;
-  return code::call_before(before, mode) ? CallBefore::yes : CallBefore::no;
+  if (code::call_before(before, mode)) return CallBefore::yes;
+  return before.size() < 8 ? CallBefore::unknown : CallBefore::no;
+}
+
+// On x64 a whole function table names every function that calls.
+bool may_call(const x64::Module& module, std::uint32_t return_rva,
+              base::Architecture architecture) {
+  if (architecture != base::Architecture::x64 || !module.functions) return true;
+  if (module.functions->missing() || module.functions->size() == 0) return true;
+  return module.functions->find(return_rva - 1).has_value();
 }
 
 // What a value is worth as a return address: verified, possible, or none.
