@@ -252,6 +252,28 @@ TEST(Triage, OfATruncatedDumpEverythingThatIsThereIsUsed) {
   EXPECT_EQ(dump->memory->copy(blocks[0].address, 0x40).size(), 0x40u);
 }
 
+TEST(Triage, ContextAndExceptionAreWhereTheTableSays) {
+  TriageBuilder builder = full_builder(true, TriageWriter::kernel);
+  Data elsewhere = building::context_of(0x8664);
+  elsewhere[0xf8] = std::byte{0x5a};
+  const Data record = building::exception64(0xc0000094, 0x77, {}, 0);
+  builder.blocks = {{0x1000, elsewhere}, {0x2000, record}};
+  Data file = builder.build();
+  const Dump before = parsed(file);
+  for (const auto& [field, block] : {std::pair{0x200c, 0}, {0x2010, 1}}) {
+    const auto place = static_cast<std::uint32_t>(before.triage->data_blocks[block].file_offset);
+    std::memcpy(&file[field], &place, 4);
+  }
+  const Dump dump = parsed(file);
+  EXPECT_TRUE(equal(dump.context, elsewhere));
+  ASSERT_TRUE(dump.exception);
+  EXPECT_EQ(dump.exception->code, 0xc0000094u);
+  // A place outside the file leaves what the header holds.
+  const std::uint32_t nowhere = 0xfffffff0;
+  std::memcpy(&file[0x200c], &nowhere, 4);
+  EXPECT_TRUE(equal(parsed(file).context, builder.context));
+}
+
 TEST(Triage, CountsThatTheFileCannotHoldAreBoundByIt) {
   Data file = full_builder(true, TriageWriter::kernel).build();
   const auto set = [&](std::size_t at, std::uint32_t value) { std::memcpy(&file[at], &value, 4); };
