@@ -188,7 +188,10 @@ std::string group_key(const Stack& stack) {
   for (const Frame& frame : stack.frames) {
     const std::string site = frame.symbol.text();
     key += site.empty() ? base::hex_text(frame.ip) : site;
-    key += static_cast<char>('A' + static_cast<int>(frame.trust));
+    // A saved context and a switch frame are as good as each other.
+    const bool is_start = frame.trust == unwind::Trust::switch_frame;
+    const unwind::Trust trust = is_start ? unwind::Trust::context : frame.trust;
+    key += static_cast<char>('A' + static_cast<int>(trust));
     key += '\n';
   }
   return key;

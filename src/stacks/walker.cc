@@ -191,7 +191,7 @@ bool Walker::step_by_anchor_or_scan(Walk& walk) const {
     // A fault or an interrupt leaves a trap frame, whose address follows no call.
     const std::uint64_t last = hit ? hit->slot : end;
     const std::uint64_t first = (from + 15) & ~std::uint64_t{15};
-    for (std::uint64_t at = first; at + kTrapFrameSize <= last; at += 16) {
+    for (std::uint64_t at = first; at < last && at + kTrapFrameSize <= end; at += 16) {
       const auto frame = read_trap_frame(machine_.memory(), at);
       if (!frame || frame->from_user || !symbolizer_.module_at(frame->registers.rip)) continue;
       walk.doubt();

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""Runs the program on the samples and on real dumps. Truth: what the emulated processor recorded (truth.json), the
+published schema by a validator that is not ours, the seed's listing, and facts about the real dumps."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = sys.argv.pop(1)
+SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
+DATA = pathlib.Path(os.environ.get("NTSTACK_DATA", SOURCE.parent / "shared" / "data"))
+SEED1 = SOURCE / "samples" / "seed1"
+
+
+def run(*arguments, environment=None, expect=0, text=None):
+    env = dict(os.environ, **(environment or {}))
+    env.pop("_NT_SYMBOL_PATH", None) if not environment else None
+    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, env=env, input=text, timeout=120)
+    if expect is not None and done.returncode != expect:
+        raise AssertionError(f"{arguments}: exit {done.returncode}: {done.stderr.decode()}")
+    return done.stdout.decode(), done.stderr.decode()
+
+
+def run_json(*arguments, **keywords):
+    return json.loads(run(*arguments, "--json", **keywords)[0])
+
+
+def real_frames(stack):
+    return [f for f in stack["frames"] if not f["inline"]]
+
+
+class Seed1(unittest.TestCase):
+    """The sample: a process's triage dump, every frame of which is known."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.truth = json.loads((SEED1 / "truth.json").read_text())
+        cls.stacks = run_json("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")["stacks"]
+
+    def stack_of(self, thread):
+        found = [s for s in self.stacks if s["thread"] and s["thread"]["address"] == thread["ethread"]]
+        self.assertEqual(len(found), 1, thread["ethread"])
+        return found[0]
+
+    def test_every_frame_is_the_processors_own(self):
+        checked = 0
+        for thread in self.truth["threads"]:
+            if thread["capture"] == "none":
+                continue
+            stack = self.stack_of(thread)
+            self.assertEqual(stack["thread"]["id"], thread["id"])
+            frames = real_frames(stack)
+            self.assertEqual(stack["end"]["kind"], "user_mode")
+            self.assertEqual(len(frames), len(thread["frames"]) + 1)  # and the user frame
+            for ours, true in zip(frames, thread["frames"]):
+                for name in ("ip", "child_sp", "return_address"):
+                    self.assertEqual(int(ours[name], 16), int(true[name], 16), name)
+                self.assertNotEqual(ours["trust"], "scan")
+                checked += 1
+        print(f"end to end: {checked} frames compared with what the processor recorded")
+        self.assertGreater(checked, 200)
+
+    def test_trap_frames_are_where_the_processor_put_them(self):
+        for thread in self.truth["threads"]:
+            if thread["capture"] == "none":
+                continue
+            frames = real_frames(self.stack_of(thread))
+            true = {t["frame"]: int(t["address"], 16) for t in thread["trap_frames"]}
+            ours = {i: int(f["trap_frame"], 16) for i, f in enumerate(frames) if f["trap_frame"]}
+            self.assertEqual(ours, true)
+
+    def test_frame_bytes_add_up_to_the_distance_between_frames(self):
+        for stack in self.stacks:
+            frames = real_frames(stack)
+            for frame, caller in zip(frames, frames[1:]):
+                distance = int(caller["child_sp"], 16) - int(frame["child_sp"], 16)
+                if not frame["trap_frame"]:
+                    self.assertEqual(frame["frame_bytes"], distance)
+
+    def test_the_seeds_listings_come_out_name_for_name(self):
+        lines = (SOURCE / "tests" / "end_to_end" / "seed1_listings.txt").read_text().split("\n\n")
+        texts = ["\n".join(self.call_sites(s)) for s in self.stacks]
+        for listing in lines:
+            self.assertIn(listing.strip(), texts)
+
+    @staticmethod
+    def call_sites(stack):
+        out = []
+        for frame in real_frames(stack)[:-1]:
+            symbol = frame["symbol"]
+            site = f'{symbol["module"]}!{symbol["name"]}'
+            site += f'+{symbol["offset"]:#x}' if symbol["offset"] else ""
+            if frame["trap_frame"]:
+                address = int(frame["trap_frame"], 16)
+                site += f" (TrapFrame @ {address >> 32:08x}`{address & 0xffffffff:08x})"
+            out.append(site)
+        return out
+
+    def test_without_images_nothing_is_shown_with_more_trust_than_it_has(self):
+        with tempfile.TemporaryDirectory() as empty:
+            document = run_json("stacks", SEED1 / "w3wp.dmp", "-y", empty)
+        true_slots = {f["ip"] for t in self.truth["threads"] for f in t["frames"]}
+        trusted = wrong = 0
+        for stack in document["stacks"]:
+            for frame in real_frames(stack):
+                if frame["trust"] != "scan" and int(frame["ip"], 16) >> 47:
+                    trusted += 1
+                    wrong += frame["ip"] not in true_slots
+        self.assertGreater(trusted, 0)
+        self.assertEqual(wrong, 0)
+        remedies = [m["remedy"] for m in document["missing"] if m["module"].lower() == "rdbss.sys"]
+        self.assertTrue(any("rdbss.sys/" in r.lower() for r in remedies), document["missing"])
+
+    def test_identical_stacks_are_grouped_in_the_text(self):
+        text, _ = run("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")
+        self.assertIn("threads like this:", text)
+        single, _ = run("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols", "--no-group")
+        self.assertNotIn("threads like this:", single)
+        self.assertEqual(single.count("THREAD "), len(self.stacks))
+
+    def test_one_thread_can_be_chosen_by_id_or_address(self):
+        thread = self.truth["threads"][0]
+        for name in (str(thread["id"]), hex(thread["id"]), thread["ethread"]):
+            document = run_json("stacks", SEED1 / "w3wp.dmp", "--thread", name)
+            self.assertEqual([s["thread"]["address"] for s in document["stacks"]], [thread["ethread"]])
+        run("stacks", SEED1 / "w3wp.dmp", "--thread", "4294967292", expect=1)
+        run("stacks", SEED1 / "w3wp.dmp", "--thread", "zzz", expect=2)
+
+    def test_modules_are_those_of_the_world(self):
+        modules = run_json("info", SEED1 / "w3wp.dmp")["modules"]
+        ours = {(m["name"].lower(), m["base"], m["size"], m["timestamp"]) for m in modules}
+        true = {(m["image"].lower(), m["base"], m["size"], m["timestamp"]) for m in self.truth["modules"]}
+        self.assertEqual(ours, true)
+
+
+class RealDumps(unittest.TestCase):
+    def need(self, name):
+        path = DATA / name
+        if not path.exists():
+            self.skipTest(f"not at hand: {name}")
+        return path
+
+    def test_the_kernel_generated_triage_dump_shows_all_processors(self):
+        document = run_json("stacks", self.need("kernel/triage_x64_19041.dmp"))
+        processors = [s["processor"] for s in document["stacks"] if s["processor"] is not None]
+        self.assertEqual(processors, list(range(16)))
+        for stack in document["stacks"]:
+            self.assertGreater(len(stack["frames"]), 1)
+            self.assertEqual(stack["frames"][0]["trust"], "context")
+        crash = document["stacks"][0]
+        self.assertEqual(crash["frames"][0]["ip"], "0xfffff8048b58334c")
+        self.assertEqual(crash["frames"][0]["symbol"]["module"], "amdppm")
+        self.assertEqual(crash["bugcheck_frames"][0]["child_sp"], "0xffff850429890ee8")
+
+    def test_info_of_the_triage_dumps(self):
+        info = run_json("info", self.need("kernel/triage_x64_19041.dmp"))
+        self.assertEqual(info["dump"]["kind"], "triage")
+        self.assertEqual(info["dump"]["architecture"], "x64")
+        self.assertEqual(info["dump"]["build"], 19041)
+        self.assertEqual(info["dump"]["processor_count"], 16)
+        self.assertEqual(info["bugcheck"]["code"], "0x1000007e")
+        self.assertEqual(info["bugcheck"]["parameters"][1], "0xfffff8048b58334c")
+        self.assertEqual(len(info["modules"]), 151)
+        self.assertEqual(len(info["secondary_data"]), 20)
+        other = run_json("info", self.need("kernel/triage_x64_17763.dmp"))
+        self.assertEqual(other["dump"]["build"], 17763)
+        self.assertEqual(len(other["modules"]), 108)
+
+    def test_the_current_stack_of_the_other_triage_dump(self):
+        document = run_json("stacks", self.need("kernel/triage_x64_17763.dmp"))
+        self.assertEqual([s["processor"] for s in document["stacks"]], [6])
+        frames = document["stacks"][0]["frames"]
+        self.assertEqual(frames[0]["ip"], "0xfffff8044a24d2d4")
+        self.assertEqual(frames[0]["symbol"], {"module": "nt", "name": None, "offset": 0x4a2d4, "from_export": False})
+        self.assertTrue(all(f["trust"] in ("context", "trap_frame", "scan") for f in frames))
+
+    def test_a_user_minidump_with_its_pdb_has_names_and_lines(self):
+        path = self.need("lldb/sigsegv.dmp")
+        document = run_json("stacks", path, "-y", path.parent)
+        named = [f for s in document["stacks"] for f in s["frames"] if f["source"]]
+        self.assertTrue(any(f["symbol"]["name"] and f["source"]["line"] for f in named))
+        crash = [s for s in document["stacks"] if s["start"] == "crash_context"]
+        self.assertEqual(len(crash), 1)
+        self.assertIn("crash", crash[0]["frames"][0]["symbol"]["name"])
+
+    def test_every_thread_of_a_user_minidump_has_a_stack(self):
+        document = run_json("stacks", self.need("electron/windows.dmp"))
+        self.assertEqual(len(document["stacks"]), 14)
+        x86 = run_json("stacks", self.need("symbolic/windows_mini.dmp"))
+        self.assertEqual(x86["dump"]["architecture"], "x86")
+        self.assertTrue(all("child_ebp" in s["frames"][0] for s in x86["stacks"]))
+
+
+class Schema(unittest.TestCase):
+    def test_every_document_is_as_the_schema_says(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("not installed: python3-jsonschema")
+        schema = json.loads((SOURCE / "docs" / "schema" / "ntstack.schema.json").read_text())
+        dumps = [SEED1 / "w3wp.dmp"] + sorted(DATA.glob("*/*.dmp"))
+        for dump in dumps:
+            for command in ("info", "modules", "stacks"):
+                jsonschema.validate(run_json(command, dump), schema)
+        print(f"schema: {3 * len(dumps)} documents checked by jsonschema")
+
+
+class CommandLine(unittest.TestCase):
+    def test_exit_codes(self):
+        run("--version")
+        run("--help")
+        run(expect=2)
+        run("stacks", expect=2)
+        run("frobnicate", expect=2)
+        run("stacks", SOURCE / "README.md", expect=1)
+        run("stacks", SOURCE, expect=1)
+        run("stacks", SOURCE / "no such file", expect=1)
+
+    def test_errors_name_the_file_and_are_one_line(self):
+        _, error = run("info", SOURCE / "LICENSE", expect=1)
+        self.assertIn("LICENSE", error)
+        self.assertEqual(error.count("\n"), 1)
+
+    def test_no_colour_where_the_output_is_no_terminal(self):
+        text, _ = run("stacks", SEED1 / "w3wp.dmp")
+        self.assertNotIn("\x1b", text)
+
+    def test_colour_on_a_terminal_and_none_with_no_color(self):
+        import pty
+        for variable, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+            master, slave = pty.openpty()
+            env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+            child = subprocess.Popen([PROGRAM, "stacks", str(SEED1 / "w3wp.dmp")], stdout=slave, env=dict(env, **variable))
+            os.close(slave)
+            output = b""
+            while True:
+                try:
+                    part = os.read(master, 65536)
+                except OSError:
+                    break
+                if not part:
+                    break
+                output += part
+            child.wait()
+            os.close(master)
+            self.assertEqual(b"\x1b[" in output, coloured)
+
+    def test_symbol_path_from_the_environment(self):
+        text, _ = run("stacks", SEED1 / "w3wp.dmp", environment={"_NT_SYMBOL_PATH": str(SEED1 / "symbols")})
+        self.assertIn("rdbss!RxFsdDispatch+0x224", text)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
