@@ -1,4 +1,5 @@
 // Lines of addresses, and the functions that were inlined there.
+#include "base/text.h"
 #include "pdb/pdb.h"
 #include "pdb/state.h"
 
@@ -15,16 +16,17 @@ std::optional<Line> Pdb::State::line_at(SectionOffset place, std::uint32_t rva) 
 }
 
 // An id of another module's (with link-time code generation) is looked up in what that one exports.
+// It is named in lower case, unlike in the list of modules.
 std::string Pdb::State::inlined_name(ModuleLines& lines, std::uint32_t id) {
   const auto imported = lines.imported(id);
   if (!imported) return types().function_name(id);
   if (!modules_by_name) {
     modules_by_name.emplace();
     for (std::uint32_t i = 0; i < modules().size(); ++i)
-      modules_by_name->try_emplace(modules()[i].name, i);
+      modules_by_name->try_emplace(base::lower(modules()[i].name), i);
   }
   const auto name = names().at(imported->module_name);
-  const auto found = name ? modules_by_name->find(*name) : modules_by_name->end();
+  const auto found = name ? modules_by_name->find(base::lower(*name)) : modules_by_name->end();
   if (found == modules_by_name->end()) return {};
   const auto exported = module(found->second)->decoded_lines().exported(imported->local_id);
   return exported ? types().function_name(*exported) : std::string();

@@ -112,7 +112,7 @@ struct Pdb::State {
   std::optional<Types> decoded_types;
   std::optional<FrameRecords> fpo_frames;
   std::optional<FrameRecords> new_frames;
-  std::optional<std::unordered_map<std::string_view, std::uint32_t>> modules_by_name;
+  std::optional<std::unordered_map<std::string, std::uint32_t>> modules_by_name;  // lower case
   std::optional<std::vector<Spot>> procedure_spots;
   std::unordered_map<std::uint64_t, std::string> trampoline_names;  // by section and offset
 };
