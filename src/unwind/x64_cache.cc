@@ -5,8 +5,8 @@
 namespace ntstack::unwind::x64 {
 
 RuleCache::RuleCache(unsigned bits)
-    : shift_(64 - std::clamp(bits, 1u, 24u)), entries_(std::size_t{1} << (64 - shift_)) {}
+    : shift_(64 - std::clamp(bits, 1u, 24u)), pairs_(std::size_t{1} << (64 - shift_)) {}
 
-void RuleCache::forget() { std::ranges::fill(entries_, Entry{}); }
+void RuleCache::forget() { std::ranges::fill(pairs_, Pair{}); }
 
 }  // namespace ntstack::unwind::x64

@@ -2,6 +2,7 @@
 // Direct-mapped, one cache line an entry; a new rule takes the place of an old one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -11,14 +12,16 @@ namespace ntstack::unwind::x64 {
 
 class RuleCache {
  public:
-  // 2^bits entries of 64 bytes.
+  // 2^bits pairs of entries of 64 bytes.
   explicit RuleCache(unsigned bits = 12);
 
   // The rule of a step from `rip` in this code map, or null. A code map keeps its modules, and
   // outlives its entries here; forget() is for one that doesn't.
   const Rule* find(const CodeMap& code, std::uint64_t rip, bool is_call_site) {
-    const Entry& entry = entries_[index_of(rip)];
-    if (entry.rip == rip && entry.key == key_of(code, is_call_site)) {
+    const Pair& pair = pairs_[index_of(rip)];
+    const std::uintptr_t key = key_of(code, is_call_site);
+    for (const Entry& entry : pair.entries) {
+      if (entry.rip != rip || entry.key != key) continue;
       ++hits_;
       return &entry.rule;
     }
@@ -26,7 +29,9 @@ class RuleCache {
     return nullptr;
   }
   void insert(const CodeMap& code, std::uint64_t rip, bool is_call_site, const Rule& rule) {
-    entries_[index_of(rip)] = Entry{rip, key_of(code, is_call_site), rule};
+    Pair& pair = pairs_[index_of(rip)];
+    pair.entries[1] = pair.entries[0];
+    pair.entries[0] = Entry{rip, key_of(code, is_call_site), rule};
   }
   void forget();
 
@@ -40,6 +45,9 @@ class RuleCache {
     Rule rule;
   };
   static_assert(sizeof(Entry) == 64);
+  struct Pair {
+    std::array<Entry, 2> entries;
+  };
 
   // A code map's address is even: its lowest bit says whether the address is a call site.
   static std::uintptr_t key_of(const CodeMap& code, bool is_call_site) {
@@ -50,7 +58,7 @@ class RuleCache {
   }
 
   unsigned shift_;
-  std::vector<Entry> entries_;
+  std::vector<Pair> pairs_;
   std::uint64_t hits_ = 0;
   std::uint64_t misses_ = 0;
 };
