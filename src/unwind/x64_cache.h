@@ -54,7 +54,8 @@ class RuleCache {
     return reinterpret_cast<std::uintptr_t>(&code) | (is_call_site ? 1u : 0u);
   }
   std::size_t index_of(std::uint64_t rip) const {
-    return static_cast<std::size_t>((rip * 0x9e3779b97f4a7c15u) >> shift_);
+    const std::uint64_t mixed = (rip ^ (rip >> 23)) * 0x9e3779b97f4a7c15u;
+    return static_cast<std::size_t>((mixed ^ (mixed << 29)) >> shift_);
   }
 
   unsigned shift_;

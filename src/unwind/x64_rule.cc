@@ -296,20 +296,21 @@ std::expected<Rule, StepError> Compiler::returns_from(Place place, Exit exit) {
   return rule_;
 }
 
-constexpr std::uint32_t kNonvolatileMask = [] {
-  std::uint32_t mask = 0;
-  for (const std::uint8_t number : kNonvolatile) mask |= 1u << number;
-  return mask;
+// The registers of a rule's saved slots, as bits of Registers::known.
+constexpr std::array<std::uint16_t, 256> kRegistersOf = [] {
+  std::array<std::uint16_t, 256> masks{};
+  for (std::size_t saved = 0; saved < masks.size(); ++saved) {
+    for (std::size_t i = 0; i < kNonvolatile.size(); ++i) {
+      if ((saved >> i) & 1) masks[saved] |= static_cast<std::uint16_t>(1u << kNonvolatile[i]);
+    }
+  }
+  return masks;
 }();
+constexpr std::uint32_t kNonvolatileMask = kRegistersOf[0xff];
 constexpr std::uint32_t kRspMask = 1u << rsp;
 
 std::uint64_t moved(std::uint64_t address, std::int32_t offset) {
   return address + static_cast<std::uint64_t>(static_cast<std::int64_t>(offset));
-}
-
-void restore(Registers& caller, std::size_t slot, std::uint64_t value) {
-  caller.gpr[kNonvolatile[slot]] = value;
-  caller.known |= 1u << kNonvolatile[slot];
 }
 
 // The usual frame: every slot within one view of the stack.
@@ -326,8 +327,9 @@ bool apply_together(const Rule& rule, const base::ByteSource& memory, std::uint6
   };
   for (unsigned left = rule.saved; left != 0; left &= left - 1) {
     const auto slot = static_cast<std::size_t>(std::countr_zero(left));
-    restore(caller, slot, load(rule.slots[slot]));
+    caller.gpr[kNonvolatile[slot]] = load(rule.slots[slot]);
   }
+  caller.known |= kRegistersOf[rule.saved];
   caller.rip = load(rule.return_slot);
   return true;
 }
@@ -339,11 +341,10 @@ bool apply_slots(const Rule& rule, const base::ByteSource& memory, const Registe
     const auto slot = static_cast<std::size_t>(std::countr_zero(left));
     const bool from_frame = (rule.saved_from_frame & (1u << slot)) != 0;
     const std::uint64_t base = callee.gpr[from_frame ? rule.frame_register : std::uint8_t{rsp}];
-    if (const auto value = memory.get<std::uint64_t>(moved(base, rule.slots[slot]))) {
-      restore(caller, slot, *value);
-    } else {
-      caller.known &= ~(1u << kNonvolatile[slot]);
-    }
+    const std::uint32_t bit = 1u << kNonvolatile[slot];
+    const auto value = memory.get<std::uint64_t>(moved(base, rule.slots[slot]));
+    if (value) caller.gpr[kNonvolatile[slot]] = *value;
+    caller.known = value ? caller.known | bit : caller.known & ~bit;
   }
   const auto rip = memory.get<std::uint64_t>(return_slot);
   if (rip) caller.rip = *rip;
@@ -390,32 +391,35 @@ std::expected<Rule, StepError> rule_at(const CodeMap& code, const base::ByteSour
   return std::unexpected(StepError::not_described);
 }
 
+// One result, returned from one place: it is built where the caller wants it, and not copied.
 std::expected<Step, StepError> apply(const Rule& rule, const base::ByteSource& memory,
                                      const Registers& callee) {
+  std::expected<Step, StepError> result(std::in_place, callee);
   const bool uses_frame = rule.return_from_frame || rule.saved_from_frame != 0;
-  if (uses_frame && (callee.known & (1u << rule.frame_register)) == 0)
-    return std::unexpected(StepError::register_unknown);
-
-  std::expected<Step, StepError> result(std::in_place);
+  if (uses_frame && (callee.known & (1u << rule.frame_register)) == 0) {
+    result = std::unexpected(StepError::register_unknown);
+    return result;
+  }
   Registers& caller = result->caller;
-  caller = callee;
   caller.known = (callee.known & kNonvolatileMask) | kRspMask;
   const std::uint64_t base =
       callee.gpr[rule.return_from_frame ? rule.frame_register : std::uint8_t{rsp}];
   const std::uint64_t return_slot = moved(base, rule.return_slot);
-  if (!(rule.together && apply_together(rule, memory, base, caller)) &&
-      !apply_slots(rule, memory, callee, return_slot, caller)) {
-    return std::unexpected(StepError::memory_missing);
+  bool is_there = (rule.together && apply_together(rule, memory, base, caller)) ||
+                  apply_slots(rule, memory, callee, return_slot, caller);
+  bool progresses = true;
+  if (rule.exit == Exit::returns) {
+    caller.gpr[rsp] = return_slot + 8 + rule.argument_bytes;
+    progresses = caller.gpr[rsp] > callee.gpr[rsp];
+  } else {
+    is_there = is_there && cross_machine_frame(memory, return_slot, rule.exit, *result);
+    progresses = caller.rip != callee.rip || caller.gpr[rsp] != callee.gpr[rsp];
   }
-  if (rule.exit != Exit::returns) {
-    if (!cross_machine_frame(memory, return_slot, rule.exit, *result))
-      return std::unexpected(StepError::memory_missing);
-    if (caller.rip == callee.rip && caller.gpr[rsp] == callee.gpr[rsp])
-      return std::unexpected(StepError::no_progress);
-    return result;
+  if (!is_there) {
+    result = std::unexpected(StepError::memory_missing);
+  } else if (!progresses) {
+    result = std::unexpected(StepError::no_progress);
   }
-  caller.gpr[rsp] = return_slot + 8 + rule.argument_bytes;
-  if (caller.gpr[rsp] <= callee.gpr[rsp]) return std::unexpected(StepError::no_progress);
   return result;
 }
 
