@@ -41,3 +41,12 @@ compile mrxsmb.c mrxsmb.obj -O1
 image mrxsmb.sys mrxsmb.pdb 0xfffff88003e00000 DriverEntry mrxsmb.obj rdbss.sys.lib ntoskrnl.exe.lib
 compile mrxsmb20.c mrxsmb20.obj -O2
 image mrxsmb20.sys mrxsmb20.pdb 0xfffff88003f40000 DriverEntry mrxsmb20.obj mrxsmb.sys.lib ntoskrnl.exe.lib
+
+# The same shapes as several compilations make them.
+for variant in O0 O1 O2 Os; do
+  compile shapes.c shapes_$variant.obj -$variant -DVARIANT=$variant
+done
+compile shapes.c shapes_fp.obj -O2 -fno-omit-frame-pointer -DVARIANT=fp
+compile shapes_asm.S shapes_asm.obj
+image shapes.sys shapes.pdb 0xfffff88004200000 DriverEntry shapes_O0.obj shapes_O1.obj shapes_O2.obj \
+  shapes_Os.obj shapes_fp.obj shapes_asm.obj

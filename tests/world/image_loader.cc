@@ -97,6 +97,15 @@ void read_functions(LoadedImage& image) {
   }
 }
 
+// The debug directory's CodeView entry: "RSDS", a GUID, an age, the name.
+void read_pdb_name(LoadedImage& image) {
+  const auto [rva, size] = directory(image, 6);
+  for (std::uint32_t entry = rva; entry < rva + size; entry += 28) {
+    if (at<std::uint32_t>(image.pages, entry + 12) != 2) continue;
+    image.pdb_name = text_at(image.pages, at<std::uint32_t>(image.pages, entry + 20) + 24);
+  }
+}
+
 // Lines of the map that name a symbol: " 0001:00000090  NAME  fffff80002a01090  nt.obj".
 void read_map(LoadedImage& image, const std::filesystem::path& path) {
   std::ifstream in(path);
@@ -125,6 +134,7 @@ LoadedImage load_image(const std::filesystem::path& folder, const std::string& f
   read_exports(image);
   read_imports(image);
   read_functions(image);
+  read_pdb_name(image);
   read_map(image, folder / (file_name + ".map"));
   return image;
 }

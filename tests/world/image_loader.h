@@ -13,6 +13,7 @@ namespace ntstack::world {
 
 struct LoadedImage {
   std::string file_name;  // "rdbss.sys"
+  std::string pdb_name;   // as its debug directory has it
   std::uint64_t base = 0;
   std::uint32_t size = 0;
   std::uint32_t timestamp = 0;

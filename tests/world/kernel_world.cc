@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t pool_begin = 0xfffffa800c0e0000, pool_size = 0x80000;
 constexpr std::uint64_t boot_stack_base = 0xfffff88002f67000;
+constexpr std::uint64_t user_code = 0x77a62000;  // where system calls come from
 constexpr std::uint64_t kernel_stack_size = 0x6000;
 
 // Below the base of a thread's first stack: KSTACK_CONTROL and the room for extended processor
@@ -25,12 +26,14 @@ void insert_tail(Machine& machine, std::uint64_t head, std::uint64_t entry) {
 
 }  // namespace
 
-KernelWorld::KernelWorld(const std::filesystem::path& modules, const KernelLayout& layout)
+KernelWorld::KernelWorld(const std::filesystem::path& modules, const KernelLayout& layout,
+                         std::span<const std::string> more)
     : layout_(layout), pool_next_(pool_begin + 0xb30) {
   for (const char* name :
        {"ntoskrnl.exe", "fltmgr.sys", "mup.sys", "rdbss.sys", "mrxsmb.sys", "mrxsmb20.sys"}) {
     images_.push_back(load_image(modules, name));
   }
+  for (const std::string& name : more) images_.push_back(load_image(modules, name));
   bind_imports(images_);
   for (const LoadedImage& image : images_) {
     machine_.map(image.base, image.size);
@@ -39,7 +42,7 @@ KernelWorld::KernelWorld(const std::filesystem::path& modules, const KernelLayou
   machine_.map(pool_begin, pool_size);
   machine_.map(boot_stack_base - kernel_stack_size, kernel_stack_size);
   machine_.machine_frame_entries.insert(nt("KySwitchKernelStackCallout"));
-  start_drivers();
+  machine_.map(user_code, 0x1000);
 }
 
 std::uint64_t KernelWorld::symbol(const std::string& image, const std::string& name) const {
@@ -49,7 +52,6 @@ std::uint64_t KernelWorld::symbol(const std::string& image, const std::string& n
   throw std::runtime_error(fmt::format("no image {}", image));
 }
 
-// In the order in which the world's devices stand on each other: the redirector lowest.
 void KernelWorld::start_drivers() {
   Cpu cpu;
   cpu.gpr[4] = boot_stack_base - 0x100;
@@ -181,8 +183,8 @@ bool KernelWorld::system_call(const Thread& thread, const SystemCall& call) {
   const std::uint64_t initial_stack = machine_.get(thread.ethread + layout_.kthread.initial_stack);
   machine_.put(prcb(0) + layout_.prcb.current_thread, thread.ethread);
   machine_.put(prcb(0) + layout_.prcb.rsp_base, initial_stack);
+  machine_.reset_cpu();
   machine_.set_gs(thread.teb, pcr(0));
-  machine_.set_segments(false);
 
   Cpu cpu;
   for (unsigned i = 0; i < 16; i++)

@@ -35,7 +35,11 @@ inline constexpr std::uint32_t service_create_file = 0, service_query_full_attri
 
 class KernelWorld {
  public:
-  KernelWorld(const std::filesystem::path& modules, const KernelLayout& layout);
+  // `more` images are loaded behind the kernel's own. Nothing has run yet.
+  KernelWorld(const std::filesystem::path& modules, const KernelLayout& layout,
+              std::span<const std::string> more = {});
+  // Calls each driver's entry, lowest device first.
+  void start_drivers();
 
   Machine& machine() { return machine_; }
   const Machine& machine() const { return machine_; }
@@ -73,7 +77,6 @@ class KernelWorld {
   std::uint64_t user_object_attributes(const Thread& thread, const std::string& path);
 
  private:
-  void start_drivers();
   std::vector<StackSegment> segments_of(const Thread& thread, std::uint64_t sp) const;
 
   KernelLayout layout_;

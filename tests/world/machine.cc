@@ -31,7 +31,10 @@ Machine::Machine() {
   put<std::uint64_t>(gdt_address + (user_cs & ~7ull), 0x0020fb0000000000);
   uc_x86_mmr gdt{0, gdt_address, 0x7f, 0};
   check(uc_reg_write(engine_, UC_X86_REG_GDTR, &gdt), "GDTR");
-  set_segments(false);
+  check(uc_reg_write(engine_, UC_X86_REG_CS, &kernel_cs), "CS");
+  check(uc_reg_write(engine_, UC_X86_REG_SS, &kernel_ss), "SS");
+  check(uc_context_alloc(engine_, &reset_), "context");
+  check(uc_context_save(engine_, reset_), "context");
   const auto hook = [](uc_engine*, std::uint64_t address, std::uint32_t size, void* self) {
     static_cast<Machine*>(self)->on_instruction(address, size);
   };
@@ -44,6 +47,7 @@ Machine::Machine() {
 
 Machine::~Machine() {
   cs_close(&disassembler_);
+  uc_context_free(reset_);
   uc_close(engine_);
 }
 
@@ -69,9 +73,8 @@ std::vector<std::uint8_t> Machine::read(std::uint64_t address, std::size_t size)
   return bytes;
 }
 
-bool Machine::holds(std::uint64_t address, std::size_t size) const {
-  std::vector<std::uint8_t> bytes(size);
-  return uc_mem_read(engine_, address, bytes.data(), size) == UC_ERR_OK;
+bool Machine::try_read(std::uint64_t address, std::span<std::byte> out) const {
+  return uc_mem_read(engine_, address, out.data(), out.size()) == UC_ERR_OK;
 }
 
 Cpu Machine::cpu() const {
@@ -98,10 +101,7 @@ void Machine::set_gs(std::uint64_t current, std::uint64_t other) {
   uc_reg_write(engine_, UC_X86_REG_MSR, &kernel_gs_base);
 }
 
-void Machine::set_segments(bool user) {
-  check(uc_reg_write(engine_, UC_X86_REG_CS, user ? &user_cs : &kernel_cs), "CS");
-  check(uc_reg_write(engine_, UC_X86_REG_SS, user ? &user_ss : &kernel_ss), "SS");
-}
+void Machine::reset_cpu() { check(uc_context_restore(engine_, reset_), "resetting the processor"); }
 
 Machine::Kind Machine::classify(std::uint64_t address, std::uint32_t size) {
   if (const auto known = kinds_.find(address); known != kinds_.end()) return known->second;
@@ -136,11 +136,6 @@ ShadowFrame Machine::caller_now() const {
   const Cpu now = cpu();
   frame.caller_gpr = now.gpr;
   frame.caller_sp = now.rsp();
-  if (xmm_in_shadow) {
-    for (unsigned i = 0; i < 16; i++) {
-      uc_reg_read(engine_, UC_X86_REG_XMM0 + static_cast<int>(i), frame.caller_xmm[i].data());
-    }
-  }
   return frame;
 }
 
@@ -213,6 +208,7 @@ void Machine::run(std::uint64_t until) {
   last_ = Kind::other;
   failure_.clear();
   resumed_ = true;
+  until_ = until;
   const uc_err error = uc_emu_start(engine_, cpu().rip, until, 0, 0);
   if (!failure_.empty()) throw std::runtime_error(failure_);
   if (error != UC_ERR_OK)

@@ -29,7 +29,6 @@ struct ShadowFrame {
   std::uint64_t slot = 0;       // where the return address (or the machine frame's RIP) lies
   std::uint64_t caller_sp = 0;  // RSP of the caller once this frame has returned
   std::array<std::uint64_t, 16> caller_gpr{};
-  std::array<std::array<std::uint64_t, 2>, 16> caller_xmm{};  // kept where xmm_in_shadow is set
   std::uint64_t entry = 0;  // the first instruction executed in this frame
   bool machine_frame = false;
   bool error_code = false;
@@ -55,21 +54,21 @@ class Machine {
     read_into(address, &value, sizeof value);
     return value;
   }
-  // True where [address, address + size) is mapped: reading it would not throw.
-  bool holds(std::uint64_t address, std::size_t size) const;
+  // False where a byte of it is not mapped.
+  bool try_read(std::uint64_t address, std::span<std::byte> out) const;
 
   Cpu cpu() const;
   void set_cpu(const Cpu& cpu);
   std::uint64_t flags() const;
   // GS for the kernel (current) and what SWAPGS exchanges it with.
   void set_gs(std::uint64_t current, std::uint64_t other);
-  void set_segments(bool user);
+  // Back to ring 0, with the registers that a machine starts with.
+  void reset_cpu();
 
   // At the first instruction of these, a machine frame lies at RSP (8 higher behind an error code).
   std::set<std::uint64_t> machine_frame_entries;
   // Called before each instruction with the shadow stack up to date; true stops the run there.
   std::function<bool(std::uint64_t address)> before_instruction;
-  bool xmm_in_shadow = false;
 
   // The shadow stack, oldest frame first. A run starts on what is here and leaves what it had.
   std::vector<ShadowFrame> shadow;
@@ -81,6 +80,7 @@ class Machine {
   // has returned to `until`. Throws std::runtime_error where the emulator fails or the code does
   // not return where it was called from.
   void run(std::uint64_t until);
+  void resume() { run(until_); }  // goes on where before_instruction stopped the run
 
   // Calls `function` on the present stack and runs it to its end; returns RAX.
   std::uint64_t call(std::uint64_t function, std::span<const std::uint64_t> arguments = {});
@@ -97,11 +97,13 @@ class Machine {
   ShadowFrame caller_now() const;
 
   uc_engine* engine_ = nullptr;
+  uc_context* reset_ = nullptr;
   uc_hook hook_ = 0;
   std::size_t disassembler_ = 0;
   std::unordered_map<std::uint64_t, Kind> kinds_;
   Kind last_ = Kind::other;
   std::uint64_t last_return_ = 0;
+  std::uint64_t until_ = 0;
   ShadowFrame last_caller_;
   bool resumed_ = false;  // the next instruction was already followed when the run stopped at it
   std::uint64_t stopped_at_ = 0;

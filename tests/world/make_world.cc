@@ -22,15 +22,10 @@ void copy_symbols(const fs::path& modules, const fs::path& to,
                   std::span<const world::LoadedImage> images) {
   fs::create_directories(to);
   for (const world::LoadedImage& image : images) {
-    fs::copy_file(modules / image.file_name, to / image.file_name,
-                  fs::copy_options::overwrite_existing);
-  }
-  for (const auto& entry : fs::directory_iterator(modules)) {
-    if (entry.path().extension() != ".pdb") continue;
-    fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
-  }
-  for (const auto& entry : fs::directory_iterator(to)) {
-    fs::permissions(entry.path(), fs::perms(0644));
+    for (const std::string& name : {image.file_name, image.pdb_name}) {
+      fs::copy_file(modules / name, to / name, fs::copy_options::overwrite_existing);
+      fs::permissions(to / name, fs::perms(0644));
+    }
   }
 }
 

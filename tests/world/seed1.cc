@@ -4,7 +4,7 @@ namespace ntstack::world {
 namespace {
 
 constexpr char path[] = "\\Device\\Mup\\fileserver\\www\\web.config";
-constexpr std::uint64_t user_rip_query = 0x77a62a2a, user_rip_create = 0x77a61f5a;
+constexpr std::uint64_t user_rip_query = 0x77a62a2a, user_rip_create = 0x77a6256a;
 
 ThreadTruth run_worker(KernelWorld& world, const Thread& thread) {
   const std::uint64_t attributes = world.user_object_attributes(thread, path);
@@ -36,6 +36,7 @@ Seed1 build_seed1(const std::filesystem::path& modules) {
   Seed1 seed;
   seed.world = std::make_unique<KernelWorld>(modules, windows_10_19041);
   KernelWorld& world = *seed.world;
+  world.start_drivers();
   world.add_processor(0xfffff80002fe0000);
   world.add_processor(0xfffff880009ea000);
   const std::uint64_t w3wp = world.create_process("w3wp.exe", 0x1a2c);

@@ -368,6 +368,7 @@ EXPORT NTSTATUS IofCallDriver(DEVICE_OBJECT* device, IRP* irp) {
 
 EXPORT ULONG RtlHashUnicodeString(const UNICODE_STRING* string) {
   ULONG hash = 0;
+#pragma clang loop unroll(disable)  // else with a branch that no string takes
   for (ULONG i = 0; i < string->Length / 2u; i++) {
     WCHAR letter = string->Buffer[i];
     if (letter >= 'a' && letter <= 'z') letter -= 'a' - 'A';
