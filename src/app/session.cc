@@ -34,12 +34,15 @@ std::vector<symbols::ModuleKey> keys_of(const dump::Dump& dump) {
 }  // namespace
 
 base::Result<Session> Session::open(const DumpOptions& options) {
-  const auto path = base::path_from_utf8(options.dump);
-  auto dump = dump::open(path);
-  if (!dump) return std::unexpected(dump.error());
+  auto dump = dump::open(base::path_from_utf8(options.dump));
+  if (!dump) return std::unexpected(std::move(dump.error()));
+  return over(std::move(*dump), options);
+}
+
+Session Session::over(dump::Dump dump, const DumpOptions& options) {
   Session session;
-  session.file_name_ = base::printable(base::path_text(path.filename()));
-  session.dump_ = std::make_unique<dump::Dump>(std::move(*dump));
+  session.file_name_ = base::printable(base::file_name_of(options.dump));
+  session.dump_ = std::make_unique<dump::Dump>(std::move(dump));
   session.machine_ = std::make_unique<target::Machine>(*session.dump_);
   const auto symbol_path =
       store::SymbolPath::parse(or_environment(options.symbol_path, "_NT_SYMBOL_PATH"));

@@ -22,6 +22,8 @@ struct DumpOptions {
 class Session {
  public:
   static base::Result<Session> open(const DumpOptions& options);
+  // Over a dump that is open already; options.dump is what to call it.
+  static Session over(dump::Dump dump, const DumpOptions& options);
 
   const target::Machine& machine() const { return *machine_; }
   symbols::Symbolizer& symbolizer() { return *symbolizer_; }
