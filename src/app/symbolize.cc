@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <istream>
+#include <algorithm>
+#include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -129,7 +131,8 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Names addresses and gathers the lines for them.
+// Names addresses, many at once: in the order of the code, so that what is looked at lies together,
+// and printed in the order in which they were asked for.
 class Printer {
  public:
   Printer(const SymbolizeOptions& options, const Files& files, std::FILE* out)
@@ -139,43 +142,56 @@ class Printer {
         module_(symbols::short_name_of(options.image)),
         out_(out) {}
 
-  void name(std::string_view text) {
-    text = trimmed(text);
-    const auto frames = frames_of(text);
-    if (options_.json_lines) {
-      append_json(text, frames);
-    } else {
-      append_text(text, frames);
+  void print(std::span<const std::string> addresses) {
+    struct Question {
+      std::size_t index;
+      std::optional<std::uint32_t> rva;
+    };
+    std::vector<Question> questions;
+    questions.reserve(addresses.size());
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+      questions.push_back({i, rva_of(trimmed(addresses[i]))});
     }
-    constexpr std::size_t kEnough = 1 << 16;
-    if (lines_.size() >= kEnough) write();
-  }
-
-  void flush() {
-    write();
+    std::ranges::sort(questions, {}, &Question::rva);
+    std::vector<std::pair<std::size_t, std::size_t>> answers(addresses.size());  // in lines_
+    for (const Question& question : questions) {
+      const std::size_t begin = lines_.size();
+      append(trimmed(addresses[question.index]),
+             question.rva ? frames_of(*question.rva) : std::nullopt);
+      answers[question.index] = {begin, lines_.size() - begin};
+    }
+    for (const auto& [begin, size] : answers) std::fwrite(lines_.data() + begin, 1, size, out_);
+    lines_.clear();
     std::fflush(out_);
   }
 
  private:
-  void write() {
-    std::fwrite(lines_.data(), 1, lines_.size(), out_);
-    lines_.clear();
-  }
-
-  std::optional<symbols::Frames> frames_of(std::string_view text) {
+  std::optional<std::uint32_t> rva_of(std::string_view text) const {
     const auto address = parse_address(text);
     if (!address) return std::nullopt;
     const std::uint64_t rva = *address - options_.base.value_or(0);
     if (rva >= size_of_image_.value_or(UINT32_MAX)) return std::nullopt;
-    auto frames = symbolizer_.frames_at(static_cast<std::uint32_t>(rva), options_.inlines);
+    return static_cast<std::uint32_t>(rva);
+  }
+
+  // Nothing where the RVA may not even be the module's: a PDB alone does not tell its size.
+  std::optional<symbols::Frames> frames_of(std::uint32_t rva) {
+    auto frames = symbolizer_.frames_at(rva, options_.inlines);
     if (frames.function.name.empty()) {
-      // That the address is in the module is sure for an image; a PDB alone does not tell.
       if (!size_of_image_ && !frames.function.source) return std::nullopt;
       frames.function.offset = rva;
     }
     frames.function.module = module_;
     for (symbols::Symbol& inlined : frames.inlined) inlined.module = module_;
     return frames;
+  }
+
+  void append(std::string_view text, const std::optional<symbols::Frames>& frames) {
+    if (options_.json_lines) {
+      append_json(text, frames);
+    } else {
+      append_text(text, frames);
+    }
   }
 
   void append(std::string_view text) { lines_.append(text); }
@@ -238,10 +254,16 @@ class Printer {
 };
 
 // Answers what is there before it waits for more, so that another program can ask line by line.
-void name_lines(std::istream& in, Printer& printer) {
+void print_lines(std::istream& in, Printer& printer) {
+  constexpr std::size_t kMostAtOnce = 1 << 15;
+  // Without a buffer of its own the standard input does not tell whether there is more.
+  if (&in == &std::cin) std::ios::sync_with_stdio(false);
+  std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) {
-    printer.name(line);
-    if (in.rdbuf()->in_avail() <= 0) printer.flush();
+    lines.push_back(line);
+    if (lines.size() < kMostAtOnce && in.rdbuf()->in_avail() > 0) continue;
+    printer.print(lines);
+    lines.clear();
   }
 }
 
@@ -258,9 +280,11 @@ int run_symbolize(const SymbolizeOptions& options, std::istream& in, std::FILE* 
     fmt::print(err, "ntstack: {}\n", base::printable(files->warning));
   }
   Printer printer(options, *files, out);
-  for (const std::string& address : options.addresses) printer.name(address);
-  if (options.addresses.empty()) name_lines(in, printer);
-  printer.flush();
+  if (options.addresses.empty()) {
+    print_lines(in, printer);
+  } else {
+    printer.print(options.addresses);
+  }
   return std::ferror(out) ? 1 : 0;
 }
 

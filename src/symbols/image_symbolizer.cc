@@ -45,14 +45,11 @@ Frames ImageSymbolizer::frames_at(std::uint32_t rva, bool with_inlined) {
     frames.function.is_export = function->is_export;
   }
   if (!pdb_) return frames;
-  std::optional<pdb::Line> call_line;
-  auto inlined = pdb_->inlined_at(rva, &call_line);
-  if (inlined.empty()) {
-    frames.function.source = source_of(pdb_->line_at(rva));
-    return frames;
-  }
-  frames.function.source = source_of(call_line);
+  // Where code was inlined a function's own line is that of the call in it: inlined lines are
+  // apart.
+  frames.function.source = source_of(pdb_->line_at(rva));
   if (!with_inlined) return frames;
+  auto inlined = pdb_->inlined_at(rva, nullptr);
   frames.inlined.reserve(inlined.size());
   for (pdb::InlineFrame& frame : inlined) {
     frames.inlined.push_back({.module = {},
