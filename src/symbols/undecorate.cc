@@ -17,7 +17,7 @@ using undecorating::Parser;
 using undecorating::Printer;
 
 // MSVC hashes names longer than 4096 characters; clang does not.
-constexpr std::size_t kMaxDecorated = 64 * 1024;
+constexpr std::size_t kMaxDecorated = std::size_t{64} * 1024;
 
 // Reads `decorated` and prints what `print` asks for; nothing where it can't be read.
 template <class Print>

@@ -130,7 +130,7 @@ void Parser::remember(Identifier* identifier) {
 // Templates, and the names of functions that are template arguments, are repeated as the text that
 // they have in full.
 void Parser::remember_rendered(const Identifier& identifier) {
-  constexpr std::size_t kMaxRendered = 1024 * 1024;
+  constexpr std::size_t kMaxRendered = std::size_t{1024} * 1024;
   if (in_.failed() || back_references_.name_count == back_references_.names.size()) return;
   Printer printer(kMaxOutput);
   printer.identifier(identifier, Detail::full);

@@ -62,7 +62,7 @@ enum class IdentifierKind : std::uint8_t {
 // One piece of a qualified name.
 struct Identifier {
   IdentifierKind kind = IdentifierKind::text;
-  std::string_view text{};
+  std::string_view text;
   bool has_arguments = false;
   const List<TemplateArgument>* arguments = nullptr;
   const Identifier* owner =
@@ -83,18 +83,18 @@ enum class Thunk : std::uint8_t { none, adjustor, vtordisp, vtordispex };
 
 struct Function {
   explicit Function(std::pmr::memory_resource* arena) : parameters(arena) {}
-  std::string_view access{};  // "public", or empty
+  std::string_view access;  // "public", or empty
   bool is_static = false;
   bool is_virtual = false;
   bool is_extern_c = false;
   bool has_parameter_list = true;
   bool is_variadic = false;
   bool is_noexcept = false;
-  bool is_void_list = false;              // (void), not ()
-  bool is_thunk = false;                  // "[thunk]: " leads
-  Thunk thunk = Thunk::none;              // what is adjusted, behind the name
-  std::string_view calling_convention{};  // "__cdecl"
-  std::string_view reference{};           // " &" and " &&" behind member functions
+  bool is_void_list = false;            // (void), not ()
+  bool is_thunk = false;                // "[thunk]: " leads
+  Thunk thunk = Thunk::none;            // what is adjusted, behind the name
+  std::string_view calling_convention;  // "__cdecl"
+  std::string_view reference;           // " &" and " &&" behind member functions
   const Type* result = nullptr;
   List<const Type*> parameters;
   std::array<std::int64_t, 4> offsets{};  // in the order of printing: 1, 2 or 4 of them
@@ -106,7 +106,7 @@ struct Type {
   explicit Type(std::pmr::memory_resource* arena) : extents(arena) {}
   TypeKind kind = TypeKind::word;
   Qualifiers qualifiers = kNone;           // of a function: those of `this`
-  std::string_view word{};                 // "int"; "class"; "*", "&", "&&"
+  std::string_view word;                   // "int"; "class"; "*", "&", "&&"
   const Name* name = nullptr;              // tagged: the class; pointer to a member: whose member
   const Identifier* identifier = nullptr;  // word: in place of it
   Type* inner = nullptr;                   // what is pointed to, the array's element
@@ -122,10 +122,10 @@ struct Symbol {
   Function* function = nullptr;
   Qualifiers qualifiers = kNone;       // function: of `this`; table: of the table
   const Type* type = nullptr;          // variable
-  std::string_view access{};           // variable
+  std::string_view access;             // variable
   bool is_static = false;              // variable
   const Name* table_target = nullptr;  // table: {for `target'}
-  std::string_view text{};             // text: a string literal
+  std::string_view text;               // text: a string literal
 };
 
 }  // namespace ntstack::symbols::undecorating

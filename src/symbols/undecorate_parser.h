@@ -138,6 +138,6 @@ class Parser::Level {
 };
 
 // The longest text that is made of one name.
-inline constexpr std::size_t kMaxOutput = 16 * 1024;
+inline constexpr std::size_t kMaxOutput = std::size_t{16} * 1024;
 
 }  // namespace ntstack::symbols::undecorating

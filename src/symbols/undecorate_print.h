@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "symbols/undecorate_nodes.h"
 
@@ -64,6 +66,21 @@ class Printer {
   std::size_t limit_;
   int depth_ = 0;
   bool overflowed_ = false;
+};
+
+// One step of recursion. Back-references can chain types deeper than the name's own text nests.
+class Printer::Level {
+ public:
+  explicit Level(Printer& printer) : printer_(printer) {
+    if (++printer_.depth_ > kMaxDepth) printer_.overflowed_ = true;
+  }
+  ~Level() { --printer_.depth_; }
+  Level(const Level&) = delete;
+  Level& operator=(const Level&) = delete;
+
+ private:
+  static constexpr int kMaxDepth = 600;
+  Printer& printer_;
 };
 
 }  // namespace ntstack::symbols::undecorating

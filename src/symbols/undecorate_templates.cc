@@ -45,8 +45,6 @@ TemplateArgument Parser::template_argument() {
   if (in_.consume("$$Y")) {
     result.kind = ArgumentKind::name;
     result.name = type_name();
-  } else if (in_.consume("$$B")) {
-    result.type = type(Leading::nothing);
   } else if (in_.consume("$$C")) {
     result.type = type(Leading::qualifiers);
   } else if (address_argument(is_deduced, result) || member_offsets_argument(is_deduced, result)) {
@@ -59,6 +57,7 @@ TemplateArgument Parser::template_argument() {
     result.kind = ArgumentKind::integer;
     result.integer = in_.number();
   } else {
+    in_.consume("$$B");  // may stand before an array
     result.type = type(Leading::nothing);
   }
   return result;

@@ -37,6 +37,7 @@ TEST(Undecorate, KeepsTheTypesOfTemplateArguments) {
 TEST(Undecorate, FollowsBackReferences) {
   EXPECT_EQ(x64("?f@C@1@YAXXZ"), "C::C::f");
   EXPECT_EQ(x64("??$f@V?$A@UB@@@@UB@@@?$A@H@@QEAAXXZ"), "A<int>::f<class A<struct B>, struct B>");
+  EXPECT_EQ(x64("??$f@V0@@@YAXXZ"), "f<class f>") << "a template among its own arguments";
   EXPECT_EQ(x64("?f@1@YAXXZ"), "?f@1@YAXXZ") << "a reference to what was not there";
 }
 
