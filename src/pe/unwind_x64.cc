@@ -80,8 +80,10 @@ void FunctionTable::find_runs() {
   begin_there = end_there = rva_;
   for (std::uint64_t at = rva_; at < end && at <= UINT32_MAX; at = (at | (page - 1)) + 1) {
     const std::uint64_t stop = std::min((at | (page - 1)) + 1, end);
-    const std::size_t there = image_->read(
-        static_cast<std::uint32_t>(at), std::span(copy).first(static_cast<std::size_t>(stop - at)));
+    const auto wanted = static_cast<std::size_t>(stop - at);
+    const auto page_rva = static_cast<std::uint32_t>(at);
+    std::size_t there = image_->view(page_rva, wanted).size();
+    if (there < wanted) there = image_->read(page_rva, std::span(copy).first(wanted));
     if (at != end_there) {
       take();
       begin_there = at;
