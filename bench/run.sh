@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Every benchmark and race, one after the other. Usage: bench/run.sh BUILD_FOLDER (a release build with NTSTACK_BENCH).
+set -euo pipefail
+build=$1
+data=${NTSTACK_DATA:-../shared/data}
+cmake --build "$build" --target ntstack >/dev/null
+for program in "$build"/bench/*_bench; do
+  echo "== $(basename "$program")"
+  "$program" --benchmark_min_time=0.2 2>/dev/null
+done
+echo "== ntstack stacks, whole process"
+bench/stacks_cost.py "$build/ntstack" samples/seed1/w3wp.dmp "$data/kernel/triage_x64_19041.dmp"
+echo "== undecoration against llvm-undname"
+bench/undecorate_race.sh "$build"
+echo "== symbolising against llvm-symbolizer"
+bench/symbolize_race.sh "$build"
+echo "== unwinding against RtlVirtualUnwind"
+bench/unwind_race.sh build/windows-x64
