@@ -63,6 +63,9 @@ class Decoder {
  private:
   bool step(std::uint32_t operation, Cursor& cursor) {
     const std::uint32_t number = take_number(cursor);
+    const std::uint32_t delta =
+        operation == kChangeCodeLengthAndCodeOffset ? take_number(cursor) : 0;
+    if (!cursor.ok()) return false;
     switch (operation) {
       case kCodeOffset:
         offset_ = number;
@@ -88,7 +91,7 @@ class Decoder {
         line_ += signed_delta(number >> 4);
         return begin();
       case kChangeCodeLengthAndCodeOffset:
-        offset_ += take_number(cursor);
+        offset_ += delta;
         begin();
         close(offset_ + base_ + number);
         return true;
