@@ -1,0 +1,213 @@
+#include "stacks/stepper.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "unwind/scan.h"
+
+namespace ntstack::stacks {
+namespace {
+
+using target::StackKind;
+using target::StackSegment;
+using unwind::Trust;
+using unwind::x64::StepError;
+
+constexpr std::size_t kMostFrames = 4096;
+constexpr std::uint64_t kMostScan = 0x100000;  // bytes: more than any kernel stack has
+constexpr std::uint64_t kNearBase = 0x1000;    // a stack's first frames lie within
+constexpr std::string_view kUserPart = "the user part of the stack is not in this dump";
+constexpr std::string_view kCrashFollows = "what follows is the stack of the crash";
+
+std::string_view remedy_for(StepError error) {
+  const bool image = error == StepError::no_image || error == StepError::unwind_data_missing;
+  return image ? "; the module's image would mend it (-i)" : "";
+}
+
+// Each frame's return address and own size, from its caller's stack pointer; before a change of
+// stacks, from the end of its trap frame.
+void measure(Walk& walk) {
+  std::vector<Frame>& frames = walk.stack.frames;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    Frame& frame = frames[i];
+    const bool is_last = i + 1 == frames.size();
+    if (!is_last) frame.return_address = frames[i + 1].ip;
+    const std::uint64_t next_sp = is_last ? walk.end_sp.value_or(0) : frames[i + 1].child_sp;
+    const StackSegment* here = walk.segment_of(frame.child_sp);
+    if (next_sp > frame.child_sp && (!here || next_sp <= here->base)) {
+      frame.frame_bytes = next_sp - frame.child_sp;
+    } else if (frame.trap_frame && *frame.trap_frame + kTrapFrameSize > frame.child_sp) {
+      frame.frame_bytes = *frame.trap_frame + kTrapFrameSize - frame.child_sp;
+    }
+  }
+}
+
+// The stacks that frames lie in, and the thread's own.
+void list_segments(Walk& walk) {
+  for (const StackSegment& segment : walk.known()) {
+    const bool is_own = segment.kind == StackKind::thread || segment.kind == StackKind::expanded;
+    if (is_own || walk.has_been_in(segment)) walk.stack.segments.push_back(segment);
+  }
+}
+
+}  // namespace
+
+bool Stepper::is_present(std::uint64_t address) const {
+  std::byte byte;
+  return machine_.memory().read(address, std::span(&byte, 1)) == 1;
+}
+
+void Stepper::run(Walk& walk) {
+  while (!walk.is_over()) {
+    if (walk.stack.frames.size() >= kMostFrames) {
+      walk.end(End::frame_limit, fmt::format("stopped after {} frames", kMostFrames));
+    } else if (!step_exactly(walk) && !step_by_guess(walk) && !continue_below(walk)) {
+      give_up(walk);
+    }
+  }
+  walk.doubt();
+  measure(walk);
+  list_segments(walk);
+}
+
+bool Stepper::step_exactly(Walk& walk) {
+  if (walk.architecture() != base::Architecture::x64) return false;
+  const auto step = unwind::x64::step(modules_, machine_.memory(), walk.registers(),
+                                      walk.last().is_call_site, &cache_);
+  if (!step) {
+    walk.last_error = step.error();
+    return false;
+  }
+  const Registers& next = step->caller;
+  if (step->machine_frame && step->machine_frame_from_user) return cross_to_user(walk, *step);
+  if (next.rip == 0) return end_at_zero(walk, next);
+  // A guess that leads out of all modules, or any step out of all stacks, is none.
+  if (walk.is_guessing() && !symbolizer_.module_at(next.rip)) return false;
+  const StackSegment* here = walk.segment();
+  const StackSegment* there = walk.segment_of(sp_of(next));
+  if (here && !there) return false;
+  if (step->machine_frame) walk.last().trap_frame = *step->machine_frame - kTrapFrameRip;
+  const Trust crossed = step->machine_frame ? Trust::trap_frame : Trust::unwind_info;
+  walk.push(next, here != there ? Trust::stack_switch : crossed, !step->machine_frame);
+  if (const Anchor* anchor = walk.anchor_with(next)) {
+    walk.confirm();
+    if (anchor->is_end) walk.end(End::base, std::string(kCrashFollows));
+  }
+  return true;
+}
+
+// A system call, or an interrupt of user code: the kernel's part of the stack is whole.
+bool Stepper::cross_to_user(Walk& walk, const unwind::x64::Step& step) const {
+  const std::uint64_t trap_frame = *step.machine_frame - kTrapFrameRip;
+  walk.last().trap_frame = trap_frame;
+  if (walk.anchor_between(trap_frame, trap_frame + 1)) walk.confirm();
+  walk.push(step.caller, Trust::trap_frame, false);
+  walk.end(End::user_mode, std::string(kUserPart));
+  return true;
+}
+
+bool Stepper::end_at_zero(Walk& walk, const Registers& next) const {
+  const StackSegment* here = walk.segment();
+  const bool is_base = !here || here->base - sp_of(next) <= kNearBase;
+  if (!is_base && walk.is_guessing()) return false;
+  if (is_base && here) walk.confirm();
+  walk.end_sp = sp_of(next);
+  walk.end(is_base ? End::base : End::lost,
+           is_base ? "the return address at the stack's base is 0"
+                   : "a return address in the middle of the stack is 0");
+  return true;
+}
+
+// Whatever comes first: a trap frame, a return address, an anchor.
+bool Stepper::step_by_guess(Walk& walk) {
+  const std::uint64_t from = sp_of(walk.registers());
+  const StackSegment* here = walk.segment();
+  const std::uint64_t room = UINT64_MAX - from;
+  const std::uint64_t limit = here ? std::min(here->base, from + std::min(room, kMostScan))
+                                   : from + std::min(room, kMostScan);
+  if (limit <= from) return false;
+  const Anchor* anchor = walk.anchor_between(from, limit);
+  const std::uint64_t end = anchor ? anchor->at : limit;
+  const auto hit = unwind::scan(modules_, machine_.memory(), walk.architecture(), from, end);
+  if (step_to_trap_frame(walk, from, hit ? hit->slot : end, end)) return true;
+  if (hit) {
+    Registers next;
+    next.rip = hit->value;
+    next.gpr[unwind::x64::rsp] = hit->slot + (machine_.is_64_bit() ? 8 : 4);
+    next.known = 1u << unwind::x64::rsp;
+    walk.doubt();
+    walk.push(next, Trust::scan, true);
+    walk.begin_guess();
+    return true;
+  }
+  return anchor && step_to_anchor(walk, *anchor);
+}
+
+// A fault or an interrupt leaves a trap frame, and its address follows no call: a trap frame that
+// begins before the next return address comes first. It may be an old one, so it counts as a guess.
+bool Stepper::step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t before,
+                                 std::uint64_t end) const {
+  if (walk.architecture() != base::Architecture::x64) return false;
+  constexpr std::uint64_t kAlignment = 16;
+  for (std::uint64_t at = (from + kAlignment - 1) & ~(kAlignment - 1);
+       at >= from && at < before && end - at >= kTrapFrameSize; at += kAlignment) {
+    const auto frame = read_trap_frame(machine_.memory(), at);
+    if (!frame || frame->from_user || !symbolizer_.module_at(frame->registers.rip)) continue;
+    walk.doubt();
+    walk.last().trap_frame = at;
+    walk.push(frame->registers, Trust::scan, false);
+    walk.begin_guess();
+    return true;
+  }
+  return false;
+}
+
+bool Stepper::step_to_anchor(Walk& walk, const Anchor& anchor) const {
+  walk.doubt();
+  if (anchor.is_end) {
+    walk.end(End::base, std::string(kCrashFollows));
+    return true;
+  }
+  walk.last().trap_frame = anchor.trap_frame;
+  walk.push(anchor.registers, anchor.trust, false);
+  if (anchor.from_user) walk.end(End::user_mode, std::string(kUserPart));
+  return true;
+}
+
+// The thread's stack that this one was entered from, where unwinding could not cross the switch.
+bool Stepper::continue_below(Walk& walk) {
+  const StackSegment* here = walk.segment();
+  if (!here || !walk.stack.thread) return false;
+  for (const StackSegment& next : walk.stack.thread->segments) {
+    if (walk.has_been_in(next)) continue;
+    std::uint64_t from = next.saved_sp.value_or(0);
+    if (!next.contains(from))
+      from = is_present(next.limit) ? next.limit : machine_.memory().hole_end(next.limit);
+    if (!next.contains(from)) continue;
+    walk.stack.notes.push_back(fmt::format(
+        "the switch from the {} stack to the {} stack could not be unwound: what is below it "
+        "was scanned for",
+        target::name_of(here->kind), target::name_of(next.kind)));
+    walk.move_to(next, from);
+    return step_by_guess(walk);
+  }
+  return false;
+}
+
+void Stepper::give_up(Walk& walk) const {
+  const std::uint64_t sp = sp_of(walk.registers());
+  const StackSegment* here = walk.segment();
+  if (!is_present(sp) && (!here || sp < here->base)) {
+    walk.end(End::memory_missing, fmt::format("the stack's memory at {} is not in the dump",
+                                              base::address_text(sp, machine_.is_64_bit())));
+    return;
+  }
+  std::string reason = "no further return address was found";
+  if (walk.last_error) {
+    reason += fmt::format(" ({}{})", unwind::x64::text_of(*walk.last_error),
+                          remedy_for(*walk.last_error));
+  }
+  walk.end(End::lost, std::move(reason));
+}
+
+}  // namespace ntstack::stacks

@@ -1,0 +1,38 @@
+// The steps of a walk, best first: by unwind data, to an anchor, by a scan, on to the stack below.
+#pragma once
+
+#include "stacks/module_map.h"
+#include "stacks/walk.h"
+#include "unwind/x64_cache.h"
+
+namespace ntstack::stacks {
+
+class Stepper {
+ public:
+  // Both outlive the stepper.
+  Stepper(const target::Machine& machine, symbols::Symbolizer& symbolizer)
+      : machine_(machine), symbolizer_(symbolizer), modules_(symbolizer) {}
+
+  // Steps until the walk is over; the frames then have their return addresses and sizes, and no
+  // names.
+  void run(Walk& walk);
+
+ private:
+  bool step_exactly(Walk& walk);
+  bool cross_to_user(Walk& walk, const unwind::x64::Step& step) const;
+  bool end_at_zero(Walk& walk, const Registers& next) const;
+  bool step_by_guess(Walk& walk);
+  bool step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t before,
+                          std::uint64_t end) const;
+  bool step_to_anchor(Walk& walk, const Anchor& anchor) const;
+  bool continue_below(Walk& walk);
+  void give_up(Walk& walk) const;
+  bool is_present(std::uint64_t address) const;
+
+  const target::Machine& machine_;
+  symbols::Symbolizer& symbolizer_;
+  ModuleMap modules_;
+  unwind::x64::RuleCache cache_;
+};
+
+}  // namespace ntstack::stacks

@@ -1,0 +1,69 @@
+#include "stacks/walk.h"
+
+#include <algorithm>
+
+namespace ntstack::stacks {
+
+using target::StackSegment;
+using unwind::Trust;
+
+const StackSegment* Walk::segment_of(std::uint64_t sp) const {
+  const auto found = std::ranges::find_if(
+      known_, [&](const StackSegment& s) { return sp >= s.limit && sp <= s.base; });
+  return found == known_.end() ? nullptr : &*found;
+}
+
+bool Walk::has_been_in(const StackSegment& segment) const {
+  return std::ranges::find(entered_, segment.base) != entered_.end();
+}
+
+void Walk::push(const Registers& next, Trust trust, bool is_call_site) {
+  Frame frame;
+  frame.ip = next.rip;
+  frame.child_sp = sp_of(next);
+  frame.trust = trust;
+  frame.is_call_site = is_call_site;
+  frame.is_user = is_user_address(next.rip, architecture_);
+  if (architecture_ == base::Architecture::x86 && (next.known & (1u << unwind::x64::rbp)) != 0) {
+    frame.child_ebp = next.gpr[unwind::x64::rbp];
+  }
+  stack.frames.push_back(std::move(frame));
+  registers_ = next;
+  const StackSegment* here = segment();
+  if (here && !has_been_in(*here)) entered_.push_back(here->base);
+}
+
+void Walk::move_to(const StackSegment& segment, std::uint64_t sp) {
+  registers_ = Registers{};
+  registers_.gpr[unwind::x64::rsp] = sp;
+  registers_.known = 1u << unwind::x64::rsp;
+  entered_.push_back(segment.base);
+}
+
+const Anchor* Walk::anchor_between(std::uint64_t from, std::uint64_t end) const {
+  const auto found = std::ranges::find_if(
+      anchors_, [&](const Anchor& anchor) { return anchor.at >= from && anchor.at < end; });
+  return found == anchors_.end() ? nullptr : &*found;
+}
+
+const Anchor* Walk::anchor_with(const Registers& registers) const {
+  const auto found = std::ranges::find_if(anchors_, [&](const Anchor& anchor) {
+    return anchor.registers.rip == registers.rip && sp_of(anchor.registers) == sp_of(registers);
+  });
+  return found == anchors_.end() ? nullptr : &*found;
+}
+
+void Walk::doubt() {
+  for (std::size_t i = tentative_from_.value_or(SIZE_MAX); i < stack.frames.size(); ++i) {
+    stack.frames[i].trust = Trust::scan;
+  }
+  tentative_from_.reset();
+}
+
+void Walk::end(End end, std::string reason) {
+  stack.end = end;
+  stack.end_reason = std::move(reason);
+  over_ = true;
+}
+
+}  // namespace ntstack::stacks
