@@ -1,0 +1,71 @@
+// What a walk remembers: what rests on a guess, which stacks it has been on, its anchors.
+#include "stacks/walk.h"
+
+#include <gtest/gtest.h>
+
+namespace ntstack::stacks {
+namespace {
+
+using target::StackKind;
+using unwind::Trust;
+
+constexpr std::uint64_t kLimit = 0xffffd00000010000, kBase = 0xffffd00000016000;
+
+Registers at(std::uint64_t rip, std::uint64_t sp) {
+  Registers registers;
+  registers.rip = rip;
+  registers.gpr[unwind::x64::rsp] = sp;
+  return registers;
+}
+
+Walk walk_with(std::vector<Anchor> anchors) {
+  return Walk(base::Architecture::x64, {{StackKind::thread, kLimit, kBase}}, std::move(anchors));
+}
+
+TEST(Walk, WhatFollowsAGuessIsAGuessUntilItIsConfirmed) {
+  Walk walk = walk_with({});
+  walk.push(at(1, kLimit), Trust::context, false);
+  walk.push(at(2, kLimit + 8), Trust::scan, true);
+  walk.begin_guess();
+  walk.push(at(3, kLimit + 16), Trust::unwind_info, true);
+  walk.doubt();
+  EXPECT_EQ(walk.stack.frames[0].trust, Trust::context);
+  EXPECT_EQ(walk.stack.frames[2].trust, Trust::scan);
+
+  walk.push(at(4, kLimit + 24), Trust::scan, true);
+  walk.begin_guess();
+  walk.push(at(5, kLimit + 32), Trust::unwind_info, true);
+  walk.confirm();
+  walk.doubt();
+  EXPECT_EQ(walk.stack.frames[3].trust, Trust::scan);
+  EXPECT_EQ(walk.stack.frames[4].trust, Trust::unwind_info);
+}
+
+TEST(Walk, ItKnowsTheStacksThatItHasBeenOn) {
+  Walk walk(base::Architecture::x64,
+            {{StackKind::dpc, 0xffffd00000020000, 0xffffd00000026000},
+             {StackKind::thread, kLimit, kBase}},
+            {});
+  walk.push(at(1, 0xffffd00000020100), Trust::context, false);
+  EXPECT_EQ(walk.segment()->kind, StackKind::dpc);
+  EXPECT_FALSE(walk.has_been_in(walk.known()[1]));
+  walk.push(at(2, kLimit + 0x100), Trust::stack_switch, true);
+  EXPECT_TRUE(walk.has_been_in(walk.known()[1]));
+  EXPECT_EQ(walk.segment_of(kBase)->kind, StackKind::thread);  // all popped
+  EXPECT_EQ(walk.segment_of(kBase + 8), nullptr);
+}
+
+TEST(Walk, AnchorsAreFoundByPlaceAndByRegisters) {
+  Anchor anchor;
+  anchor.at = kLimit + 0x100;
+  anchor.registers = at(7, kLimit + 0x290);
+  const Walk walk = walk_with({anchor});
+  EXPECT_EQ(walk.anchor_between(kLimit, kLimit + 0x100), nullptr);
+  EXPECT_NE(walk.anchor_between(kLimit, kLimit + 0x101), nullptr);
+  EXPECT_EQ(walk.anchor_between(kLimit + 0x101, kBase), nullptr);
+  EXPECT_NE(walk.anchor_with(at(7, kLimit + 0x290)), nullptr);
+  EXPECT_EQ(walk.anchor_with(at(7, kLimit + 0x298)), nullptr);
+}
+
+}  // namespace
+}  // namespace ntstack::stacks
