@@ -71,13 +71,12 @@ void FunctionTable::find_runs() {
   std::array<std::byte, page> copy;
   const std::uint64_t end = rva_ + std::uint64_t{count_} * sizeof(RuntimeFunction);
   const auto entry_at = [&](std::uint64_t rva) { return (rva - rva_) / sizeof(RuntimeFunction); };
-  std::uint64_t begin_there = 0;  // a stretch of bytes that are there
-  std::uint64_t end_there = 0;
+  std::uint64_t begin_there = rva_;  // a stretch of bytes that are there
+  std::uint64_t end_there = rva_;
   const auto take = [&] {
     const Run run{entry_at(begin_there + sizeof(RuntimeFunction) - 1), entry_at(end_there)};
     if (run.first < run.end) runs_.push_back(run);
   };
-  begin_there = end_there = rva_;
   for (std::uint64_t at = rva_; at < end && at <= UINT32_MAX; at = (at | (page - 1)) + 1) {
     const std::uint64_t stop = std::min((at | (page - 1)) + 1, end);
     const auto wanted = static_cast<std::size_t>(stop - at);
