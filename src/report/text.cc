@@ -71,8 +71,10 @@ std::string time_text(std::uint64_t filetime) {
 
 std::string header_line(const DumpFacts& facts) {
   const dump::Dump& dump = facts.dump;
-  std::string line = fmt::format("{}: {} dump, {}", facts.file_name, dump::name_of(dump.kind),
-                                 base::name_of(dump.architecture));
+  const std::string_view kind =
+      dump.kind == dump::Kind::minidump ? "user minidump" : "kernel triage dump";
+  std::string line =
+      fmt::format("{}: {}, {}", facts.file_name, kind, base::name_of(dump.architecture));
   if (dump.build != 0) line += fmt::format(", Windows build {}", dump.build);
   if (dump.processor_count != 0) {
     line +=

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "unwind/scan.h"
 
 namespace ntstack::stacks {
 namespace {
@@ -118,6 +117,24 @@ bool Stepper::end_at_zero(Walk& walk, const Registers& next) const {
   return true;
 }
 
+// What the scan finds, but for what a PDB knows to be no code.
+std::optional<unwind::ScanHit> Stepper::next_return_address(std::uint64_t from, std::uint64_t end) {
+  const base::Architecture architecture = machine_.dump().architecture;
+  while (auto hit = unwind::scan(modules_, machine_.memory(), architecture, from, end)) {
+    if (hit->verified_by_code || !is_known_as_data(hit->value)) return hit;
+    from = hit->slot + 1;
+  }
+  return std::nullopt;
+}
+
+bool Stepper::is_known_as_data(std::uint64_t address) {
+  const auto module = symbolizer_.module_at(address);
+  const pdb::Pdb* pdb = module ? symbolizer_.pdb(*module) : nullptr;
+  if (!pdb) return false;
+  return !pdb->function_at(
+      static_cast<std::uint32_t>(address - symbolizer_.modules()[*module].base));
+}
+
 // Whatever comes first: a trap frame, a return address, an anchor.
 bool Stepper::step_by_guess(Walk& walk) {
   const std::uint64_t from = sp_of(walk.registers());
@@ -128,7 +145,7 @@ bool Stepper::step_by_guess(Walk& walk) {
   if (limit <= from) return false;
   const Anchor* anchor = walk.anchor_between(from, limit);
   const std::uint64_t end = anchor ? anchor->at : limit;
-  const auto hit = unwind::scan(modules_, machine_.memory(), walk.architecture(), from, end);
+  const auto hit = next_return_address(from, end);
   if (step_to_trap_frame(walk, from, hit ? hit->slot : end, end)) return true;
   if (hit) {
     Registers next;

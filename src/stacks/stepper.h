@@ -3,6 +3,7 @@
 
 #include "stacks/module_map.h"
 #include "stacks/walk.h"
+#include "unwind/scan.h"
 #include "unwind/x64_cache.h"
 
 namespace ntstack::stacks {
@@ -21,6 +22,8 @@ class Stepper {
   bool step_exactly(Walk& walk);
   bool cross_to_user(Walk& walk, const unwind::x64::Step& step) const;
   bool end_at_zero(Walk& walk, const Registers& next) const;
+  std::optional<unwind::ScanHit> next_return_address(std::uint64_t from, std::uint64_t end);
+  bool is_known_as_data(std::uint64_t address);
   bool step_by_guess(Walk& walk);
   bool step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t before,
                           std::uint64_t end) const;
