@@ -20,7 +20,7 @@ constexpr std::string_view kCrashFollows = "what follows is the stack of the cra
 
 std::string_view remedy_for(StepError error) {
   const bool image = error == StepError::no_image || error == StepError::unwind_data_missing;
-  return image ? "; the module's image would mend it (-i)" : "";
+  return image ? ": -i would mend it" : "";
 }
 
 // Each frame's return address and own size, from its caller's stack pointer; before a change of
