@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes a large PDB: 20 modules of 5,000 functions each, compiled by clang and linked by lld.
+"""Makes a large PDB: 20 modules of 5,000 functions each, with another inlined into every one, compiled by
+clang and linked by lld.
 
     make_big_pdb.py FOLDER [MODULES [FUNCTIONS]]
 
@@ -14,13 +15,17 @@ TARGET = ["clang-19", "--target=x86_64-pc-windows-msvc", "-g", "-gcodeview", "-O
 
 def source(module, functions):
     lines = ["extern volatile int sink;"] if module else ["volatile int sink;"]
+    lines += ["static inline __attribute__((always_inline)) int mixed(int a, int b) {",
+              "  sink = a;",
+              "  return a * 3 + b;",
+              "}"]
     for i in range(functions):
         lines += [
             f"struct s{module}_{i % 100} {{ int a, b; char c[{i % 7 + 1}]; }};" if i < 100 else "",
             f"int module{module}_function_{i}(int a, int b) {{",
             f"  int sum = a * {i};",
             "  if (sum > b)",
-            "    sink = sum;",
+            "    sink = mixed(sum, b);",
             f"  for (int k = 0; k < {i % 5 + 1}; ++k)",
             "    sink += k + b;",
             "  return sum + sink;",

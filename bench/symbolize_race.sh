@@ -11,11 +11,29 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:-$here/../build}" && pwd)
 folder=$build/bench/big_pdb
 mkdir -p "$build/bench"
-"$here/make_big_pdb.py" "$folder"
+[ -e "$folder/big.pdb" ] || "$here/make_big_pdb.py" "$folder"
 
 ours="$build/ntstack symbolize --inlines $folder/big.exe"
 theirs="llvm-symbolizer-19 --relative-address --obj=$folder/big.exe"
 input=$folder/addresses.txt
+
+# The same addresses each time, from all over the code.
+python3 - "$folder" <<'END'
+import pathlib
+import random
+import struct
+import sys
+
+folder = pathlib.Path(sys.argv[1])
+image = (folder / "big.exe").read_bytes()
+headers = struct.unpack_from("<I", image, 0x3C)[0]
+sections = headers + 24 + struct.unpack_from("<H", image, headers + 20)[0]
+name, size, rva = struct.unpack_from("<8sII", image, sections)
+assert name.rstrip(b"\0") == b".text"
+choose = random.Random(1)
+lines = (f"{choose.randrange(rva, rva + size):#x}\n" for _ in range(20000))
+(folder / "addresses.txt").write_text("".join(lines))
+END
 
 hyperfine --warmup 3 --runs 20 --export-json "$folder/ours.json" "$ours < $input > $folder/ours.txt"
 hyperfine --runs 1 --export-json "$folder/theirs.json" "$theirs < $input > $folder/theirs.txt"

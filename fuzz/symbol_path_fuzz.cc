@@ -1,0 +1,70 @@
+// Any text as a symbol path and, behind its first line, as a file's name out of a dump: no name
+// leaves its folder, and what is printed of it is safe.
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/text.h"
+#include "store/file_name.h"
+#include "store/symbol_path.h"
+#include "symbols/short_names.h"
+#include "symbols/symbol.h"
+
+using namespace ntstack;
+
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+void look_at_path(std::string_view text) {
+  const store::SymbolPath path = store::SymbolPath::parse(text);
+  std::size_t characters = 0;
+  for (const store::PathElement& element : path.elements) {
+    require(!element.places.empty());
+    const bool has_server = element.kind == store::PathElement::Kind::server;
+    bool found_server = false;
+    for (const auto& place : element.places) {
+      characters += place.size();
+      found_server = found_server || store::is_server(place);
+    }
+    require(has_server == found_server);
+  }
+  require(characters <= text.size());
+}
+
+void look_at_name(std::string_view name) {
+  if (const auto safe = store::safe_file_name(name)) {
+    require(!safe->empty() && safe->size() <= 255);
+    require(safe->find_first_of("/\\:*?\"<>|") == std::string::npos);
+    require(*safe != "." && *safe != ".." && base::printable(*safe) == *safe);
+    require(name.ends_with(*safe));
+  }
+  for (const std::string& file_name : symbols::file_names_of(name)) {
+    require(file_name.find_first_of("/\\") == std::string::npos);
+  }
+  symbols::Symbol symbol;
+  symbol.module = symbols::short_name_of(name);
+  symbol.name = name;
+  require(base::printable(symbol.module) == symbol.module);
+  const std::string text = symbol.text();
+  require(base::printable(text) == text);
+
+  // Nothing is there: every place is looked at, and said.
+  store::PdbKey key;
+  key.name = name;
+  const auto lookup = store::find_pdb(store::SymbolPath::parse("/nonexistent;srv*"), key);
+  require(!lookup.file && !lookup.tried.empty());
+  for (const std::string& tried : lookup.tried) require(base::printable(tried) == tried);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const std::size_t line = text.find('\n');
+  look_at_path(text.substr(0, line));
+  if (line != std::string_view::npos) look_at_name(text.substr(line + 1));
+  return 0;
+}
