@@ -35,10 +35,7 @@ constexpr std::array<std::uint8_t, 16> kSlotOfRegister = [] {
 class Compiler {
  public:
   Compiler(const Module& module, const base::ByteSource& memory, std::uint64_t rip)
-      : module_(module),
-        memory_(memory),
-        rip_(rip),
-        rva_(static_cast<std::uint32_t>(rip - module.base)) {}
+      : module_(module), memory_(memory), rva_(static_cast<std::uint32_t>(rip - module.base)) {}
 
   std::expected<Rule, StepError> leaf() { return returns_from(Place{}); }
   std::expected<Rule, StepError> in_function(const RuntimeFunction& function, bool is_call_site);
@@ -64,7 +61,6 @@ class Compiler {
 
   const Module& module_;
   const base::ByteSource& memory_;
-  std::uint64_t rip_;
   std::uint32_t rva_;
 
   Rule rule_;
