@@ -15,6 +15,7 @@ namespace {
 constexpr char good_path[] = "\\Device\\Mup\\fileserver\\www\\web.config";
 constexpr std::uint64_t user_rip = 0x77a62a2a;
 constexpr std::uint64_t large_stack = 0xfffff88020000000, large_stack_size = 0x200000;
+constexpr std::uint64_t dpc_stack = 0xfffff80000ba3000;
 constexpr std::uint64_t expansion_base = 0xfffff88012d70000, expansion_size = 0x12000;
 
 std::filesystem::path modules() { return tests::binary_dir() / "tests" / "world" / "modules"; }
@@ -36,7 +37,7 @@ class EveryInstruction : public testing::Test {
   void fresh_world() {
     const std::string more[] = {"shapes.sys"};
     world_ = std::make_unique<KernelWorld>(modules(), windows_10_19041, more);
-    world_->add_processor(0xfffff80002fe0000);
+    world_->add_processor(0xfffff80002fe0000, dpc_stack, 0xfffff80000bac000);
     thread_ = world_->create_thread(world_->create_process("w3wp.exe", 0x1a2c), "thread", 0x2204,
                                     0xfffff8801adba000);
     machine().map(large_stack - large_stack_size, large_stack_size);
@@ -59,15 +60,16 @@ class EveryInstruction : public testing::Test {
     const std::uint64_t entry = nt("KiSystemCall64");
     truth_->not_asked.push_back(
         {entry, find_bytes(entry, entry + 0x40, {0x6a, 0x33, 0x51}), entering});
-    const std::uint64_t callout = nt("KySwitchKernelStackCallout"),
-                        after = after_iretq(callout, nt("KiSwapContext"));
-    truth_->not_asked.push_back(
-        {after - 2, after, "an IRETQ behind a released frame is no epilogue"});
-    for (const auto& [begin, end] :
-         {std::pair{nt("KiSystemServiceExit"), nt("KiPageFault")},
-          std::pair{nt("KiPageFault"), nt("KiInterruptDispatch")},
-          std::pair{nt("KiInterruptDispatch"), nt("KeSwitchKernelStackAndCallout")}}) {
-      truth_->not_asked.push_back({after_pop_rbp(begin, end), after_iretq(begin, end), leaving});
+    for (const char* name :
+         {"KiSystemServiceExit", "KiPageFault", "KiInterruptDispatch", "KiDpcInterrupt"}) {
+      const std::uint64_t begin = nt(name);
+      truth_->not_asked.push_back(
+          {after_pop_rbp(begin, begin + 0x100), after_iretq(begin, begin + 0x100), leaving});
+    }
+    for (const char* name : {"KySwitchKernelStackCallout", "KxRetireDpcList"}) {
+      const std::uint64_t after = after_iretq(nt(name), nt(name) + 0x40);
+      truth_->not_asked.push_back(
+          {after - 2, after, "an IRETQ behind a released frame is no epilogue"});
     }
     truth_->loose_entries = {entry};
   }
@@ -138,7 +140,8 @@ class EveryInstruction : public testing::Test {
       } else if (image.pages[address - image.base] == 0xcc) {
         std::cout << "  " << where << ": a trap behind a call that does not come back\n";
       } else if (is_nop(image, address) && !truth_->reached.contains(address)) {
-        std::cout << "  " << where << ": padding before a loop\n";
+        std::cout << "  " << where
+                  << ": padding, before a loop or behind a call that does not come back\n";
       } else {
         ADD_FAILURE() << where
                       << (truth_->reached.contains(address) ? " is not checked"
@@ -170,6 +173,8 @@ class EveryInstruction : public testing::Test {
   void take_resources();
   void find_files();
   void enter_oddly();
+  void run_dpcs();
+  void fault_and_crash();
   void stand_at_thunks();
 
   std::unique_ptr<KernelWorld> world_;
@@ -405,7 +410,8 @@ void EveryInstruction::enter_oddly() {
   stop_ = [&](std::uint64_t address) { return at.erase(address) != 0; };
   after_stop_ = [&](std::uint64_t address) {
     const bool fault = address == nt("IofCallDriver");
-    machine().interrupt(nt(fault ? "KiPageFault" : "KiInterruptDispatch"), fault, 0);
+    machine().interrupt({.handler = nt(fault ? "KiPageFault" : "KiInterruptDispatch"),
+                         .error_code = fault ? std::optional<std::uint64_t>(0) : std::nullopt});
     return true;
   };
   const std::uint64_t name = world_->pool(0x20), irp = world_->pool(0x80);
@@ -416,6 +422,73 @@ void EveryInstruction::enter_oddly() {
   machine().put(irp, std::uint32_t{1});
   kernel_call("ntoskrnl.exe", "IoGetLastDevice");
   kernel_call("fltmgr.sys", "FltpDispatch", {machine().cpu().gpr[0], irp});
+}
+
+// DPCs that end, from an interrupted thread and from the idle loop.
+void EveryInstruction::run_dpcs() {
+  world_->start_drivers();
+  const std::uint64_t fcbs = world_->pool(0x100), dpcs = world_->pool(0x80);
+  machine().put(fcbs + 0x70, fcbs + 0x80);
+  for (const std::uint64_t dpc : {dpcs, dpcs + 0x40}) {
+    machine().put(dpc + 0x18, world_->symbol("rdbss.sys", "RxTimerDpc"));
+    machine().put(dpc + 0x20, fcbs);
+  }
+  machine().put(dpcs + 8, dpcs + 0x40);
+  machine().put(nt("KiWorld") + 0x20, dpcs);
+  std::set<std::uint64_t> at = {nt("IofCallDriver")};
+  stop_ = [&](std::uint64_t address) { return at.erase(address) != 0; };
+  after_stop_ = [&](std::uint64_t) {
+    machine().interrupt({.handler = nt("KiDpcInterrupt")});
+    return true;
+  };
+  const std::uint64_t irp = world_->pool(0x80);
+  machine().put(irp, std::uint32_t{1});
+  kernel_call("ntoskrnl.exe", "IoGetLastDevice");
+  kernel_call("fltmgr.sys", "FltpDispatch", {machine().cpu().gpr[0], irp});
+  EXPECT_TRUE(at.empty());
+
+  // An idle processor is woken from its HLT, once to a DPC.
+  const std::uint64_t halt =
+      find_bytes(nt("HalProcessorIdle"), nt("HalProcessorIdle") + 0x20, {0xf4}) - 1;
+  stops_ = {halt};
+  unsigned halts = 0;
+  after_stop_ = [&](std::uint64_t) {
+    if (++halts == 2) machine().put(nt("KiWorld") + 0x20, dpcs);
+    Cpu cpu = machine().cpu();
+    cpu.rip++;
+    machine().set_cpu(cpu);
+    truth_->reached.insert(halt);
+    return halts < 4;
+  };
+  EXPECT_FALSE(call(nt("KiIdleLoop")));
+}
+
+// Faults: one of user mode's, and one in a DPC, which is a bugcheck.
+void EveryInstruction::fault_and_crash() {
+  world_->make_current(thread_);
+  machine().set_gs(thread_.teb, world_->pcr(0));
+  machine().shadow.clear();
+  Cpu cpu;
+  cpu.gpr[4] = thread_.user_stack;
+  cpu.rip = user_rip;
+  machine().set_cpu(cpu);
+  machine().interrupt(
+      {.handler = nt("KiPageFault"), .error_code = 4, .kernel_stack = thread_.stack_base - 0x250});
+  machine().run(user_rip);
+  EXPECT_TRUE(machine().shadow.empty());
+
+  machine().put<std::uint8_t>(world_->prcb(0) + windows_10_19041.prcb.dpc_routine_active, 1);
+  stops_ = {find_bytes(nt("KeBugCheckEx"), nt("KeBugCheckEx") + 0x60, {0xf4}) - 1,
+            nt("KeSetEvent")};
+  after_stop_ = [&](std::uint64_t address) {
+    if (address != nt("KeSetEvent")) return false;
+    machine().interrupt({.handler = nt("KiPageFault"), .error_code = 0});
+    return true;
+  };
+  EXPECT_FALSE(call(nt("KeSetEvent")));
+  EXPECT_EQ(machine().get<std::uint64_t>(
+                machine().get(world_->prcb(0) + windows_10_19041.prcb.context) + 0xf8),
+            machine().shadow.back().caller_sp != 0 ? machine().cpu().rip : 0);
 }
 
 // The linker's import thunks, which nothing here goes through: asked at, not run.
@@ -431,11 +504,13 @@ void EveryInstruction::stand_at_thunks() {
 }
 
 void EveryInstruction::run_kernel() {
-  for (const auto scenario : {&EveryInstruction::start_twice, &EveryInstruction::open_files,
-                              &EveryInstruction::open_contended, &EveryInstruction::fail_to_open,
-                              &EveryInstruction::wait_and_signal, &EveryInstruction::expand_stacks,
-                              &EveryInstruction::take_resources, &EveryInstruction::find_files,
-                              &EveryInstruction::enter_oddly, &EveryInstruction::stand_at_thunks}) {
+  for (const auto scenario :
+       {&EveryInstruction::start_twice, &EveryInstruction::open_files,
+        &EveryInstruction::open_contended, &EveryInstruction::fail_to_open,
+        &EveryInstruction::wait_and_signal, &EveryInstruction::expand_stacks,
+        &EveryInstruction::take_resources, &EveryInstruction::find_files,
+        &EveryInstruction::enter_oddly, &EveryInstruction::run_dpcs,
+        &EveryInstruction::fault_and_crash, &EveryInstruction::stand_at_thunks}) {
     fresh_world();
     stops_.clear();
     (this->*scenario)();
@@ -467,9 +542,9 @@ TEST_F(EveryInstruction, OfTheShapesUnwindsFromAnInterruptAtIt) {
   after_stop_ = [&](std::uint64_t address) {
     if (stops_.contains(address)) return false;
     if (interrupted.size() % 2 == 0)
-      machine().interrupt(nt("KiInterruptDispatch"), false, 0);
+      machine().interrupt({.handler = nt("KiInterruptDispatch")});
     else
-      machine().interrupt(nt("KiPageFault"), true, 2);
+      machine().interrupt({.handler = nt("KiPageFault"), .error_code = 2});
     return true;
   };
   run_shapes();

@@ -41,7 +41,8 @@ KernelWorld::KernelWorld(const std::filesystem::path& modules, const KernelLayou
   }
   machine_.map(pool_begin, pool_size);
   machine_.map(boot_stack_base - kernel_stack_size, kernel_stack_size);
-  machine_.machine_frame_entries.insert(nt("KySwitchKernelStackCallout"));
+  machine_.machine_frame_entries = {{nt("KySwitchKernelStackCallout"), 0},
+                                    {nt("KxRetireDpcList"), 0x20}};
   machine_.map(user_code, 0x1000);
 }
 
@@ -62,13 +63,20 @@ void KernelWorld::start_drivers() {
   }
 }
 
-void KernelWorld::add_processor(std::uint64_t pcr) {
+void KernelWorld::add_processor(std::uint64_t pcr, std::uint64_t dpc_stack,
+                                std::uint64_t isr_stack) {
   const auto number = static_cast<std::uint32_t>(pcrs_.size());
   machine_.map(pcr, layout_.pcr_size);
+  machine_.map(dpc_stack - kernel_stack_size, kernel_stack_size);
   pcrs_.push_back(pcr);
   machine_.put(pcr + 0x18, pcr);
   machine_.put(pcr + 0x20, pcr + 0x180);
-  machine_.put(prcb(number) + layout_.prcb.number, number);
+  const auto& p = layout_.prcb;
+  machine_.put(prcb(number) + p.number, number);
+  machine_.put(prcb(number) + p.dpc_stack, dpc_stack - 0x50);
+  machine_.put(prcb(number) + p.isr_stack, isr_stack);
+  machine_.put(prcb(number) + p.context, pool(0x640, 0x40));
+  machine_.put(prcb(number) + p.idle_thread, prcb(number) + 0xb2c0);  // beside it, in no dump
   machine_.put(nt("KiProcessorBlock") + 8 * number, prcb(number));
 }
 
@@ -179,12 +187,18 @@ std::uint64_t KernelWorld::user_object_attributes(const Thread& thread, const st
   return here;
 }
 
+void KernelWorld::make_current(const Thread& thread) {
+  machine_.put(prcb(current_) + layout_.prcb.current_thread, thread.ethread);
+  machine_.put(prcb(current_) + layout_.prcb.rsp_base,
+               machine_.get(thread.ethread + layout_.kthread.initial_stack));
+  machine_.reset_cpu();
+  machine_.set_gs(pcr(current_), thread.teb);
+}
+
 bool KernelWorld::system_call(const Thread& thread, const SystemCall& call) {
   const std::uint64_t initial_stack = machine_.get(thread.ethread + layout_.kthread.initial_stack);
-  machine_.put(prcb(0) + layout_.prcb.current_thread, thread.ethread);
-  machine_.put(prcb(0) + layout_.prcb.rsp_base, initial_stack);
-  machine_.reset_cpu();
-  machine_.set_gs(thread.teb, pcr(0));
+  make_current(thread);
+  machine_.set_gs(thread.teb, pcr(current_));
 
   Cpu cpu;
   for (unsigned i = 0; i < 16; i++)

@@ -51,7 +51,12 @@ class KernelWorld {
   std::uint64_t pcr(unsigned processor) const { return pcrs_.at(processor); }
   std::uint64_t prcb(unsigned processor) const { return pcrs_.at(processor) + 0x180; }
   unsigned processors() const { return static_cast<unsigned>(pcrs_.size()); }
-  void add_processor(std::uint64_t pcr);
+  // `dpc_stack` and `isr_stack` are those stacks' high ends; the DPC stack is mapped.
+  void add_processor(std::uint64_t pcr, std::uint64_t dpc_stack, std::uint64_t isr_stack);
+  // The one that runs from now on; the first one at the start.
+  void use_processor(unsigned number) { current_ = number; }
+  // Makes `thread` the current one of the processor, with the processor in the kernel's state.
+  void make_current(const Thread& thread);
 
   // Zeroed pool memory, `alignment` at least 16. Addresses rise.
   std::uint64_t pool(std::uint64_t size, std::uint64_t alignment = 16);
@@ -76,15 +81,17 @@ class KernelWorld {
   // Where user-mode parameters of `thread` go: an OBJECT_ATTRIBUTES for `path`; its address.
   std::uint64_t user_object_attributes(const Thread& thread, const std::string& path);
 
- private:
+  // The thread's stacks as KSTACK_CONTROL chains them, in use from `sp` on.
   std::vector<StackSegment> segments_of(const Thread& thread, std::uint64_t sp) const;
 
+ private:
   KernelLayout layout_;
   Machine machine_;
   std::vector<LoadedImage> images_;
   std::vector<std::uint64_t> pcrs_;
   std::uint64_t pool_next_;
   std::uint64_t process_ = 0;
+  unsigned current_ = 0;
 };
 
 }  // namespace ntstack::world

@@ -184,8 +184,9 @@ void Machine::follow(std::uint64_t address) {
     push_call(address);
   } else if (last == Kind::ret || last == Kind::iret) {
     pop(address);
-  } else if (machine_frame_entries.contains(address)) {
-    push_machine_frame(address, cpu().rsp(), false);
+  } else if (const auto entry = machine_frame_entries.find(address);
+             entry != machine_frame_entries.end()) {
+    push_machine_frame(address, cpu().rsp() + entry->second, false);
   }
 }
 
@@ -211,28 +212,38 @@ void Machine::run(std::uint64_t until) {
   until_ = until;
   const uc_err error = uc_emu_start(engine_, cpu().rip, until, 0, 0);
   if (!failure_.empty()) throw std::runtime_error(failure_);
+  const bool fault = error == UC_ERR_READ_UNMAPPED || error == UC_ERR_WRITE_UNMAPPED;
+  if (fault && stop_at_faults) {
+    stopped_at_ = cpu().rip;
+    return;
+  }
   if (error != UC_ERR_OK)
     throw std::runtime_error(fmt::format("{} at {:#x}", uc_strerror(error), cpu().rip));
   if (cpu().rip == until && (last_ == Kind::ret || last_ == Kind::iret)) pop(until);
   if (!failure_.empty()) throw std::runtime_error(failure_);
 }
 
-void Machine::interrupt(std::uint64_t handler, bool error_code, std::uint64_t code) {
+void Machine::interrupt(const Trap& trap) {
   Cpu now = cpu();
-  std::uint64_t sp = now.rsp() & ~15ull;
+  const bool from_user = trap.kernel_stack != 0;
+  std::uint64_t sp = (from_user ? trap.kernel_stack : now.rsp()) & ~15ull;
   const auto push = [&](std::uint64_t value) { put(sp -= 8, value); };
-  push(kernel_ss);
+  push(from_user ? user_ss : kernel_ss);
   push(now.rsp());
   push(flags());
-  push(kernel_cs);
+  push(from_user ? user_cs : kernel_cs);
   push(now.rip);
   const std::uint64_t rip_slot = sp;
-  if (error_code) push(code);
-  push_machine_frame(handler, rip_slot, error_code);
+  if (trap.error_code) push(*trap.error_code);
+  push_machine_frame(trap.handler, rip_slot, trap.error_code.has_value());
   now.gpr[4] = sp;
-  now.rip = handler;
+  now.rip = trap.handler;
   set_cpu(now);
   stopped_at_ = 0;
+}
+
+void Machine::set_fault_address(std::uint64_t address) {
+  check(uc_reg_write(engine_, UC_X86_REG_CR2, &address), "CR2");
 }
 
 std::uint64_t Machine::call(std::uint64_t function, std::span<const std::uint64_t> arguments) {

@@ -7,6 +7,8 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -32,6 +34,13 @@ struct ShadowFrame {
   std::uint64_t entry = 0;  // the first instruction executed in this frame
   bool machine_frame = false;
   bool error_code = false;
+};
+
+// What a processor does at an interrupt or a fault.
+struct Trap {
+  std::uint64_t handler = 0;
+  std::optional<std::uint64_t> error_code = {};
+  std::uint64_t kernel_stack = 0;  // from user mode: where the frame is pushed; 0: from the kernel
 };
 
 class Machine {
@@ -65,16 +74,20 @@ class Machine {
   // Back to ring 0, with the registers that a machine starts with.
   void reset_cpu();
 
-  // At the first instruction of these, a machine frame lies at RSP (8 higher behind an error code).
-  std::set<std::uint64_t> machine_frame_entries;
+  // At the first instruction of these, a machine frame lies so many bytes above RSP.
+  std::map<std::uint64_t, std::uint64_t> machine_frame_entries;
   // Called before each instruction with the shadow stack up to date; true stops the run there.
   std::function<bool(std::uint64_t address)> before_instruction;
 
   // The shadow stack, oldest frame first. A run starts on what is here and leaves what it had.
   std::vector<ShadowFrame> shadow;
-  // As a processor takes an interrupt or a fault at the present instruction: pushes a machine
-  // frame and goes on at `handler`. Only while stopped.
-  void interrupt(std::uint64_t handler, bool error_code, std::uint64_t code);
+  // Takes a trap at the present instruction: pushes a machine frame and goes on at the handler.
+  // Only while stopped.
+  void interrupt(const Trap& trap);
+  // Where a fault's address is read from.
+  void set_fault_address(std::uint64_t address);
+  // Memory that is not mapped ends the run at the instruction that needs it, as a stop.
+  bool stop_at_faults = false;
 
   // Runs from the present RIP until before_instruction says stop, or the oldest frame of the run
   // has returned to `until`. Throws std::runtime_error where the emulator fails or the code does

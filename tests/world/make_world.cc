@@ -4,6 +4,7 @@
 #include <exception>
 #include <fstream>
 
+#include "world/processors.h"
 #include "world/seed1.h"
 #include "world/triage_writer.h"
 
@@ -38,6 +39,15 @@ void make_seed1(const fs::path& modules, const fs::path& folder) {
   write_file(folder / "truth.json", truth.data(), truth.size());
 }
 
+void make_processors(const fs::path& modules, const fs::path& folder) {
+  const world::Processors built = world::build_processors(modules);
+  const auto dump = world::write_crash_dump(built);
+  const std::string truth = world::to_json(built.world->images(), built.threads);
+  fs::create_directories(folder);
+  write_file(folder / "processors.dmp", dump.data(), dump.size());
+  write_file(folder / "truth.json", truth.data(), truth.size());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,6 +57,7 @@ int main(int argc, char** argv) {
   }
   try {
     make_seed1(argv[1], fs::path(argv[2]) / "seed1");
+    make_processors(argv[1], fs::path(argv[2]) / "processors");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "make_world: %s\n", error.what());
     return 1;

@@ -37,8 +37,8 @@ Seed1 build_seed1(const std::filesystem::path& modules) {
   seed.world = std::make_unique<KernelWorld>(modules, windows_10_19041);
   KernelWorld& world = *seed.world;
   world.start_drivers();
-  world.add_processor(0xfffff80002fe0000);
-  world.add_processor(0xfffff880009ea000);
+  world.add_processor(0xfffff80002fe0000, 0xfffff80000ba3000, 0xfffff80000bac000);
+  world.add_processor(0xfffff880009ea000, 0xfffff88002fd5000, 0xfffff88002fde000);
   const std::uint64_t w3wp = world.create_process("w3wp.exe", 0x1a2c);
 
   // The stack bases of the first worker and of the owner are the listings'.

@@ -42,61 +42,70 @@ struct Block {
   std::uint32_t size;
 };
 
+// What both kinds of dump have.
 class Writer {
- public:
-  Writer(const KernelWorld& world, std::span<const ThreadTruth> threads)
-      : world_(world), machine_(world.machine()), layout_(world.layout()), threads_(threads) {}
+ protected:
+  explicit Writer(const KernelWorld& world)
+      : world_(world), machine_(world.machine()), layout_(world.layout()) {}
 
-  std::vector<std::uint8_t> write() {
-    write_header();
-    write_drivers();
-    write_kdbg();
-    write_processors();
-    write_process();
-    bool first = true;
-    for (const ThreadTruth& thread : threads_) {
-      if (thread.capture == Capture::none) continue;
-      write_thread(thread, first);
-      first = false;
-    }
-    write_status_list();
-    write_block_list();
-    return file_.take();
-  }
-
- private:
-  const ThreadTruth& first_thread() const {
-    return *std::ranges::find_if(
-        threads_, [](const auto& thread) { return thread.capture != Capture::none; });
-  }
-
-  std::uint32_t add_block(std::uint64_t address, std::span<const std::uint8_t> bytes) {
+  std::uint32_t add_area(std::span<const std::uint8_t> bytes) {
     const std::uint32_t offset = file_.end();
     file_.put_bytes(offset, bytes);
+    return offset;
+  }
+  std::uint32_t add_block(std::uint64_t address, std::span<const std::uint8_t> bytes) {
+    const std::uint32_t offset = add_area(bytes);
     blocks_.push_back({address, offset, static_cast<std::uint32_t>(bytes.size())});
     return offset;
   }
-
   void triage(std::uint32_t field, std::uint32_t value) { file_.put(header_size + field, value); }
 
-  void write_header();
+  void write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> context);
   void write_drivers();
   void write_kdbg();
-  void write_processors();
-  void write_process();
-  void write_thread(const ThreadTruth& thread, bool first);
-  void write_status_list();
   void write_block_list();
 
   const KernelWorld& world_;
   const Machine& machine_;
   const KernelLayout& layout_;
-  std::span<const ThreadTruth> threads_;
   FileBytes file_;
   std::vector<Block> blocks_;
 };
 
-void Writer::write_header() {
+// As NtSystemDebugControl(29) writes a process's threads.
+class SnapWriter : Writer {
+ public:
+  SnapWriter(const KernelWorld& world, std::span<const ThreadTruth> threads)
+      : Writer(world), threads_(threads) {}
+  std::vector<std::uint8_t> write();
+
+ private:
+  const ThreadTruth& first_thread() const;
+  void write_processors();
+  void write_process();
+  void write_thread(const ThreadTruth& thread, bool first);
+  void write_status_list();
+
+  std::span<const ThreadTruth> threads_;
+};
+
+// As the kernel writes all processors at a bugcheck.
+class CrashWriter : Writer {
+ public:
+  explicit CrashWriter(const Processors& processors)
+      : Writer(*processors.world), processors_(processors) {}
+  std::vector<std::uint8_t> write();
+
+ private:
+  const ThreadTruth& crashed() const { return processors_.threads[processors_.crashed]; }
+  void write_crashed();
+  void write_unloaded_drivers();
+  void write_processor(const ThreadTruth& thread);
+
+  const Processors& processors_;
+};
+
+void Writer::write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> context) {
   for (std::uint32_t i = 0; i < header_size; i += 4)
     file_.put(i, std::uint32_t{0x45474150});  // "PAGE": not set
   file_.put(0x4, std::uint32_t{0x34365544});  // "DU64"
@@ -108,11 +117,11 @@ void Writer::write_header() {
   file_.put(0x28, world_.nt("PsActiveProcessHead"));
   file_.put(0x30, std::uint32_t{0x8664});
   file_.put(0x34, std::uint32_t{world_.processors()});
-  file_.put(0x38, std::uint32_t{0x69696969});
+  file_.put(0x38, bugcheck);
   for (std::uint32_t i = 0; i < 4; i++) file_.put(0x40 + 8 * i, std::uint64_t{0});
   file_.put(0x80, world_.nt("KdDebuggerDataBlock"));
   file_.put_bytes(0x348, std::vector<std::uint8_t>(0xbb8));
-  file_.put_bytes(0x348, first_thread().context);
+  file_.put_bytes(0x348, context);
   file_.put_bytes(0xf00, std::vector<std::uint8_t>(0x98));
   file_.put(0xf98, std::uint32_t{4});
   file_.put(0xfa8, std::uint64_t{0x01d6f0a1c0ffee00});   // SystemTime: 2021-01-22
@@ -121,7 +130,6 @@ void Writer::write_header() {
   file_.put(0x1040, std::uint32_t{3});
   file_.put(0x1044, std::uint32_t{0x110});
   file_.put(0x1048, std::uint32_t{0});
-  file_.put(0x1050, std::uint32_t{0x10});  // made by the live dump
   file_.put_bytes(header_size, std::vector<std::uint8_t>(triage_size));
   triage(0xc, 0x348);
   triage(0x10, 0xf00);
@@ -218,7 +226,7 @@ void Writer::write_kdbg() {
   triage(0x74, kdbg_size);
 }
 
-void Writer::write_processors() {
+void SnapWriter::write_processors() {
   add_block(world_.nt("KiProcessorBlock"),
             machine_.read(world_.nt("KiProcessorBlock"), 8 * world_.processors()));
   for (unsigned i = 0; i < world_.processors(); i++) {
@@ -229,14 +237,14 @@ void Writer::write_processors() {
   }
 }
 
-void Writer::write_process() {
+void SnapWriter::write_process() {
   triage(0x20, add_block(world_.process(), machine_.read(world_.process(), layout_.eprocess.size)));
 }
 
 // The ETHREAD, then what is in use of each of its stacks. A thread that was asked by an APC gets a
 // KSWITCH_FRAME below the stack pointer of its context and a state that no thread has: only the
 // first one's context is in the header.
-void Writer::write_thread(const ThreadTruth& thread, bool first) {
+void SnapWriter::write_thread(const ThreadTruth& thread, bool first) {
   const bool forged = !first && thread.capture == Capture::apc;
   const std::uint64_t sp = thread.frames.front().child_sp;
   auto object = machine_.read(thread.ethread, layout_.ethread.size);
@@ -265,7 +273,7 @@ void Writer::write_thread(const ThreadTruth& thread, bool first) {
 
 // An array of statuses with its mark, a record that names it, and the kernel variable that names
 // that.
-void Writer::write_status_list() {
+void SnapWriter::write_status_list() {
   constexpr std::uint64_t list = 0xfffff8a00d2f1c40, record = 0xfffff8a00d2f1be0;
   std::vector<std::uint8_t> statuses(4 * threads_.size() + 4), head(16), variable(8);
   for (std::size_t i = 0; i < threads_.size(); i++) patch(statuses, 4 * i, threads_[i].status);
@@ -281,7 +289,7 @@ void Writer::write_status_list() {
 void Writer::write_block_list() {
   const std::uint32_t list = file_.end();
   for (std::uint32_t i = 0; i < blocks_.size(); i++) {
-    const Block& block = blocks_[blocks_.size() - 1 - i];
+    const Block& block = blocks_[i];
     file_.put(list + 16 * i, block.address);
     file_.put(list + 16 * i + 8, block.offset);
     file_.put(list + 16 * i + 12, block.size);
@@ -295,11 +303,96 @@ void Writer::write_block_list() {
   file_.put(0xfa0, std::uint64_t{valid} + 4);
 }
 
+const ThreadTruth& SnapWriter::first_thread() const {
+  return *std::ranges::find_if(threads_,
+                               [](const auto& thread) { return thread.capture != Capture::none; });
+}
+
+std::vector<std::uint8_t> SnapWriter::write() {
+  write_header(0x69696969, first_thread().context);
+  file_.put(0x1050, std::uint32_t{0x10});  // made by the live dump
+  write_drivers();
+  write_kdbg();
+  write_processors();
+  write_process();
+  bool first = true;
+  for (const ThreadTruth& thread : threads_) {
+    if (thread.capture == Capture::none) continue;
+    write_thread(thread, first);
+    first = false;
+  }
+  write_status_list();
+  std::ranges::reverse(blocks_);
+  write_block_list();
+  return file_.take();
+}
+
+// What the crashing processor was doing lies in areas of its own, with no address but the stack's.
+void CrashWriter::write_crashed() {
+  const unsigned processor = processors_.crashed;
+  const StackSegment& stack = crashed().segments.front();
+  triage(0x1c, add_area(machine_.read(world_.prcb(processor), layout_.prcb.size)));
+  triage(0x20, add_area(machine_.read(world_.process(), layout_.eprocess.size)));
+  triage(0x24, add_area(machine_.read(crashed().ethread, layout_.ethread.size)));
+  const std::uint64_t size = stack.base - stack.used_from;
+  triage(0x28, add_area(machine_.read(stack.used_from, size)));
+  triage(0x2c, static_cast<std::uint32_t>(size));
+  file_.put(header_size + 0x48, stack.used_from);
+}
+
+// A count, then for each a UNICODE_STRING, twelve letters, the addresses where it was.
+void CrashWriter::write_unloaded_drivers() {
+  constexpr std::string_view name = "rdpdr.sys";
+  std::vector<std::uint8_t> list(8 + 0x38);
+  patch(list, 0, std::uint64_t{1});
+  patch(list, 8, static_cast<std::uint16_t>(2 * name.size()));
+  patch(list, 10, static_cast<std::uint16_t>(2 * name.size()));
+  for (std::size_t i = 0; i < name.size(); i++)
+    patch(list, 0x18 + 2 * i, static_cast<std::uint16_t>(name[i]));
+  patch(list, 0x30, std::uint64_t{0xfffff88004e00000});
+  patch(list, 0x38, std::uint64_t{0xfffff88004e2f000});
+  triage(0x18, add_area(list));
+}
+
+// The KPRCB, the CONTEXT that it points at, and each stack as far as it is in use. Thread objects
+// of other processors are in no dump of this kind that was seen.
+void CrashWriter::write_processor(const ThreadTruth& thread) {
+  const std::uint64_t prcb = world_.prcb(*thread.processor);
+  add_block(prcb, machine_.read(prcb, layout_.prcb.size));
+  auto context = thread.context;
+  if (&thread != &crashed()) context.resize(0x640);
+  add_block(machine_.get(prcb + layout_.prcb.context), context);
+  for (const StackSegment& segment : thread.segments) {
+    add_block(segment.used_from,
+              machine_.read(segment.used_from, segment.base - segment.used_from));
+  }
+}
+
+std::vector<std::uint8_t> CrashWriter::write() {
+  write_header(processors_.bugcheck, crashed().context);
+  for (std::size_t i = 0; i < 4; i++) file_.put(0x40 + 8 * i, processors_.parameters[i]);
+  file_.put(0xf00, std::uint32_t{0x80000003});  // as in real ones, whatever it was
+  file_.put(0xf10, crashed().frames.front().ip);
+  write_unloaded_drivers();
+  write_crashed();
+  write_kdbg();
+  write_drivers();
+  for (const ThreadTruth& thread : processors_.threads) write_processor(thread);
+  const std::uint64_t list = world_.nt("KiProcessorBlock");
+  add_block(list, machine_.read(list, 8 * world_.processors()));
+  write_block_list();
+  return file_.take();
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> write_triage_dump(const KernelWorld& world,
                                             std::span<const ThreadTruth> threads) {
-  return Writer(world, threads).write();
+  return SnapWriter(world, threads).write();
+}
+
+std::vector<std::uint8_t> write_crash_dump(const Processors& processors) {
+  return CrashWriter(processors).write();
 }
 
 }  // namespace ntstack::world

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace ntstack::world {
@@ -17,6 +18,8 @@ const char* name_of(Capture capture) {
       return "apc";
     case Capture::switched_out:
       return "switched_out";
+    case Capture::processor:
+      return "processor";
     case Capture::none:
       return "none";
   }
@@ -46,6 +49,7 @@ ordered_json thread_json(const ThreadTruth& thread) {
                        {"ethread", hex(thread.ethread)},
                        {"capture", name_of(thread.capture)},
                        {"status", fmt::format("{:#010x}", thread.status)}};
+  if (thread.processor) json["processor"] = *thread.processor;
   ordered_json frames = ordered_json::array(), traps = ordered_json::array();
   for (std::size_t i = 0; i < thread.frames.size(); i++) {
     const TruthFrame& frame = thread.frames[i];
@@ -68,11 +72,27 @@ ordered_json thread_json(const ThreadTruth& thread) {
                         {"used_from", hex(segment.used_from)}});
   }
   json["stack_segments"] = segments;
-  json["user"] = {{"rip", hex(thread.user_rip)}, {"rsp", hex(thread.user_rsp)}};
+  if (thread.user_rip != 0)
+    json["user"] = {{"rip", hex(thread.user_rip)}, {"rsp", hex(thread.user_rsp)}};
   return json;
 }
 
 }  // namespace
+
+std::vector<std::uint8_t> context_of(const Cpu& cpu, std::uint32_t flags) {
+  std::vector<std::uint8_t> context(0x4d0);
+  const auto put = [&](std::size_t offset, auto value) {
+    std::memcpy(context.data() + offset, &value, sizeof value);
+  };
+  put(0x30, std::uint32_t{0x10000f});
+  put(0x34, std::uint32_t{0x1f80});
+  const std::uint16_t selectors[] = {0x10, 0x2b, 0x2b, 0x53, 0x2b, 0x18};  // CS DS ES FS GS SS
+  for (std::size_t i = 0; i < 6; i++) put(0x38 + 2 * i, selectors[i]);
+  put(0x44, flags);
+  for (std::size_t i = 0; i < 16; i++) put(0x78 + 8 * i, cpu.gpr[i]);
+  put(0xf8, cpu.rip);
+  return context;
+}
 
 std::vector<TruthFrame> frames_of(const Machine& machine) {
   std::vector<TruthFrame> frames;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct StackSegment {
 enum class Capture : std::uint8_t {
   apc,           // stands in the APC that took its context
   switched_out,  // waits behind a KSWITCH_FRAME
+  processor,     // runs on a processor, whose context the dump has
   none           // not in the dump
 };
 
@@ -44,8 +46,12 @@ struct ThreadTruth {
   std::vector<TruthFrame> frames;      // youngest first, kernel mode only
   std::vector<StackSegment> segments;  // the one in use first
   std::uint64_t user_rip = 0, user_rsp = 0;
-  std::vector<std::uint8_t> context;  // CONTEXT, where taken by the APC
+  std::vector<std::uint8_t> context;  // CONTEXT, of the APC or the processor
+  std::optional<unsigned> processor;  // where it runs
 };
+
+// The CONTEXT (0x4d0 bytes) of a processor's registers.
+std::vector<std::uint8_t> context_of(const Cpu& cpu, std::uint32_t flags);
 
 // The frames of a stopped machine, youngest first, down to the way into user mode.
 std::vector<TruthFrame> frames_of(const Machine& machine);

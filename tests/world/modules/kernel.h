@@ -150,6 +150,19 @@ typedef struct KAPC {
 } KAPC;
 _Static_assert(sizeof(KAPC) == 0x58, "KAPC");
 
+typedef struct KDPC {
+  UCHAR Type, Importance;
+  unsigned short Number;
+  ULONG Unused;
+  LIST_ENTRY ListEntry;
+  void (*DeferredRoutine)(struct KDPC*, void*, void*, void*);
+  void* DeferredContext;
+  void* SystemArgument1;
+  void* SystemArgument2;
+  void* DpcData;
+} KDPC;
+_Static_assert(sizeof(KDPC) == 0x40, "KDPC");
+
 typedef struct OWNER_ENTRY {
   ULONG64 OwnerThread;
   ULONG Flags;  // the count from bit 3 on

@@ -30,6 +30,7 @@ typedef struct SNAP_REQUEST {
 void KeSwitchKernelStackAndCallout(void* parameter, EXPAND_STACK_CALLOUT* callout,
                                    UCHAR* initial_stack, UCHAR** saved_stack);
 void KiSwapContext(KTHREAD* from, KTHREAD* to);
+void HalProcessorIdle(void);
 void RtlCaptureContext(void* context);
 
 // Pool and the stacks for expansion are given out from fixed places.
@@ -47,6 +48,7 @@ EXPORT_DATA struct {
   UCHAR* StackLimit;
   KTHREAD* NextThread;
   KEVENT* SignalOnSwitch;
+  KDPC* Dpcs;  // linked through ListEntry
 } KiWorld;
 
 // Variables that a dump's header and KDDEBUGGER_DATA64 point at; the world outside fills them.
@@ -466,12 +468,51 @@ FRAME NTSTATUS NtClose(void* handle) {
 
 FRAME NTSTATUS MmAccessFault(ULONG64 error_code, ULONG64 rip) {
   LOCALS(0x68);
+  UCHAR in_dpc;
+  __asm__ volatile("movb %%gs:0x32aa, %0" : "=r"(in_dpc));  // KPRCB.DpcRoutineActive
+  if (in_dpc) return STATUS_INVALID_PARAMETER;
   return (error_code & 1) && rip == 0 ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
 
 FRAME void KiProcessInterrupt(void* trap_frame) {
   LOCALS(0x30);
   __asm__ volatile("" : : "r"(trap_frame) : "memory");
+}
+
+FRAME void KiExecuteAllDpcs(UCHAR* prcb, KDPC* list) {
+  LOCALS(0x78);
+  prcb[0x312a] = 1;
+  while (list != NULL) {
+    KDPC* dpc = list;
+    list = (KDPC*)dpc->ListEntry.Flink;
+    dpc->DeferredRoutine(dpc, dpc->DeferredContext, dpc->SystemArgument1, dpc->SystemArgument2);
+  }
+  prcb[0x312a] = 0;
+}
+
+FRAME void KiRetireDpcList(UCHAR* prcb) {
+  LOCALS(0x90);
+  while (KiWorld.Dpcs != NULL) {
+    KDPC* list = KiWorld.Dpcs;
+    KiWorld.Dpcs = NULL;
+    KiExecuteAllDpcs(prcb, list);
+  }
+}
+
+FRAME void PoIdle(UCHAR* prcb) {
+  LOCALS(0x130);
+  HalProcessorIdle();
+  __asm__ volatile("" : : "r"(prcb) : "memory");
+}
+
+// What an idle processor's thread does, for ever: nothing called it.
+FRAME void KiIdleLoop(void) {
+  UCHAR* prcb;
+  __asm__ volatile("movq %%gs:0x20, %0" : "=r"(prcb));
+  for (;;) {
+    PoIdle(prcb);
+    if (KiWorld.Dpcs != NULL) KiRetireDpcList(prcb);
+  }
 }
 
 // The loader calls this once: nothing to prepare.

@@ -140,14 +140,76 @@ KiSystemServiceExit:
     .seh_endprologue
     mov byte ptr [rbp-0x55], 1
     save_volatile
+    test byte ptr [rbp+0xf0], 1
+    je 1f
+    swapgs
+1:  mov rax, cr2
+    mov [rbp+0x50], rax
     mov rcx, [rbp+0xe0]
     mov rdx, [rbp+0xe8]
     call MmAccessFault
-    restore_volatile
+    test eax, eax
+    js 3f
+    test byte ptr [rbp+0xf0], 1
+    je 2f
+    swapgs
+2:  restore_volatile
     lea rsp, [rbp+0xd8]
     pop rbp
     add rsp, 8
     iretq
+3:  mov ecx, 0xd1
+    mov rdx, [rbp+0x50]
+    mov r8d, 2
+    mov r9, [rbp+0xe0]
+    mov r10, [rbp+0xe8]
+    call KiBugCheckDispatch
+    nop
+    .seh_endproc
+
+// KeBugCheckEx(ecx, rdx, r8, r9, r10) with the nonvolatile registers in a KEXCEPTION_FRAME.
+    function KiBugCheckDispatch
+    sub rsp, 0x138
+    .seh_stackalloc 0x138
+    lea rax, [rsp+0x100]
+    movaps [rsp+0x30], xmm6
+    .seh_savexmm xmm6, 0x30
+    mov [rax], rbx
+    .seh_savereg rbx, 0x100
+    mov [rax+8], rdi
+    .seh_savereg rdi, 0x108
+    mov [rax+0x10], rsi
+    .seh_savereg rsi, 0x110
+    mov [rax+0x18], r12
+    .seh_savereg r12, 0x118
+    mov [rax+0x20], r13
+    .seh_savereg r13, 0x120
+    mov [rax+0x28], r14
+    .seh_savereg r14, 0x128
+    mov [rax+0x30], r15
+    .seh_savereg r15, 0x130
+    .seh_endprologue
+    mov [rsp+0x20], r10
+    call KeBugCheckEx
+    nop
+    .seh_endproc
+
+// Takes the caller's context and stops the machine.
+    function KeBugCheckEx
+    mov [rsp+8], rcx
+    mov [rsp+0x10], rdx
+    mov [rsp+0x18], r8
+    mov [rsp+0x20], r9
+    pushfq
+    .seh_stackalloc 8
+    sub rsp, 0x30
+    .seh_stackalloc 0x30
+    .seh_endprologue
+    cli
+    mov rcx, gs:[0x20]
+    mov rcx, [rcx+0x85c0]
+    call RtlCaptureContext
+    hlt
     .seh_endproc
 
 // An interrupt, without an error code; its slot is made here.
@@ -171,6 +233,76 @@ KiSystemServiceExit:
     pop rbp
     add rsp, 8
     iretq
+    .seh_endproc
+
+// The software interrupt that DPCs are run by, below DISPATCH_LEVEL.
+    function KiDpcInterrupt
+    .seh_pushframe
+    sub rsp, 8
+    .seh_stackalloc 8
+    push rbp
+    .seh_pushreg rbp
+    sub rsp, 0x158
+    .seh_stackalloc 0x158
+    lea rbp, [rsp+0x80]
+    .seh_setframe rbp, 0x80
+    .seh_endprologue
+    mov byte ptr [rbp-0x55], 0
+    save_volatile
+    call KiDispatchInterrupt
+    restore_volatile
+    lea rsp, [rbp+0xd8]
+    pop rbp
+    add rsp, 8
+    iretq
+    .seh_endproc
+
+// Runs the processor's DPCs on its DPC stack. PRCB.DpcStack is the address of a KDPC_STACK_FRAME at
+// that stack's end; its machine frame leads back to KiDispatchInterruptContinue on this stack.
+    function KiDispatchInterrupt
+    push rbp
+    .seh_pushreg rbp
+    sub rsp, 0x30
+    .seh_stackalloc 0x30
+    mov rbp, rsp
+    .seh_setframe rbp, 0
+    .seh_endprologue
+    mov rax, gs:[0x3290]
+    lea rcx, [rip+KiDispatchInterruptContinue]
+    mov [rax+0x20], rcx
+    mov qword ptr [rax+0x28], 0x10
+    pushfq
+    pop qword ptr [rax+0x30]
+    mov [rax+0x38], rsp
+    mov qword ptr [rax+0x40], 0x18
+    mov rsp, rax
+    mov rcx, gs:[0x20]
+    jmp KxRetireDpcList
+    .globl KiDispatchInterruptContinue
+KiDispatchInterruptContinue:
+    lea rsp, [rbp+0x30]
+    pop rbp
+    ret
+    .seh_endproc
+
+    function KxRetireDpcList
+    .seh_pushframe
+    .seh_stackalloc 0x20
+    .seh_endprologue
+    call KiRetireDpcList
+    add rsp, 0x20
+    iretq
+    .seh_endproc
+
+// Waits for an interrupt.
+    function HalProcessorIdle
+    sub rsp, 0x28
+    .seh_stackalloc 0x28
+    .seh_endprologue
+    sti
+    hlt
+    add rsp, 0x28
+    ret
     .seh_endproc
 
 // Runs rdx(rcx) on the stack whose frames end at r8 (its InitialStack), leaving this stack's

@@ -127,4 +127,17 @@ RX_FUNCTION NTSTATUS RxRegisterMinirdr(MINIRDR_DISPATCH* dispatch) {
   return STATUS_SUCCESS;
 }
 
+// Counts the opens of the control blocks in a list; a freed one in it is the end of the machine.
+FRAME ULONG RxpScanFcbs(const FCB* fcb) {
+  ULONG opens = 0;
+  for (; fcb != NULL; fcb = fcb->Next) opens += fcb->OpenCount;
+  return opens;
+}
+
+FRAME void RxTimerDpc(KDPC* dpc, void* context, void* argument1, void* argument2) {
+  LOCALS(0x58);
+  RxDispatched += RxpScanFcbs(context);
+  __asm__ volatile("" : : "r"(dpc), "r"(argument1), "r"(argument2));
+}
+
 EXPORT NTSTATUS DriverEntry(void) { return STATUS_SUCCESS; }
