@@ -1,9 +1,9 @@
 // Opening dumps: what it costs before the first question is asked.
 #include <benchmark/benchmark.h>
 
+#include "../tests/test_files.h"
 #include "dump/dump.h"
 #include "dump/dump_samples.h"
-#include "../tests/test_files.h"
 
 namespace {
 

@@ -19,6 +19,6 @@ inline std::filesystem::path data_dir() {
 }  // namespace ntstack::tests
 
 // Skips the test, by name, where a real file is not at hand.
-#define NTSTACK_NEED_DATA(variable, relative)                                   \
+#define NTSTACK_NEED_DATA(variable, relative)                                       \
   const std::filesystem::path variable = ::ntstack::tests::data_dir() / (relative); \
   if (!std::filesystem::exists(variable)) GTEST_SKIP() << "not at hand: " << (relative)
