@@ -32,13 +32,21 @@ def real_frames(stack):
     return [f for f in stack["frames"] if not f["inline"]]
 
 
-class Seed1(unittest.TestCase):
-    """The sample: a process's triage dump, every frame of which is known."""
+class Sample:
+    """A dump every frame of which is known: what is asked of each of them."""
+
+    dump = SEED1 / "w3wp.dmp"
+    least_frames = 200
+    ends = {"user_mode"}
 
     @classmethod
     def setUpClass(cls):
-        cls.truth = json.loads((SEED1 / "truth.json").read_text())
-        cls.stacks = run_json("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")["stacks"]
+        cls.truth = json.loads((cls.dump.parent / "truth.json").read_text())
+        cls.stacks = run_json("stacks", cls.dump, "-y", SEED1 / "symbols")["stacks"]
+
+    @classmethod
+    def captured(cls):
+        return [t for t in cls.truth["threads"] if t["capture"] != "none"]
 
     def stack_of(self, thread):
         found = [s for s in self.stacks if s["thread"] and s["thread"]["address"] == thread["ethread"]]
@@ -47,30 +55,37 @@ class Seed1(unittest.TestCase):
 
     def test_every_frame_is_the_processors_own(self):
         checked = 0
-        for thread in self.truth["threads"]:
-            if thread["capture"] == "none":
-                continue
+        for thread in self.captured():
             stack = self.stack_of(thread)
-            self.assertEqual(stack["thread"]["id"], thread["id"])
+            self.assertIn(stack["thread"]["id"], (thread["id"], None))
+            self.assertIn(stack["end"]["kind"], self.ends)
             frames = real_frames(stack)
-            self.assertEqual(stack["end"]["kind"], "user_mode")
-            self.assertEqual(len(frames), len(thread["frames"]) + 1)  # and the user frame
+            user = 1 if stack["end"]["kind"] == "user_mode" else 0
+            self.assertEqual(len(frames), len(thread["frames"]) + user)
             for ours, true in zip(frames, thread["frames"]):
                 for name in ("ip", "child_sp", "return_address"):
                     self.assertEqual(int(ours[name], 16), int(true[name], 16), name)
                 self.assertNotEqual(ours["trust"], "scan")
                 checked += 1
-        print(f"end to end: {checked} frames compared with what the processor recorded")
-        self.assertGreater(checked, 200)
+            if user:
+                self.assertEqual(int(frames[-1]["ip"], 16), int(thread["user"]["rip"], 16))
+                self.assertEqual(int(frames[-1]["child_sp"], 16), int(thread["user"]["rsp"], 16))
+        print(f"end to end: {self.dump.name}: {checked} frames compared with what the processor recorded")
+        self.assertGreaterEqual(checked, self.least_frames)
 
-    def test_trap_frames_are_where_the_processor_put_them(self):
-        for thread in self.truth["threads"]:
-            if thread["capture"] == "none":
-                continue
+    def test_trap_frames_and_stack_switches_are_where_the_processor_had_them(self):
+        for thread in self.captured():
             frames = real_frames(self.stack_of(thread))
             true = {t["frame"]: int(t["address"], 16) for t in thread["trap_frames"]}
             ours = {i: int(f["trap_frame"], 16) for i, f in enumerate(frames) if f["trap_frame"]}
             self.assertEqual(ours, true)
+            switches = [i for i, f in enumerate(frames) if f["trust"] == "stack_switch"]
+            self.assertEqual(switches, [s["frame"] + 1 for s in thread["stack_switches"]])
+
+    def test_segments_are_the_stacks_that_the_thread_used(self):
+        for thread in self.captured():
+            ours = [int(s["base"], 16) for s in self.stack_of(thread)["segments"]]
+            self.assertEqual(ours, [int(s["base"], 16) for s in thread["stack_segments"]])
 
     def test_frame_bytes_add_up_to_the_distance_between_frames(self):
         for stack in self.stacks:
@@ -79,6 +94,43 @@ class Seed1(unittest.TestCase):
                 distance = int(caller["child_sp"], 16) - int(frame["child_sp"], 16)
                 if not frame["trap_frame"]:
                     self.assertEqual(frame["frame_bytes"], distance)
+
+    def test_without_images_nothing_is_shown_with_more_trust_than_it_has(self):
+        with tempfile.TemporaryDirectory() as empty:
+            document = run_json("stacks", self.dump, "-y", empty)
+        true_slots = {f["ip"] for t in self.truth["threads"] for f in t["frames"]}
+        trusted = wrong = 0
+        for stack in document["stacks"]:
+            for frame in real_frames(stack):
+                if frame["trust"] != "scan" and int(frame["ip"], 16) >> 47:
+                    trusted += 1
+                    wrong += frame["ip"] not in true_slots
+        self.assertGreater(trusted, 0)
+        self.assertEqual(wrong, 0)
+        remedies = [m["remedy"] for m in document["missing"] if m["module"].lower() == "rdbss.sys"]
+        self.assertTrue(any("rdbss.sys/" in r.lower() for r in remedies), document["missing"])
+
+    def test_modules_are_those_of_the_world(self):
+        modules = run_json("info", self.dump)["modules"]
+        ours = {(m["name"].lower(), m["base"], m["size"], m["timestamp"]) for m in modules}
+        true = {(m["image"].lower(), m["base"], m["size"], m["timestamp"]) for m in self.truth["modules"]}
+        self.assertEqual(ours, true)
+
+
+class Processors(Sample, unittest.TestCase):
+    """Four processors at a bugcheck: a system call, a DPC above an interrupted thread, an idle loop, a user fault."""
+
+    dump = SOURCE / "samples" / "processors" / "processors.dmp"
+    least_frames = 45
+    ends = {"user_mode", "base"}
+
+    def test_every_processor_is_there_and_the_dpc_stack_is_named(self):
+        self.assertEqual([s["processor"] for s in self.stacks], [0, 1, 2, 3])
+        self.assertEqual([s["kind"] for s in self.stacks[1]["segments"]], ["dpc", "thread"])
+
+
+class Seed1(Sample, unittest.TestCase):
+    """The first seed's web server process."""
 
     def test_the_seeds_listings_come_out_name_for_name(self):
         lines = (SOURCE / "tests" / "end_to_end" / "seed1_listings.txt").read_text().split("\n\n")
@@ -99,21 +151,6 @@ class Seed1(unittest.TestCase):
             out.append(site)
         return out
 
-    def test_without_images_nothing_is_shown_with_more_trust_than_it_has(self):
-        with tempfile.TemporaryDirectory() as empty:
-            document = run_json("stacks", SEED1 / "w3wp.dmp", "-y", empty)
-        true_slots = {f["ip"] for t in self.truth["threads"] for f in t["frames"]}
-        trusted = wrong = 0
-        for stack in document["stacks"]:
-            for frame in real_frames(stack):
-                if frame["trust"] != "scan" and int(frame["ip"], 16) >> 47:
-                    trusted += 1
-                    wrong += frame["ip"] not in true_slots
-        self.assertGreater(trusted, 0)
-        self.assertEqual(wrong, 0)
-        remedies = [m["remedy"] for m in document["missing"] if m["module"].lower() == "rdbss.sys"]
-        self.assertTrue(any("rdbss.sys/" in r.lower() for r in remedies), document["missing"])
-
     def test_identical_stacks_are_grouped_in_the_text(self):
         text, _ = run("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")
         self.assertIn("threads like this:", text)
@@ -128,12 +165,6 @@ class Seed1(unittest.TestCase):
             self.assertEqual([s["thread"]["address"] for s in document["stacks"]], [thread["ethread"]])
         run("stacks", SEED1 / "w3wp.dmp", "--thread", "4294967292", expect=1)
         run("stacks", SEED1 / "w3wp.dmp", "--thread", "zzz", expect=2)
-
-    def test_modules_are_those_of_the_world(self):
-        modules = run_json("info", SEED1 / "w3wp.dmp")["modules"]
-        ours = {(m["name"].lower(), m["base"], m["size"], m["timestamp"]) for m in modules}
-        true = {(m["image"].lower(), m["base"], m["size"], m["timestamp"]) for m in self.truth["modules"]}
-        self.assertEqual(ours, true)
 
 
 class RealDumps(unittest.TestCase):
@@ -201,7 +232,7 @@ class Schema(unittest.TestCase):
         except ImportError:
             self.skipTest("not installed: python3-jsonschema")
         schema = json.loads((SOURCE / "docs" / "schema" / "ntstack.schema.json").read_text())
-        dumps = [SEED1 / "w3wp.dmp"] + sorted(DATA.glob("*/*.dmp"))
+        dumps = sorted(SOURCE.glob("samples/*/*.dmp")) + sorted(DATA.glob("*/*.dmp"))
         for dump in dumps:
             for command in ("info", "modules", "stacks"):
                 jsonschema.validate(run_json(command, dump), schema)
