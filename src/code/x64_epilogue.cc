@@ -74,7 +74,8 @@ bool is_exit(const Instruction& instruction, std::size_t offset, bool released,
   // Compilers mark a tail call through a register or memory with REX.W; without it, it can be a
   // switch's jump. One through [rip + n] is no switch.
   const bool rip_relative = instruction.mod() == 0 && instruction.rm() == 5;
-  return (instruction.rex & 8) != 0 || rip_relative || released;
+  epilogue.bare_jump = (instruction.rex & 8) == 0 && !rip_relative && !released;
+  return true;
 }
 
 }  // namespace
@@ -104,16 +105,19 @@ std::optional<Epilogue> epilogue_at(base::Bytes code, std::uint8_t frame_registe
   return {};
 }
 
+bool releases(const Instruction& instruction) {
+  if (popped_by(instruction) || release_of(instruction)) return true;
+  if (instruction.is(Map::one_byte, 0xc9)) return true;  // leave
+  // `mov rsp, register`, in both encodings.
+  if (instruction.mod() != 3 || (instruction.rex & 8) == 0) return false;
+  return (instruction.is(Map::one_byte, 0x8b) && instruction.reg() == kRsp) ||
+         (instruction.is(Map::one_byte, 0x89) && instruction.rm() == kRsp);
+}
+
 bool released_before(base::Bytes before) {
   for (std::size_t size = 1; size <= before.size() && size <= kReleaseBytes; ++size) {
     const auto instruction = decode(before.clamp(before.size() - size), Mode::x64);
-    if (!instruction || instruction->length != size) continue;
-    if (popped_by(*instruction) || release_of(*instruction)) return true;
-    if (instruction->is(Map::one_byte, 0xc9)) return true;  // leave
-    // `mov rsp, register`, in both encodings.
-    const bool moves = instruction->mod() == 3 && (instruction->rex & 8) != 0;
-    if (moves && instruction->is(Map::one_byte, 0x8b) && instruction->reg() == kRsp) return true;
-    if (moves && instruction->is(Map::one_byte, 0x89) && instruction->rm() == kRsp) return true;
+    if (instruction && instruction->length == size && releases(*instruction)) return true;
   }
   return false;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "code/instruction.h"
 
 namespace ntstack::code {
 
@@ -24,21 +25,24 @@ struct Epilogue {
   // function.
   std::optional<std::int64_t> jump;
   // It leaves by a jump and nothing is released before it: at such an instruction an epilogue looks
-  // like a jump within the function. released_before() tells them apart.
+  // like a jump within the function, or a switch's. What lies before it tells them apart.
   bool bare_jump = false;
 };
 
 // The epilogue whose rest starts at the first byte of `code` (kEpilogueBytes are enough).
 // `frame_register` is the register of the function's unwind data, 0 where it has none.
 // Taken are: `add rsp, n` or `lea rsp, [frame register + n]`, pops of 64-bit registers, and then
-// one of `ret`, `ret n`, `rep ret`, `bnd ret`, a direct jump, `jmp [rip + n]`, a jump through
-// memory or a register with REX.W, or after a release also without it. Nothing of that: nothing is
-// returned.
+// one of `ret`, `ret n`, `rep ret`, `bnd ret`, a direct jump, a jump through memory or a register.
+// Nothing of that: nothing is returned.
 std::optional<Epilogue> epilogue_at(base::Bytes code, std::uint8_t frame_register);
 inline constexpr std::size_t kEpilogueBytes = 48;
 
-// True where the bytes before an instruction can end a release of the frame: a pop, `add rsp, n`,
-// `lea rsp, ...`, `mov rsp, ...` or `leave`.
+// True for what releases a frame or a part of it: a pop, `add rsp, n`, `lea rsp, ...`,
+// `mov rsp, ...` and `leave`.
+bool releases(const Instruction& instruction);
+
+// True where the bytes before an instruction can end in one that releases. Bytes may mislead: they
+// are read backwards.
 bool released_before(base::Bytes before);
 inline constexpr std::size_t kReleaseBytes = 8;
 

@@ -74,15 +74,20 @@ TEST(X64Epilogue, DirectJumpsGiveTheirTarget) {
   EXPECT_TRUE(bare->bare_jump);
 }
 
-TEST(X64Epilogue, IndirectJumpsAreToldFromThoseOfASwitch) {
-  EXPECT_TRUE(at({0xff, 0x25, 0, 0, 0, 0}));              // jmp [rip]
-  EXPECT_TRUE(at({0x48, 0xff, 0x25, 0, 0, 0, 0}));        // rex.W jmp [rip]
-  EXPECT_TRUE(at({0x48, 0xff, 0xe0}));                    // rex.W jmp rax
-  EXPECT_TRUE(at({0x48, 0xff, 0x20}));                    // rex.W jmp [rax]
-  EXPECT_FALSE(at({0xff, 0xe1}));                         // jmp rcx: a switch
-  EXPECT_FALSE(at({0x3e, 0xff, 0xe1}));                   // notrack jmp rcx
-  EXPECT_FALSE(at({0xff, 0x24, 0xc5, 0, 0, 0, 0}));       // jmp [rax*8]
-  EXPECT_TRUE(at({0x48, 0x83, 0xc4, 0x28, 0xff, 0xe0}));  // after a release
+TEST(X64Epilogue, IndirectJumpsThatMayBeASwitchesAreBare) {
+  for (const Code& code : {Code{0xff, 0x25, 0, 0, 0, 0},                 // jmp [rip]
+                           Code{0x48, 0xff, 0x25, 0, 0, 0, 0},           // rex.W jmp [rip]
+                           Code{0x48, 0xff, 0xe0},                       // rex.W jmp rax
+                           Code{0x48, 0xff, 0x20},                       // rex.W jmp [rax]
+                           Code{0x48, 0x83, 0xc4, 0x28, 0xff, 0xe0}}) {  // after a release
+    ASSERT_TRUE(at(code));
+    EXPECT_FALSE(at(code)->bare_jump);
+  }
+  for (const Code& code : {Code{0xff, 0xe1}, Code{0x3e, 0xff, 0xe1},  // jmp rcx
+                           Code{0xff, 0x24, 0xc5, 0, 0, 0, 0}}) {     // jmp [rax*8]
+    ASSERT_TRUE(at(code));
+    EXPECT_TRUE(at(code)->bare_jump);
+  }
 }
 
 TEST(X64Epilogue, OtherInstructionsAreNone) {

@@ -16,6 +16,9 @@ constexpr int kMostChained = 32;
 // Direct jumps that are followed inside a function, from one part of an epilogue to the next.
 constexpr int kMostJumps = 4;
 
+// Bytes of a function that are gone through to know one instruction's predecessor.
+constexpr std::uint32_t kMostSwept = 0x10000;
+
 // Where the stack pointer was at some point of the way out, or a slot of the frame.
 struct Place {
   bool from_frame = false;  // counted from the frame register; else from the callee's RSP
@@ -182,11 +185,25 @@ bool Compiler::leaves(const RawInfo& info, std::int64_t target) const {
 }
 
 // At a jump that leaves, with nothing before it that releases the frame, the frame still stands:
-// the jump goes to a part of the function that has a table entry of its own.
+// the jump goes to a part of the function that has a table entry of its own, or it is a switch's.
+// The bytes before tell it in most cases; that they are an instruction is known by going through
+// the function from its start.
 bool Compiler::is_released(const RawInfo& info) const {
-  std::array<std::byte, code::kReleaseBytes> buffer;
-  const auto size = std::min<std::uint32_t>(code::kReleaseBytes, rva_ - info.function.begin);
-  return code::released_before(code_at(rva_ - size, std::span(buffer).first(size)));
+  const std::uint32_t begin = info.function.begin;
+  std::array<std::byte, code::kReleaseBytes> before;
+  const auto size = std::min<std::uint32_t>(code::kReleaseBytes, rva_ - begin);
+  if (!code::released_before(code_at(rva_ - size, std::span(before).first(size)))) return false;
+  if (rva_ - begin > kMostSwept) return true;
+  std::optional<code::Instruction> last;
+  std::uint32_t rva = begin;
+  while (rva < rva_) {
+    std::array<std::byte, 15> buffer;
+    last = code::decode(code_at(rva, buffer), code::Mode::x64);
+    if (!last) return true;
+    rva += last->length;
+  }
+  // Data between instructions can put the way through out of step: then the bytes decide.
+  return rva != rva_ || !last || code::releases(*last);
 }
 
 // The instructions from RIP on, where they are an epilogue; jumps within the function are followed

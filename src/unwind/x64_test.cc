@@ -379,6 +379,7 @@ Frames with_code(Code code) {
   frames.function(0x1100, 0x1110, frames.info(1, 0, 0, {}));
   // A part of the first function, by its chained info.
   frames.function(0x1200, 0x1210, frames.info(0x21, 0, 0, {}, {0x1000, 0x1080, kXdata}));
+  frames.code(0x1000, {0x48, 0x83, 0xec, 0x28, 0x90, 0x90, 0x90, 0x90});
   frames.code(0x1008, {0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90});
   frames.code(0x1010, code);
   return frames;
@@ -419,6 +420,16 @@ TEST(X64Step, ASwitchesJumpIsOfTheBodyAndAMarkedOneIsNot) {
   Frames frames = with_code({0xff, 0xe1, 0x90, 0x90, 0x48, 0xff, 0xe0});
   expect_return_from_slot(frames.from(0x1010), 5, "jmp rcx");
   expect_return_from_slot(frames.from(0x1014), 0, "rex.W jmp rax");
+}
+
+TEST(X64Step, AnUnmarkedJumpBehindAReleaseEndsAnEpilogue) {
+  Frames frames = with_code({0x48, 0x83, 0xc4, 0x28, 0xff, 0xe0});  // add rsp, 28h; jmp rax
+  expect_return_from_slot(frames.from(0x1014), 0);
+}
+
+TEST(X64Step, BytesThatOnlyLookLikeAReleaseAreNone) {
+  Frames frames = with_code({0x48, 0x03, 0x43, 0x58, 0xff, 0xe0});  // add rax, [rbx+58h]; jmp rax
+  expect_return_from_slot(frames.from(0x1014), 5);
 }
 
 TEST(X64Step, ReturnsMayRemoveArguments) {
