@@ -50,3 +50,5 @@ compile shapes.c shapes_fp.obj -O2 -fno-omit-frame-pointer -DVARIANT=fp
 compile shapes_asm.S shapes_asm.obj
 image shapes.sys shapes.pdb 0xfffff88004200000 DriverEntry shapes_O0.obj shapes_O1.obj shapes_O2.obj \
   shapes_Os.obj shapes_fp.obj shapes_asm.obj
+
+cp "$here"/prebuilt/shapes_v2.sys "$here"/prebuilt/shapes_v2.sys.map "$out"

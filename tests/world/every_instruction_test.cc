@@ -35,7 +35,7 @@ class EveryInstruction : public testing::Test {
 
   // A kernel that has not run yet, with a process, a thread and the shapes. What was checked stays.
   void fresh_world() {
-    const std::string more[] = {"shapes.sys"};
+    const std::string more[] = {"shapes.sys", "shapes_v2.sys"};
     world_ = std::make_unique<KernelWorld>(modules(), windows_10_19041, more);
     world_->add_processor(0xfffff80002fe0000, dpc_stack, 0xfffff80000bac000);
     thread_ = world_->create_thread(world_->create_process("w3wp.exe", 0x1a2c), "thread", 0x2204,
@@ -126,8 +126,8 @@ class EveryInstruction : public testing::Test {
   }
 
   // Prints what was checked and what not, and why; fails for what has no reason.
-  void report(const LoadedImage& image, const std::vector<Exemption>& unreachable = {}) {
-    const auto all = instructions_of(image);
+  void report(const LoadedImage& subject, const std::vector<Exemption>& unreachable = {}) {
+    const auto all = instructions_of(subject);
     std::size_t missing = 0;
     for (const auto address : all) {
       if (truth_->checked.contains(address)) continue;
@@ -137,9 +137,9 @@ class EveryInstruction : public testing::Test {
       if (exempt == nullptr) exempt = find_exemption(unreachable, address);
       if (exempt != nullptr) {
         std::cout << "  " << where << ": " << exempt->reason << "\n";
-      } else if (image.pages[address - image.base] == 0xcc) {
+      } else if (subject.pages[address - subject.base] == 0xcc) {
         std::cout << "  " << where << ": a trap behind a call that does not come back\n";
-      } else if (is_nop(image, address) && !truth_->reached.contains(address)) {
+      } else if (is_nop(subject, address) && !truth_->reached.contains(address)) {
         std::cout << "  " << where
                   << ": padding, before a loop or behind a call that does not come back\n";
       } else {
@@ -148,7 +148,7 @@ class EveryInstruction : public testing::Test {
                                                             : " is never reached");
       }
     }
-    std::cout << fmt::format("{}: {} instructions, {} checked\n", image.file_name, all.size(),
+    std::cout << fmt::format("{}: {} instructions, {} checked\n", subject.file_name, all.size(),
                              all.size() - missing);
   }
 
@@ -159,8 +159,12 @@ class EveryInstruction : public testing::Test {
   }
 
   // Calls each shape with numbers that lead through all of it.
-  void run_shapes();
-  void exempt_shapes();
+  void run_shapes(const LoadedImage& shapes);
+  void exempt_shapes(const LoadedImage& shapes);
+  const LoadedImage& image(const std::string& name) const {
+    return *std::ranges::find(world_->images(), name, &LoadedImage::file_name);
+  }
+  void interrupt_shapes(const LoadedImage& shapes);
 
   // The kernel's ways, a fresh world each.
   void run_kernel();
@@ -187,8 +191,7 @@ class EveryInstruction : public testing::Test {
   std::function<bool(std::uint64_t)> after_stop_;
 };
 
-void EveryInstruction::exempt_shapes() {
-  const LoadedImage& shapes = world_->images().back();
+void EveryInstruction::exempt_shapes(const LoadedImage& shapes) {
   const std::uint64_t undescribed = shapes.symbol("AsmUndescribed");
   const Exemption exempt = {
       undescribed, shapes.symbol("DriverEntry"),
@@ -198,8 +201,7 @@ void EveryInstruction::exempt_shapes() {
   stops_.insert(shapes.symbol("ShapeBugCheckHalt"));
 }
 
-void EveryInstruction::run_shapes() {
-  const LoadedImage& shapes = world_->images().back();
+void EveryInstruction::run_shapes(const LoadedImage& shapes) {
   for (const auto& [name, address] : shapes.symbols) {
     const std::uint64_t rva = address - shapes.base;
     if (rva < shapes.text_begin || rva >= shapes.text_end) continue;
@@ -493,10 +495,10 @@ void EveryInstruction::fault_and_crash() {
 
 // The linker's import thunks, which nothing here goes through: asked at, not run.
 void EveryInstruction::stand_at_thunks() {
-  for (const LoadedImage& image : world_->images()) {
-    for (const LoadedImage::Import& import : image.imports) {
-      const auto thunk = image.symbols.find(import.name);
-      if (thunk == image.symbols.end()) continue;
+  for (const LoadedImage& each : world_->images()) {
+    for (const LoadedImage::Import& import : each.imports) {
+      const auto thunk = each.symbols.find(import.name);
+      if (thunk == each.symbols.end()) continue;
       stops_ = {thunk->second};
       EXPECT_FALSE(call(thunk->second));
     }
@@ -519,18 +521,10 @@ void EveryInstruction::run_kernel() {
   }
 }
 
-TEST_F(EveryInstruction, OfTheShapesUnwindsToTheTrueStack) {
-  exempt_shapes();
-  run_shapes();
-  expect_no_failures();
-  report(world_->images().back());
-}
-
 // The frame below an interrupt is not at a call: its very instruction decides.
-TEST_F(EveryInstruction, OfTheShapesUnwindsFromAnInterruptAtIt) {
-  exempt_shapes();
+void EveryInstruction::interrupt_shapes(const LoadedImage& shapes) {
+  exempt_shapes(shapes);
   const std::uint64_t inside = nt("KiProcessInterrupt"), inside_fault = nt("MmAccessFault");
-  const LoadedImage& shapes = world_->images().back();
   std::set<std::uint64_t> interrupted;
   std::uint64_t checks = 0;
   machine().before_instruction = [&](std::uint64_t address) {
@@ -541,24 +535,47 @@ TEST_F(EveryInstruction, OfTheShapesUnwindsFromAnInterruptAtIt) {
   };
   after_stop_ = [&](std::uint64_t address) {
     if (stops_.contains(address)) return false;
-    if (interrupted.size() % 2 == 0)
+    if (interrupted.size() % 2 == 0) {
       machine().interrupt({.handler = nt("KiInterruptDispatch")});
-    else
+    } else {
       machine().interrupt({.handler = nt("KiPageFault"), .error_code = 2});
+    }
     return true;
   };
-  run_shapes();
+  run_shapes(shapes);
   expect_no_failures();
-  EXPECT_GE(checks, 3900u);
+  EXPECT_GE(checks, 3000u);
   EXPECT_EQ(checks, interrupted.size());
   std::cout << fmt::format("{} interrupts, each unwound from its handler\n", checks);
+}
+
+TEST_F(EveryInstruction, OfTheShapesUnwindsToTheTrueStack) {
+  exempt_shapes(image("shapes.sys"));
+  run_shapes(image("shapes.sys"));
+  expect_no_failures();
+  report(image("shapes.sys"));
+}
+
+TEST_F(EveryInstruction, OfTheShapesUnwindsFromAnInterruptAtIt) {
+  interrupt_shapes(image("shapes.sys"));
+}
+
+TEST_F(EveryInstruction, OfTheShapesWithVersion2UnwindsToTheTrueStack) {
+  exempt_shapes(image("shapes_v2.sys"));
+  run_shapes(image("shapes_v2.sys"));
+  expect_no_failures();
+  report(image("shapes_v2.sys"));
+}
+
+TEST_F(EveryInstruction, OfTheShapesWithVersion2UnwindsFromAnInterruptAtIt) {
+  interrupt_shapes(image("shapes_v2.sys"));
 }
 
 TEST_F(EveryInstruction, OfTheKernelUnwindsToTheTrueStack) {
   run_kernel();
   expect_no_failures();
-  for (const LoadedImage& image : world_->images()) {
-    if (image.file_name != "shapes.sys") report(image);
+  for (const LoadedImage& each : world_->images()) {
+    if (!each.file_name.starts_with("shapes")) report(each);
   }
 }
 
