@@ -271,7 +271,7 @@ std::optional<Epilog> EpilogReader::next() {
   if (slot_ == 0) return {};
   if (at_end_pending_) {
     at_end_pending_ = false;
-    if (size_ <= length) return Epilog{end - size_, size_};
+    if (size_ != 0 && size_ <= length) return Epilog{end - size_, size_};
   }
   for (;;) {
     const auto slot = slot_at(*raw_, slot_);

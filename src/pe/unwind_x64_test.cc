@@ -314,6 +314,15 @@ TEST(UnwindInfo, EpilogsThatWouldBeginBeforeTheFunctionAreLeftOut) {
   EXPECT_TRUE(info->epilogs.empty());
 }
 
+TEST(UnwindInfo, AnEpilogOfNoLengthAtTheEndIsLeftOut) {
+  auto info = decode_bytes({0x02, 4, 1, 0, 0, 0x16, 0, 0}, {0x1000, 0x1010, xdata});
+  ASSERT_TRUE(info) << info.error().text();
+  EXPECT_TRUE(info->epilogs.empty()) << "it would begin behind the function";
+  info = decode_bytes({0x02, 4, 1, 0, 0, 0x16, 0, 0}, {0x1010, 0x1000, xdata});
+  ASSERT_TRUE(info) << info.error().text();
+  EXPECT_TRUE(info->epilogs.empty());
+}
+
 TEST(UnwindInfo, AnAddressIsFoundInItsEpilog) {
   const auto built = build(ByteWriter(), ByteWriter().u8({0x02, 4, 2, 0, 2, 0x16, 0x10, 0x06}));
   UnwindScratch scratch;
