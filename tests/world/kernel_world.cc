@@ -13,7 +13,8 @@ constexpr std::uint64_t user_code = 0x77a62000;  // where system calls come from
 constexpr std::uint64_t kernel_stack_size = 0x6000;
 
 // Below the base of a thread's first stack: KSTACK_CONTROL and the room for extended processor
-// state. With it the trap frame of a system call lies at base - 0x3e0, as in the seed's listings.
+// state. With it the trap frame of a system call lies at base - 0x3e0, as in the published
+// listings.
 constexpr std::uint64_t above_initial_stack = 0x250;
 
 void insert_tail(Machine& machine, std::uint64_t head, std::uint64_t entry) {

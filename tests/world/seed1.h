@@ -1,5 +1,6 @@
-// The specification's first case: an IIS worker process whose threads wait for the resource of one
-// file, while the thread that owns it waits for the server.
+// The case of Gary Nebbett's article "Examining Windows Kernel-mode Stacks via Triage Dumps": an
+// IIS worker process whose threads wait for the resource of one file, while the thread that owns it
+// waits for the server.
 #pragma once
 
 #include <filesystem>
@@ -19,7 +20,7 @@ struct Seed1 {
 
 Seed1 build_seed1(const std::filesystem::path& modules);
 
-// The listings of the specification, letter for letter.
+// The article's listings, letter for letter.
 std::string_view seed1_worker_listing();
 std::string_view seed1_owner_listing();
 

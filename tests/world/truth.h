@@ -56,7 +56,7 @@ std::vector<std::uint8_t> context_of(const Cpu& cpu, std::uint32_t flags);
 // The frames of a stopped machine, youngest first, down to the way into user mode.
 std::vector<TruthFrame> frames_of(const Machine& machine);
 
-// One line a frame, as the seed's listings have it: "nt!KiSystemServiceCopyEnd+0x13 (TrapFrame @
+// One line a frame, as published listings have it: "nt!KiSystemServiceCopyEnd+0x13 (TrapFrame @
 // ...)".
 std::vector<std::string> listing(std::span<const LoadedImage> images, const ThreadTruth& thread);
 

@@ -1,4 +1,4 @@
-// The worlds are what the specification says, and their committed dumps are what is built here.
+// The worlds are what their stories say, and their committed dumps are what is built here.
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -1,7 +1,7 @@
 // ntoskrnl.exe of the test world: enough of a kernel for threads to open files, to wait for
 // resources and events, to be switched, and to be asked by an APC for their stacks. Function names
-// and call offsets are those of the listings in the world's specification (docs: Nebbett's article
-// on triage dumps); the bodies are ours.
+// and call offsets are those of the listings in Gary Nebbett's article on triage dumps; the bodies
+// are ours.
 
 #define BUILDING_NT
 #include "nt.h"
