@@ -32,7 +32,7 @@ constexpr std::array<int, 16> kIds = {
 
 struct Counts {
   std::size_t images = 0, functions = 0, in_prologues = 0, at_bodies = 0, in_epilogues = 0;
-  std::size_t epilogues = 0, framed = 0, not_executed = 0, differences = 0;
+  std::size_t epilogues = 0, framed = 0, made_up = 0, not_executed = 0, differences = 0;
 };
 
 // An image and a stack in an emulated processor's memory; both are ours to look at too.
@@ -120,6 +120,20 @@ bool is_exit(const code::Instruction& instruction) {
          (opcode == 0xff && instruction.reg() == 4);
 }
 
+// Hand-written functions that stand for another context (KiUserApcDispatcher) have codes that no
+// instructions do: behind the prologue's end, or two pushes or frame registers at one place.
+bool describes_instructions(const pe::x64::RawUnwindInfo& info) {
+  std::optional<std::uint8_t> last;
+  pe::x64::CodeReader codes(info);
+  while (const auto code = codes.next()) {
+    if (code->prolog_offset > info.prolog_size) return false;
+    if (code->op != pe::x64::Op::push_nonvol && code->op != pe::x64::Op::set_fpreg) continue;
+    if (last == code->prolog_offset) return false;
+    last = code->prolog_offset;
+  }
+  return true;
+}
+
 class FunctionRun {
  public:
   FunctionRun(const pe::Image& image, const OneModule& code, Processor& processor, std::string name,
@@ -137,6 +151,10 @@ class FunctionRun {
     // codes but no prologue.
     if (!info || info->chains() || info->function.begin != function.begin) return;
     if (info->prolog_size == 0 && !info->slots.empty()) return;
+    if (!describes_instructions(*info)) {
+      ++counts_.made_up;
+      return;
+    }
     function_ = function;
     ++counts_.functions;
     counts_.framed += info->frame_register != 0;
@@ -268,10 +286,12 @@ void expect_equal(const Counts& counts) {
   if (counts.images == 0) GTEST_SKIP() << "no images at hand";
   std::printf(
       "%zu images, %zu functions (%zu with a frame register): %zu instructions of prologues, %zu "
-      "bodies, %zu instructions of %zu epilogues; %zu functions could not be executed; %zu "
+      "bodies, %zu instructions of %zu epilogues; %zu functions could not be executed; %zu frames "
+      "stand for another context; %zu "
       "differences\n",
       counts.images, counts.functions, counts.framed, counts.in_prologues, counts.at_bodies,
-      counts.in_epilogues, counts.epilogues, counts.not_executed, counts.differences);
+      counts.in_epilogues, counts.epilogues, counts.not_executed, counts.made_up,
+      counts.differences);
   EXPECT_EQ(counts.differences, 0u);
   EXPECT_GT(counts.in_epilogues, 0u);
 }
@@ -284,7 +304,7 @@ TEST(X64Images, StepsInImagesOfMicrosoftsCompilerGiveTheCallerAsItWas) {
 
 TEST(X64Images, StepsInImagesOfWineGiveTheCallerAsItWas) {
   Counts counts;
-  run_folder("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows", 30, counts);
+  run_folder("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows", 100, counts);
   expect_equal(counts);
 }
 
