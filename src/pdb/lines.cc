@@ -67,6 +67,8 @@ ModuleLines::ModuleLines(base::Bytes subsections) {
   const auto by_address = [](const Piece& piece) { return in_order(piece.place); };
   if (!std::ranges::is_sorted(pieces_, {}, by_address))
     std::ranges::stable_sort(pieces_, {}, by_address);
+  starts_.reserve(pieces_.size());
+  for (const Piece& piece : pieces_) starts_.push_back(in_order(piece.place));
   if (!std::ranges::is_sorted(inlinees_, {}, &Inlinee::id))
     std::ranges::stable_sort(inlinees_, {}, &Inlinee::id);
   if (!std::ranges::is_sorted(exports_, {}, &Export::local_id))
@@ -135,10 +137,9 @@ const std::vector<LineAt>& ModuleLines::sorted_lines(std::size_t piece) {
 }
 
 std::optional<LineAt> ModuleLines::find(SectionOffset place) {
-  const auto after = std::ranges::upper_bound(
-      pieces_, in_order(place), {}, [](const Piece& each) { return in_order(each.place); });
+  const auto after = std::ranges::upper_bound(starts_, in_order(place));
   std::size_t steps = 0;
-  for (auto i = static_cast<std::size_t>(after - pieces_.begin());
+  for (auto i = static_cast<std::size_t>(after - starts_.begin());
        i-- > 0 && steps < kMostOverlapping; ++steps) {
     const Piece& piece = pieces_[i];
     if (piece.place.section != place.section) break;

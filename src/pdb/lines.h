@@ -64,7 +64,8 @@ class ModuleLines {
   void add_exports(base::Bytes subsection);
   const std::vector<LineAt>& sorted_lines(std::size_t piece);
 
-  std::vector<Piece> pieces_;                                    // by address
+  std::vector<Piece> pieces_;          // by address
+  std::vector<std::uint64_t> starts_;  // theirs, close together for the search
   std::unordered_map<std::size_t, std::vector<LineAt>> sorted_;  // of large pieces, by index
   std::vector<Inlinee> inlinees_;                                // by id
   base::Bytes checksums_;

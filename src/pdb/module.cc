@@ -35,7 +35,7 @@ ModuleSymbols::ModuleSymbols(base::Bytes symbols) : symbols_(symbols) {
 
 void ModuleSymbols::add(const SymbolRecord& record) {
   if (is_procedure(record.kind) || record.kind == S_THUNK32) {
-    if (const auto procedure = procedure_of(record))
+    if (const auto procedure = procedure_place_of(record))
       (procedure->size ? spans_ : labels_)
           .push_back({procedure->place, procedure->size, record.at});
   } else if (record.kind == S_LABEL32) {

@@ -77,18 +77,19 @@ Bytes Pieces::assemble(std::uint32_t stream, Bytes blocks, std::uint64_t offset,
   if (length > budget_) return {};
   budget_ -= length;
 
-  std::vector<std::byte>& piece = kept_.emplace_back(length);
+  kept_.push_back(std::make_unique_for_overwrite<std::byte[]>(length));
+  std::byte* piece = kept_.back().get();
   for (std::uint64_t done = 0; done < length;) {
     const std::uint64_t at = offset + done;
     const std::uint64_t in_block = at % block_size_;
     const std::uint64_t part = std::min<std::uint64_t>(block_size_ - in_block, length - done);
     const Bytes from = file_.clamp(
         std::uint64_t{block_number(blocks, at / block_size_)} * block_size_ + in_block, part);
-    std::copy(from.span().begin(), from.span().end(),
-              piece.begin() + static_cast<std::ptrdiff_t>(done));
+    if (from.size() != part) return {};  // not when the stream was checked
+    std::copy(from.span().begin(), from.span().end(), piece + done);
     done += part;
   }
-  return known_[key] = Bytes(piece.data(), piece.size());
+  return known_[key] = Bytes(piece, length);
 }
 
 Bytes Stream::range(std::uint64_t offset, std::uint64_t length) const {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -33,7 +32,7 @@ class Pieces {
   base::Bytes file_;
   std::uint32_t block_size_;
   std::uint64_t budget_;
-  std::deque<std::vector<std::byte>> kept_;
+  std::vector<std::unique_ptr<std::byte[]>> kept_;
   std::unordered_map<std::uint64_t, base::Bytes> known_;  // by stream and offset
 };
 

@@ -13,19 +13,21 @@ std::optional<SymbolRecord> symbol_at(base::Bytes symbols, std::uint32_t at) {
   return SymbolRecord{*kind, *fields, at, at + 2 + *length};
 }
 
-std::optional<ProcedureSymbol> procedure_of(const SymbolRecord& record) {
-  Cursor cursor(record.fields);
+namespace {
+
+// Reads a procedure up to its name.
+std::optional<ProcedureSymbol> take_procedure_place(Cursor& cursor, std::uint16_t kind) {
   ProcedureSymbol procedure;
   cursor.u32();  // parent
   procedure.end = cursor.u32();
   cursor.u32();  // next
-  if (is_procedure(record.kind)) {
+  if (is_procedure(kind)) {
     procedure.size = cursor.u32();
     cursor.skip(12);  // where the prolog ends and the epilog begins; the type
     procedure.place.offset = cursor.u32();
     procedure.place.section = cursor.u16();
     cursor.u8();  // flags
-  } else if (record.kind == S_THUNK32) {
+  } else if (kind == S_THUNK32) {
     procedure.place.offset = cursor.u32();
     procedure.place.section = cursor.u16();
     procedure.size = cursor.u16();
@@ -33,7 +35,22 @@ std::optional<ProcedureSymbol> procedure_of(const SymbolRecord& record) {
   } else {
     return std::nullopt;
   }
-  procedure.name = cursor.text();
+  if (!cursor.ok()) return std::nullopt;
+  return procedure;
+}
+
+}  // namespace
+
+std::optional<ProcedureSymbol> procedure_place_of(const SymbolRecord& record) {
+  Cursor cursor(record.fields);
+  return take_procedure_place(cursor, record.kind);
+}
+
+std::optional<ProcedureSymbol> procedure_of(const SymbolRecord& record) {
+  Cursor cursor(record.fields);
+  auto procedure = take_procedure_place(cursor, record.kind);
+  if (!procedure) return std::nullopt;
+  procedure->name = cursor.text();
   if (!cursor.ok()) return std::nullopt;
   return procedure;
 }

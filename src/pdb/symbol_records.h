@@ -68,6 +68,8 @@ struct ProcedureSymbol {
 };
 // Of a procedure or a S_THUNK32.
 std::optional<ProcedureSymbol> procedure_of(const SymbolRecord& record);
+// The same but for the name, which is left empty: for indexes of many.
+std::optional<ProcedureSymbol> procedure_place_of(const SymbolRecord& record);
 
 // A name at a place: labels, data and publics.
 struct NamedPlace {

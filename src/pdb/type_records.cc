@@ -24,7 +24,7 @@ enum Numeric : std::uint16_t {
 };
 
 // CV_prop_t
-constexpr std::uint16_t kForward = 0x80, kScoped = 0x100, kHasUniqueName = 0x200;
+constexpr std::uint32_t kForward = 0x80, kScoped = 0x100, kHasUniqueName = 0x200;
 
 }  // namespace
 
@@ -76,18 +76,17 @@ std::optional<UserType> user_type_of(const TypeRecord& record) {
   Cursor cursor(record.fields);
   UserType type;
   type.kind = record.kind;
-  cursor.u16();  // how many members
-  const std::uint16_t properties = cursor.u16();
-  if (is_class(record.kind)) {
-    type.fields = cursor.u32();
-    cursor.skip(8);  // derivations, shape of the virtual table
-    type.size = take_number(cursor);
-  } else if (record.kind == LF_UNION) {
-    type.fields = cursor.u32();
-    type.size = take_number(cursor);
-  } else if (record.kind == LF_ENUM) {
+  const bool is_new = record.kind >= LF_CLASS2 && record.kind <= LF_INTERFACE2;
+  if (!is_new) cursor.u16();  // how many members
+  const std::uint32_t properties = is_new ? cursor.u32() : cursor.u16();
+  if (record.kind == LF_ENUM) {
     type.underlying = cursor.u32();
     type.fields = cursor.u32();
+  } else if (is_class(record.kind) || is_union(record.kind)) {
+    type.fields = cursor.u32();
+    if (is_class(record.kind)) cursor.skip(8);  // derivations, shape of the virtual table
+    if (is_new) take_number(cursor);            // how many members
+    type.size = take_number(cursor);
   } else {
     return std::nullopt;
   }

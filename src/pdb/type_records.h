@@ -43,13 +43,19 @@ enum TypeKind : std::uint16_t {
   LF_FUNC_ID = 0x1601,
   LF_MFUNC_ID = 0x1602,
   LF_STRING_ID = 0x1605,
+  LF_CLASS2 = 0x1608,  // as without the 2, but for wider properties and count
+  LF_STRUCTURE2 = 0x1609,
+  LF_UNION2 = 0x160a,
+  LF_INTERFACE2 = 0x160b,
 };
 
 constexpr std::uint32_t kFirstRecordIndex = 0x1000;  // types below are simple ones
 
 constexpr bool is_class(std::uint16_t kind) {
-  return kind == LF_CLASS || kind == LF_STRUCTURE || kind == LF_INTERFACE;
+  return kind == LF_CLASS || kind == LF_STRUCTURE || kind == LF_INTERFACE || kind == LF_CLASS2 ||
+         kind == LF_STRUCTURE2 || kind == LF_INTERFACE2;
 }
+constexpr bool is_union(std::uint16_t kind) { return kind == LF_UNION || kind == LF_UNION2; }
 
 // A number of a record: itself below 0x8000, else its kind and then the number. Negative ones and
 // floating point ones are passed and give 0.

@@ -50,6 +50,19 @@ TEST(Types, AListGoesOnInAnother) {
   EXPECT_EQ(found->fields[1].offset, 4U);
 }
 
+TEST(Types, TheWiderRecordsOfNewCompilersAreRead) {
+  const Blob file =
+      file_of({record(LF_FIELDLIST, Blob().add(member(kInt, 4, "m"))),
+               record(LF_STRUCTURE2,
+                      Blob().u32(0x200).u32(0x1000).u32(0).u32(0).u16(1).u16(8).text("wide").text(
+                          ".?AUwide@@")),
+               record(LF_UNION2, Blob().u32(0).u32(0x1000).u16(1).u16(4).text("wide_union"))});
+  Types types = types_of(file);
+  EXPECT_EQ(types.structure(*types.definition("wide"))->size, 8U);
+  EXPECT_EQ(types.structure(*types.definition("wide"))->fields.size(), 1U);
+  EXPECT_EQ(types.size(*types.definition("wide_union")), 4U);
+}
+
 TEST(Types, AListThatGoesOnInItselfEnds) {
   const Blob file =
       file_of({record(LF_FIELDLIST, Blob().add(member(kInt, 0, "m")).add(index(0x1000))),
