@@ -134,12 +134,16 @@ std::string_view trimmed(std::string_view text) {
 // Names addresses, many at once: in the order of the code, so that what is looked at lies together,
 // and printed in the order in which they were asked for.
 class Printer {
+  // In the order of the code, what is behind is not looked at again.
+  static constexpr std::size_t kForgetAfter = 1024;
+
  public:
   Printer(const SymbolizeOptions& options, const Files& files, std::FILE* out)
       : options_(options),
         symbolizer_(files.image ? &*files.image : nullptr, files.pdb ? &*files.pdb : nullptr),
         size_of_image_(files.image ? std::optional(files.image->size_of_image()) : std::nullopt),
         module_(symbols::short_name_of(options.image)),
+        pdb_(files.pdb ? &*files.pdb : nullptr),
         out_(out) {}
 
   void print(std::span<const std::string> addresses) {
@@ -154,7 +158,9 @@ class Printer {
     }
     std::ranges::sort(questions, {}, &Question::rva);
     std::vector<std::pair<std::size_t, std::size_t>> answers(addresses.size());  // in lines_
+    std::size_t done = 0;
     for (const Question& question : questions) {
+      if (pdb_ && ++done % kForgetAfter == 0) pdb_->forget_modules();
       const std::size_t begin = lines_.size();
       append(trimmed(addresses[question.index]),
              question.rva ? frames_of(*question.rva) : std::nullopt);
@@ -249,6 +255,7 @@ class Printer {
   symbols::ImageSymbolizer symbolizer_;
   std::optional<std::uint32_t> size_of_image_;
   std::string module_;
+  const pdb::Pdb* pdb_;
   std::FILE* out_;
   fmt::memory_buffer lines_;
 };

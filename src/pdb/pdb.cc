@@ -37,6 +37,8 @@ base::Guid Pdb::guid() const { return state_->info.guid; }
 std::uint32_t Pdb::age() const { return state_->dbi ? state_->dbi->age : state_->info.age; }
 std::uint32_t Pdb::machine() const { return state_->dbi ? state_->dbi->machine : 0; }
 
+void Pdb::forget_modules() const { state_->forget_modules(); }
+
 // The records are of the source; what is given back is of the image.
 std::optional<FpoRecord> Pdb::fpo_at(std::uint32_t rva) const {
   const auto source = state_->addresses().source_of(rva);

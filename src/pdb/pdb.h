@@ -96,6 +96,10 @@ class Pdb {
   // "_LIST_ENTRY", "unsigned long*", "char[16]"; "?" for what has no name.
   std::string type_name(std::uint32_t type) const;
 
+  // Forgets what was decoded of modules, to give its memory back; it is decoded again when it is
+  // asked for. For work in the order of the code. What was handed out stays valid.
+  void forget_modules() const;
+
  private:
   struct State;
   explicit Pdb(std::unique_ptr<State> state);

@@ -75,6 +75,20 @@ TEST(Pdb, ProceduresComeBeforePublicsAndPublicsNameTheRest) {
   }
 }
 
+TEST(Pdb, WhatWasHandedOutOutlivesTheModulesThatAreForgotten) {
+  for (const bool scattered : {false, true}) {
+    const Opened pdb(two_functions(), scattered);
+    const auto before = pdb->function_at(0x1014);
+    ASSERT_TRUE(before);
+    const std::string name(before->name);
+    pdb->forget_modules();
+    EXPECT_EQ(before->name, name);
+    const auto after = pdb->function_at(0x1014);
+    ASSERT_TRUE(after);
+    EXPECT_EQ(after->name, name);
+  }
+}
+
 TEST(Pdb, WithoutContributionsModulesAreSearched) {
   PdbBuilder builder = two_functions();
   builder.contributions = {};

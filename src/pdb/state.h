@@ -45,6 +45,7 @@ struct Pdb::State {
 
   const std::vector<ModuleEntry>& modules();
   Module* module(std::uint32_t index);
+  void forget_modules() { decoded_modules.clear(); }
   const AddressMap& addresses();
   const Contributions& contributions();
   const Publics& publics();
