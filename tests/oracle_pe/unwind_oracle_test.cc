@@ -70,6 +70,7 @@ std::vector<pe::x64::Epilog> printed_epilogs(const ReadobjNode& codes, std::uint
 struct Counts {
   std::size_t images = 0, functions = 0, codes = 0, version_2 = 0, epilogs = 0, chained = 0;
   std::size_t handlers = 0;
+  std::size_t left_out = 0;  // images that the tool can't read
 };
 
 void compare_codes(const ReadobjNode& printed, const pe::x64::UnwindInfo& info, std::uint32_t end,
@@ -168,6 +169,18 @@ void compare_image(const ReadobjNode& printed, const pe::Image& image, Counts& c
   ++counts.images;
 }
 
+// llvm-readobj 19 dies of version 2: such images are left to newer ones.
+bool is_readable_by(const std::filesystem::path& tool, const pe::Image& image) {
+  if (tool.filename() != "llvm-readobj-19") return true;
+  const pe::x64::FunctionTable table(image);
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const auto function = table.at(i);
+    const auto head = function ? image.get<std::uint8_t>(function->unwind & ~1u) : std::nullopt;
+    if (head && (*head & 7) > 1) return false;
+  }
+  return true;
+}
+
 TEST(UnwindOracle, EveryEntryIsAsLlvmReadobjPrintsIt) {
   const std::filesystem::path tool = newest_readobj();
   if (tool.empty()) GTEST_SKIP() << "not installed: llvm-readobj";
@@ -176,6 +189,10 @@ TEST(UnwindOracle, EveryEntryIsAsLlvmReadobjPrintsIt) {
     const auto open = OpenImage::open(path);
     ASSERT_TRUE(open) << open.error().text();
     if (open->image.architecture() != base::Architecture::x64) continue;
+    if (!is_readable_by(tool, open->image)) {
+      ++counts.left_out;
+      continue;
+    }
     SCOPED_TRACE(path.string());
     const ReadobjNode printed = readobj(tool, "--unwind", path);
     ASSERT_FALSE(printed.children.empty());
@@ -193,9 +210,9 @@ TEST(UnwindOracle, EveryEntryIsAsLlvmReadobjPrintsIt) {
   }
   std::cout << fmt::format(
       "compared with {}: {} images, {} functions, {} codes, {} chained, {} handlers; version 2: {} "
-      "infos, {} epilogues\n",
+      "infos, {} epilogues; {} images left out\n",
       tool.filename().string(), counts.images, counts.functions, counts.codes, counts.chained,
-      counts.handlers, counts.version_2, counts.epilogs);
+      counts.handlers, counts.version_2, counts.epilogs, counts.left_out);
   if (counts.images == 0) GTEST_SKIP() << "no images at hand";
 }
 
