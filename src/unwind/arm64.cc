@@ -1,0 +1,306 @@
+#include "unwind/arm64.h"
+
+#include <limits>
+
+namespace ntstack::unwind::arm64 {
+namespace {
+
+using pe::arm64::CodeReader;
+using pe::arm64::Op;
+using pe::arm64::RawUnwindInfo;
+using pe::arm64::RegisterKind;
+using pe::arm64::RuntimeFunction;
+using pe::arm64::UnwindCode;
+
+constexpr std::uint32_t kNonvolatile = 0x3ff80000u;  // x19 to x28, FP
+constexpr std::uint8_t kFirstVolatileEnd = 19;       // x0 to x18
+constexpr std::uint8_t kLastSavedInt = 28;           // save_next goes on with d8 behind it
+
+// KTRAP_FRAME, from the public .NET runtime's unwinder; CONTEXT, from winnt.h.
+namespace trap_frame {
+constexpr std::uint64_t spsr = 0x90, sp = 0x98, x = 0xa0, lr = 0x138, fp = 0x140, pc = 0x148;
+}
+namespace context {
+constexpr std::uint64_t flags = 0, x = 8, sp = 0x100, pc = 0x108;
+constexpr std::uint32_t unwound_to_call = 0x20000000;
+}  // namespace context
+
+// Undoes codes, one after the other, on a copy of the callee's registers.
+class Undoing {
+ public:
+  Undoing(const base::ByteSource& memory, const Registers& callee)
+      : memory_(memory), callee_(callee) {
+    step_.caller = callee;
+  }
+
+  // The codes from `index` on, without those of the first `skipped` instructions.
+  std::optional<StepError> run(const RawUnwindInfo& info, std::size_t index, std::uint32_t skipped);
+  std::expected<Step, StepError> finish();
+
+ private:
+  std::optional<StepError> undo(const UnwindCode& code);
+  std::optional<StepError> restore(const UnwindCode& code);
+  std::optional<StepError> move_to_fp(std::uint64_t offset);
+  std::optional<StepError> cross_trap_frame();
+  std::optional<StepError> cross_machine_frame();
+  std::optional<StepError> cross_context();
+  void crossed(Frame frame, std::uint64_t address);
+  void load(std::uint8_t reg, std::uint64_t address);
+  bool knows(std::uint8_t reg) const { return (step_.caller.known >> reg & 1) != 0; }
+
+  const base::ByteSource& memory_;
+  const Registers& callee_;
+  Step step_;
+  std::uint32_t next_pairs_ = 0;  // save_next codes that the pair to come stands for too
+  bool lr_is_lost_ = false;       // its slot is not there
+  bool lr_from_stack_ = false;
+  bool pc_is_set_ = false;  // by something else than a return through LR
+};
+
+void Undoing::load(std::uint8_t reg, std::uint64_t address) {
+  Registers& caller = step_.caller;
+  const auto value = memory_.get<std::uint64_t>(address);
+  if (value) caller.x[reg] = *value;
+  caller.known = value ? caller.known | (1u << reg) : caller.known & ~(1u << reg);
+  if (reg != lr) return;
+  lr_from_stack_ = true;
+  lr_is_lost_ = !value;
+}
+
+std::optional<StepError> Undoing::restore(const UnwindCode& code) {
+  if (next_pairs_ != 0 && (code.count != 2 || code.op == Op::save_lrpair ||
+                           code.op == Op::save_fplr || code.op == Op::save_fplr_x))
+    return StepError::unwind_data_bad;
+  Registers& caller = step_.caller;
+  const std::uint64_t slot = caller.sp + (code.writeback ? 0 : code.amount);
+  if (code.op == Op::save_lrpair) {
+    load(code.reg, slot);
+    load(lr, slot + 8);
+  } else if (code.kind == RegisterKind::x) {
+    // Pairs that follow the first one go on to x28; then to d8, which nobody needs here.
+    for (std::uint32_t i = 0; i < code.count; ++i)
+      load(static_cast<std::uint8_t>(code.reg + i), slot + i * 8);
+    for (std::uint32_t i = code.count; i < code.count + next_pairs_ * 2; ++i) {
+      if (code.reg + i <= kLastSavedInt)
+        load(static_cast<std::uint8_t>(code.reg + i), slot + i * 8);
+    }
+  }
+  next_pairs_ = 0;
+  if (code.writeback) caller.sp += code.amount;
+  return {};
+}
+
+std::optional<StepError> Undoing::move_to_fp(std::uint64_t offset) {
+  if (!knows(fp)) return StepError::register_unknown;
+  step_.caller.sp = step_.caller.x[fp] - offset;
+  return {};
+}
+
+void Undoing::crossed(Frame frame, std::uint64_t address) {
+  step_.frame = frame;
+  step_.frame_address = address;
+  step_.trust = Trust::trap_frame;
+  step_.is_call_site = false;
+  pc_is_set_ = true;
+}
+
+std::optional<StepError> Undoing::cross_trap_frame() {
+  Registers& caller = step_.caller;
+  const std::uint64_t frame = caller.sp;
+  const auto pc = memory_.get<std::uint64_t>(frame + trap_frame::pc);
+  const auto sp = memory_.get<std::uint64_t>(frame + trap_frame::sp);
+  const auto spsr = memory_.get<std::uint32_t>(frame + trap_frame::spsr);
+  if (!pc || !sp || !spsr) return StepError::memory_missing;
+  for (std::uint8_t i = 0; i < kFirstVolatileEnd; ++i) load(i, frame + trap_frame::x + i * 8u);
+  load(fp, frame + trap_frame::fp);
+  load(lr, frame + trap_frame::lr);
+  caller.sp = *sp;
+  caller.pc = *pc;
+  crossed(Frame::trap_frame, frame);
+  step_.from_user = (*spsr & 0xf) == 0;  // EL0
+  return {};
+}
+
+std::optional<StepError> Undoing::cross_machine_frame() {
+  Registers& caller = step_.caller;
+  const std::uint64_t frame = caller.sp;
+  const auto sp = memory_.get<std::uint64_t>(frame);
+  const auto pc = memory_.get<std::uint64_t>(frame + 8);
+  if (!pc || !sp) return StepError::memory_missing;
+  caller.sp = *sp;
+  caller.pc = *pc;
+  crossed(Frame::machine_frame, frame);
+  return {};
+}
+
+std::optional<StepError> Undoing::cross_context() {
+  Registers& caller = step_.caller;
+  const std::uint64_t frame = caller.sp;
+  const auto flags = memory_.get<std::uint32_t>(frame + context::flags);
+  const auto sp = memory_.get<std::uint64_t>(frame + context::sp);
+  const auto pc = memory_.get<std::uint64_t>(frame + context::pc);
+  if (!flags || !pc || !sp) return StepError::memory_missing;
+  for (std::uint8_t i = 0; i <= lr; ++i) load(i, frame + context::x + i * 8u);
+  caller.sp = *sp;
+  caller.pc = *pc;
+  crossed(Frame::context, frame);
+  step_.is_call_site = (*flags & context::unwound_to_call) != 0;
+  return {};
+}
+
+std::optional<StepError> Undoing::undo(const UnwindCode& code) {
+  Registers& caller = step_.caller;
+  if (code.kind != RegisterKind::none) return restore(code);
+  if (code.op == Op::save_next) {
+    ++next_pairs_;
+    return {};
+  }
+  if (next_pairs_ != 0) return StepError::unwind_data_bad;
+  switch (code.op) {
+    case Op::alloc_s:
+    case Op::alloc_m:
+    case Op::alloc_l:
+      caller.sp += code.amount;
+      return {};
+    case Op::set_fp:
+    case Op::add_fp:
+      return move_to_fp(code.amount);
+    case Op::trap_frame:
+      return cross_trap_frame();
+    case Op::machine_frame:
+      return cross_machine_frame();
+    case Op::context:
+      return cross_context();
+    case Op::clear_unwound_to_call:
+      if (!knows(lr)) return lr_is_lost_ ? StepError::memory_missing : StepError::register_unknown;
+      caller.pc = without_pac(caller.x[lr]);
+      step_.is_call_site = false;
+      pc_is_set_ = true;
+      return {};
+    case Op::pac_sign_lr:
+      step_.signed_return = true;
+      return {};
+    case Op::nop:
+    case Op::end_c:
+      return {};
+    default:
+      return StepError::unknown_frame;
+  }
+}
+
+// As Windows does: the end of the code array ends a sequence too, and behind end_c the codes of the
+// parent's prologue follow.
+std::optional<StepError> Undoing::run(const RawUnwindInfo& info, std::size_t index,
+                                      std::uint32_t skipped) {
+  CodeReader codes(info.codes, index);
+  while (const auto code = codes.next()) {
+    if (code->op == Op::end) break;
+    if (skipped != 0 && !code->ends()) {
+      skipped -= code->instructions();
+      continue;
+    }
+    skipped = 0;
+    if (const auto error = undo(*code)) return error;
+  }
+  if (codes.error() || next_pairs_ != 0) return StepError::unwind_data_bad;
+  return {};
+}
+
+std::expected<Step, StepError> Undoing::finish() {
+  Registers& caller = step_.caller;
+  if (pc_is_set_) {
+    if (caller.pc == callee_.pc && caller.sp == callee_.sp)
+      return std::unexpected(StepError::no_progress);
+    if (step_.frame == Frame::machine_frame || step_.frame == Frame::none)
+      caller.known &= kNonvolatile;
+    return step_;
+  }
+  if (!knows(lr))
+    return std::unexpected(lr_is_lost_ ? StepError::memory_missing : StepError::register_unknown);
+  caller.pc = without_pac(caller.x[lr]);
+  caller.known &= kNonvolatile;
+  // A return through LR itself leaves the stack as it is; none can follow it, for the caller's LR
+  // is not known.
+  const bool grows = lr_from_stack_ ? caller.sp > callee_.sp : caller.sp >= callee_.sp;
+  if (!grows) return std::unexpected(StepError::no_progress);
+  return step_;
+}
+
+std::expected<Step, StepError> in_function(const pe::Image& image, const RuntimeFunction& function,
+                                           const base::ByteSource& memory, const Registers& callee,
+                                           std::uint32_t rva, bool is_call_site) {
+  pe::arm64::UnwindScratch scratch;
+  const auto info = pe::arm64::raw_unwind_info(image, function, scratch);
+  if (!info) {
+    const bool there = function.form() != pe::arm64::Form::xdata ||
+                       image.get<std::uint32_t>(function.unwind).has_value();
+    return std::unexpected(there ? StepError::unwind_data_bad : StepError::unwind_data_missing);
+  }
+  const std::uint32_t offset = rva - function.begin;
+  const std::uint32_t prologue = pe::arm64::instruction_count(*info, 0);
+  std::size_t index = 0;
+  std::uint32_t skipped = 0;
+  if (offset / 4 < prologue) {
+    skipped = prologue - offset / 4;
+  } else if (!is_call_site) {  // no epilogue holds a call
+    if (const auto epilog = pe::arm64::epilog_at(image, *info, offset)) {
+      index = epilog->index;
+      skipped = (offset - epilog->start) / 4;
+    }
+  }
+  Undoing undoing(memory, callee);
+  if (const auto error = undoing.run(*info, index, skipped)) return std::unexpected(*error);
+  return undoing.finish();
+}
+
+}  // namespace
+
+std::string_view text_of(StepError error) {
+  switch (error) {
+    case StepError::no_module:
+      return "the address is in no module";
+    case StepError::no_image:
+      return "the module's image is not at hand";
+    case StepError::unwind_data_missing:
+      return "the image's unwind data is neither in the dump nor at hand";
+    case StepError::unwind_data_bad:
+      return "the image's unwind data is malformed or of an unknown kind";
+    case StepError::not_described:
+      return "the call comes from code that the image's function table does not describe";
+    case StepError::unknown_frame:
+      return "the function's frame is of a kind whose layout is not known";
+    case StepError::register_unknown:
+      return "the frame pointer's or the link register's value is not known";
+    case StepError::memory_missing:
+      return "the stack's memory is not in the dump";
+    case StepError::no_progress:
+      return "the stack pointer would not grow: this would loop";
+  }
+  return "unknown";
+}
+
+std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
+                                    const Registers& callee, bool is_call_site) {
+  const std::uint64_t address = is_call_site ? callee.pc - 4 : callee.pc;
+  const Module* module = code.find(address);
+  if (!module || address < module->base) return std::unexpected(StepError::no_module);
+  if (!module->image) return std::unexpected(StepError::no_image);
+  if (!module->functions) return std::unexpected(StepError::unwind_data_missing);
+  const std::uint64_t offset = address - module->base;
+  if (offset > std::numeric_limits<std::uint32_t>::max() - 4)
+    return std::unexpected(StepError::no_module);
+  const auto rva = static_cast<std::uint32_t>(offset);
+
+  const auto function = module->functions->find(rva);
+  if (function) return in_function(*module->image, *function, memory, callee, rva, is_call_site);
+  if (module->functions->missing()) return std::unexpected(StepError::unwind_data_missing);
+  if (!is_call_site) return Undoing(memory, callee).finish();  // a leaf
+  // A leaf calls nothing. But a start address that was put where a return address lies may be the
+  // first of its function.
+  const auto next = module->functions->find(rva + 4);
+  if (next && next->begin == rva + 4)
+    return in_function(*module->image, *next, memory, callee, rva + 4, true);
+  return std::unexpected(StepError::not_described);
+}
+
+}  // namespace ntstack::unwind::arm64
