@@ -44,11 +44,12 @@ sanitize:
 	@cmake --build build/debug
 	@scripts/run-tests.sh build/debug
 
+# The sanitizers' build has the fuzz targets; the preset "fuzz" has them alone.
 fuzz:
 	@$(DEPENDENCIES) build test
-	@cmake --preset fuzz >/dev/null
-	@cmake --build build/fuzz
-	@scripts/run-fuzz.sh build/fuzz $(FUZZ_SECONDS)
+	@cmake --preset debug >/dev/null
+	@cmake --build build/debug
+	@scripts/run-fuzz.sh build/debug $(FUZZ_SECONDS)
 
 check:
 	@$(DEPENDENCIES) build test

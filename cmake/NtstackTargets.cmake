@@ -17,6 +17,7 @@ if(NTSTACK_SANITIZE)
 endif()
 if(NTSTACK_FUZZ)
   target_compile_options(ntstack_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(ntstack_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(WIN32)
   # One static program, ASLR and DEP on.

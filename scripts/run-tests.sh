@@ -7,7 +7,7 @@ log=$build/tests.log
 ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$(nproc)" --verbose >"$log" 2>&1
 result=$?
 grep -E '^ *[0-9]+/[0-9]+ Test|tests passed|tests failed|Total Test time|^\s*[0-9]+ - .*\((Failed|Timeout|SEGFAULT)' "$log"
-grep -E 'compared|checked' "$log" | sed 's/^[0-9]*: //' | sort -u
+grep -E 'compared|checked|0 differences' "$log" | sed 's/^[0-9]*: //' | sort -u
 skipped=$(grep -cE '\[  SKIPPED \] [A-Za-z]+\.[A-Za-z0-9_/]+ \(' "$log")
 passed=$(grep -cE '\[       OK \]' "$log")
 failed=$(grep -cE '\[  FAILED  \] [A-Za-z]+\.[A-Za-z0-9_/]+ \(' "$log")
