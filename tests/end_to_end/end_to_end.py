@@ -167,6 +167,17 @@ class Seed1(Sample, unittest.TestCase):
         run("stacks", SEED1 / "w3wp.dmp", "--thread", "zzz", expect=2)
 
 
+class Readme(unittest.TestCase):
+    def test_its_listings_are_what_the_program_prints(self):
+        text, _ = run("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")
+        printed = set(text.splitlines())
+        lines = [l for l in (SOURCE / "README.md").read_text().splitlines() if "`" in l and l[:1] in "0123456789 "]
+        listed = [l for l in lines if l[:2].strip().isalnum() or "THREAD" in l]
+        self.assertGreater(len(listed), 12)
+        for line in listed:
+            self.assertIn(line, printed)
+
+
 class RealDumps(unittest.TestCase):
     def need(self, name):
         path = DATA / name
