@@ -11,6 +11,10 @@ void check(uc_err error, const char* what) {
   if (error != UC_ERR_OK) throw std::runtime_error(fmt::format("{}: {}", what, uc_strerror(error)));
 }
 
+// Unicorn executes these as hints that do nothing; their effect is made here.
+constexpr std::uint32_t pacibsp = 0xd503237f, autibsp = 0xd50323ff, retab = 0xd65f0fff;
+constexpr std::uint64_t signature = 0x5aull << 48;
+
 int register_id(unsigned number) {
   if (number == 29) return UC_ARM64_REG_X29;
   if (number == 30) return UC_ARM64_REG_X30;
@@ -29,24 +33,11 @@ Arm64Machine::Arm64Machine(std::uint64_t base, const std::vector<std::byte>& pag
   check(uc_mem_map(engine_, end_address, 0x1000, UC_PROT_ALL), "map");
   std::uint64_t floats = 3ull << 20;
   check(uc_reg_write(engine_, UC_ARM64_REG_CPACR_EL1, &floats), "CPACR");
-  enable_signing();
   check(uc_hook_add(engine_, &hook_, UC_HOOK_CODE, reinterpret_cast<void*>(on_code), this, 1, 0),
         "hook");
 }
 
 Arm64Machine::~Arm64Machine() { uc_close(engine_); }
-
-// SCTLR_EL1.EnIB and the B key: without them the signing instructions do nothing.
-bool Arm64Machine::enable_signing() {
-  uc_arm64_cp_reg control{1, 0, 3, 0, 0, 0};
-  if (uc_reg_read(engine_, UC_ARM64_REG_CP_REG, &control) != UC_ERR_OK) return false;
-  control.val |= 1ull << 30;
-  uc_arm64_cp_reg key_low{2, 1, 3, 0, 2, 0x123456789abcdef},
-      key_high{2, 1, 3, 0, 3, 0xfedcba987654};
-  return uc_reg_write(engine_, UC_ARM64_REG_CP_REG, &control) == UC_ERR_OK &&
-         uc_reg_write(engine_, UC_ARM64_REG_CP_REG, &key_low) == UC_ERR_OK &&
-         uc_reg_write(engine_, UC_ARM64_REG_CP_REG, &key_high) == UC_ERR_OK;
-}
 
 Arm64Cpu Arm64Machine::cpu() const {
   Arm64Cpu cpu;
@@ -58,6 +49,14 @@ Arm64Cpu Arm64Machine::cpu() const {
 
 std::size_t Arm64Machine::read(std::uint64_t address, std::span<std::byte> out) const {
   return uc_mem_read(engine_, address, out.data(), out.size()) == UC_ERR_OK ? out.size() : 0;
+}
+
+// Puts a signature on LR, or takes it off.
+void Arm64Machine::sign(bool on) {
+  std::uint64_t lr = cpu().x[30];
+  if (on == ((lr & signature) != 0)) failure_ = fmt::format("LR {:#x} at a signing", lr);
+  lr ^= signature;
+  uc_reg_write(engine_, UC_ARM64_REG_X30, &lr);
 }
 
 // Brings the shadow stack up to the instruction that is about to execute.
@@ -75,6 +74,9 @@ void Arm64Machine::follow(std::uint64_t address) {
   }
   std::uint32_t word = 0;
   uc_mem_read(engine_, address, &word, sizeof(word));
+  if (last_word_ == pacibsp) sign(true);
+  if (last_word_ == autibsp || word == retab) sign(false);
+  last_word_ = word;
   const bool is_call = (word & 0xfc000000) == 0x94000000 || (word & 0xfffffc1f) == 0xd63f0000;
   const bool is_return = (word & 0xfffffc1f) == 0xd65f0000 || word == 0xd65f0bff ||
                          word == 0xd65f0fff;  // ret; retaa, retab
@@ -103,6 +105,7 @@ void Arm64Machine::call(std::uint64_t function, std::uint64_t argument) {
   outermost.pc = end_address;
   shadow_.assign(1, outermost);
   last_ = Kind::other;
+  last_word_ = 0;
   failure_.clear();
   const uc_err error = uc_emu_start(engine_, function, end_address, 0, 0);
   if (!failure_.empty()) throw std::runtime_error(failure_);

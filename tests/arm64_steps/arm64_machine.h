@@ -52,12 +52,13 @@ class Arm64Machine : public base::ByteSource {
 
   static void on_code(uc_engine* engine, std::uint64_t address, std::uint32_t size, void* self);
   void follow(std::uint64_t address);
-  bool enable_signing();
+  void sign(bool on);
 
   uc_engine* engine_ = nullptr;
   uc_hook hook_ = 0;
   std::vector<ShadowCaller> shadow_;
   Kind last_ = Kind::other;
+  std::uint32_t last_word_ = 0;
   Arm64Cpu at_last_;
   std::string failure_;
 };

@@ -136,11 +136,13 @@ TEST(Arm64Steps, EveryExecutedInstructionUnwindsToItsCallers) {
     all.instructions += counts.instructions;
     all.steps += counts.steps;
     all.leaves += counts.leaves;
+    all.signed_registers += counts.signed_registers;
     all.signed_steps += counts.signed_steps;
   }
   std::cout << fmt::format("{} instructions, {} steps, all as executed\n", all.instructions,
                            all.steps);
   EXPECT_GT(all.leaves, 0u);
+  EXPECT_GT(all.signed_registers, 0u);
   EXPECT_GT(all.signed_steps, 0u);
 }
 
