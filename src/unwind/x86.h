@@ -1,0 +1,89 @@
+// One step on an x86 stack: the caller's registers from the callee's, by what is known best: a
+// PDB's FrameData program, its FPO record, the chain of frame pointers. Pure functions of
+// registers, memory and records. x86 has no unwind data in its images.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/byte_source.h"
+#include "pdb/pdb.h"
+#include "unwind/program.h"
+#include "unwind/trust.h"
+
+namespace ntstack::unwind::x86 {
+
+struct Registers {
+  std::array<std::uint32_t, 8> gpr{};  // by the numbers of instructions: Name's eax to edi
+  std::uint32_t eip = 0;
+  std::uint32_t known = 0;  // bit n: gpr[n] holds the frame's own value; EIP and ESP always do
+  // The bytes of arguments at ESP: of a caller, those of the callee's parameters. ESP is what it
+  // was before the call instruction; the return goes past the arguments where the callee removes
+  // them.
+  std::uint32_t arguments = 0;
+
+  bool knows(std::size_t number) const { return (known >> number & 1) != 0; }
+};
+
+struct Module {
+  std::uint32_t base = 0, size = 0;
+};
+
+// What a step looks up: modules, and the records of their PDBs.
+class CodeMap {
+ public:
+  virtual ~CodeMap() = default;
+  // The module that holds `address`, or null. Stays valid as long as the map.
+  virtual const Module* find(std::uint32_t address) const = 0;
+  // Records that span an RVA; nothing where there are none or no PDB is at hand. A program's text
+  // stays valid as long as the map.
+  virtual std::optional<pdb::FrameDataRecord> frame_data_at(const Module& module,
+                                                            std::uint32_t rva) const = 0;
+  virtual std::optional<pdb::FpoRecord> fpo_at(const Module& module, std::uint32_t rva) const = 0;
+};
+
+// Where the stack may be: [low, high).
+struct StackRange {
+  std::uint32_t low = 0, high = UINT32_MAX;
+  bool holds(std::uint32_t address, std::uint32_t size) const {
+    return address >= low && address <= high && high - address >= size;
+  }
+};
+
+struct Step {
+  Registers caller;
+  Trust trust = Trust::frame_data;  // frame_data, fpo or frame_pointer; scan for a guess
+  std::uint32_t return_slot = 0;
+};
+
+enum class StepError : std::uint8_t {
+  not_described,     // no record, and EBP is no frame pointer
+  program_bad,       // the record's program can't be compiled or evaluated
+  return_not_found,  // no slot of the frame holds an address that follows a call
+  memory_missing     // the stack's memory is not there
+};
+std::string_view text_of(StepError error);  // a sentence without a full stop
+
+// Programs compiled once each. One walk at a time uses it.
+class ProgramCache {
+ public:
+  const std::expected<Program, ProgramError>& compiled(std::string_view text);
+
+ private:
+  std::unordered_map<std::string, std::expected<Program, ProgramError>> programs_;
+};
+
+// One step. `is_call_site` is true where EIP is a return address (every frame but the youngest and
+// the one below a trap frame). `memory` is asked for the stack and for code. A return address is
+// never below 64 KB, lies in a module and follows a call; where its code is not at hand the last
+// is not asked. A frame pointer rises and stays in `stack`. `cache` may be null.
+std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
+                                    const Registers& callee, bool is_call_site,
+                                    const StackRange& stack, ProgramCache* cache = nullptr);
+
+}  // namespace ntstack::unwind::x86
