@@ -123,7 +123,9 @@ TEST(Arm64Steps, EveryExecutedInstructionUnwindsToItsCallers) {
   NTSTACK_NEED_TOOL(linker, "lld-link-19");
   const Arm64Images images;
   Counts all;
-  for (const std::filesystem::path& path : images.shapes()) {
+  std::vector<std::filesystem::path> paths = images.shapes();
+  paths.push_back(images.canonical());
+  for (const std::filesystem::path& path : paths) {
     SCOPED_TRACE(path.filename().string());
     Counts counts;
     run_image(path, counts);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <utility>
 
 namespace ntstack::tests {
 namespace {
@@ -179,6 +180,120 @@ std::string packed_source() {
   return text + table;
 }
 
+// A function as its packed entry has it: the canonical prologue and epilogue, written from the
+// documentation's steps, around a body that spoils what is saved and calls where LR is.
+class CanonicalFunction {
+ public:
+  struct Fields {
+    int ints, floats, homes, cr, locals;
+  };
+
+  explicit CanonicalFunction(const Fields& fields) : f_(fields) {
+    int_bytes_ = f_.ints * 8 + (f_.cr == 1 ? 8 : 0);
+    float_bytes_ = f_.floats ? (f_.floats + 1) * 8 : 0;
+    homes_ = f_.homes && int_bytes_ + float_bytes_ > 0;
+    saved_ = (int_bytes_ + float_bytes_ + (homes_ ? 64 : 0) + 15) / 16 * 16;
+    if (f_.cr == 2) both("pacibsp", "autibsp");
+    save_ints();
+    for (int i = 0; i * 8 < float_bytes_; i += 2)
+      save("d", 8 + i, float_bytes_ / 8 - i, int_bytes_ + i * 8);
+    for (int i = 0; homes_ && i < 8; i += 2)
+      prologue_.push_back(fmt::format("stp x{}, x{}, [sp, #{}]", i, i + 1, saved_ - 64 + i * 8));
+    allocate_locals();
+  }
+
+  std::string code(const std::string& name) const {
+    std::string text = fmt::format(" .globl {0}\n{0}:\n", name);
+    for (const std::string& line : lines()) text += " " + line + "\n";
+    return text;
+  }
+  std::uint32_t word() const {
+    return static_cast<std::uint32_t>(
+        1 | lines().size() << 2 |
+        static_cast<unsigned>(f_.floats << 13 | f_.ints << 16 | f_.homes << 20 | f_.cr << 21) |
+        static_cast<unsigned>(saved_ + f_.locals) / 16 << 23);
+  }
+
+ private:
+  void both(const std::string& in, const std::string& out) {
+    prologue_.push_back(in);
+    epilogue_.insert(epilogue_.begin(), out);
+  }
+  // One register, or a pair where more than one is left; the first store makes room for all.
+  void save(const char* kind, int reg, int left, int offset) {
+    const std::string which = left > 1 ? fmt::format("p {0}{1}, {0}{2}", kind, reg, reg + 1)
+                                       : fmt::format("r {}{}", kind, reg);
+    if (std::exchange(has_room_, true)) {
+      both(fmt::format("st{}, [sp, #{}]", which, offset),
+           fmt::format("ld{}, [sp, #{}]", which, offset));
+    } else {
+      both(fmt::format("st{}, [sp, #-{}]!", which, saved_),
+           fmt::format("ld{}, [sp], #{}", which, saved_));
+    }
+  }
+  void save_ints() {
+    int i = 0;
+    for (; i + 1 < f_.ints; i += 2) save("x", 19 + i, 2, i * 8);
+    if (f_.cr == 1 && i < f_.ints) {
+      if (!std::exchange(has_room_, true)) allocate(saved_);
+      both(fmt::format("stp x{}, x30, [sp, #{}]", 19 + i, i * 8),
+           fmt::format("ldp x{}, x30, [sp, #{}]", 19 + i, i * 8));
+    } else if (i < f_.ints) {
+      save("x", 19 + i, 1, i * 8);
+    } else if (f_.cr == 1) {
+      save("x", 30, 1, int_bytes_ - 8);
+    }
+  }
+  void allocate(int bytes) {
+    both(fmt::format("sub sp, sp, #{}", bytes), fmt::format("add sp, sp, #{}", bytes));
+  }
+  void allocate_locals() {
+    const bool is_chained = f_.cr >= 2;
+    if (is_chained && f_.locals <= 512) {
+      both(fmt::format("stp x29, x30, [sp, #-{}]!", f_.locals),
+           fmt::format("ldp x29, x30, [sp], #{}", f_.locals));
+    } else {
+      if (f_.locals > 4080) allocate(4080);
+      if (const int rest = f_.locals > 4080 ? f_.locals - 4080 : f_.locals) allocate(rest);
+      if (is_chained) both("stp x29, x30, [sp]", "ldp x29, x30, [sp]");
+    }
+    if (is_chained) prologue_.push_back("mov x29, sp");
+  }
+  std::vector<std::string> lines() const {
+    std::vector<std::string> all = prologue_;
+    for (int i = 0; i < f_.ints; ++i) all.push_back(fmt::format("mov x{}, #{}", 19 + i, i));
+    if (f_.cr != 0) all.push_back("bl callee");
+    all.push_back("nop");
+    all.insert(all.end(), epilogue_.begin(), epilogue_.end());
+    all.push_back("ret");
+    return all;
+  }
+
+  Fields f_;
+  int int_bytes_ = 0, float_bytes_ = 0, saved_ = 0;
+  bool homes_ = false, has_room_ = false;
+  std::vector<std::string> prologue_, epilogue_;
+};
+
+std::string canonical_source() {
+  std::string text = " .text\n .globl callee\ncallee:\n nop\n ret\n";
+  std::string table = " .section .pdata,\"dr\"\n .p2align 2\n",
+              exports = " .section .drectve,\"yn\"\n";
+  int number = 0;
+  for (int i = 0; i < 11 * 8 * 2 * 4 * 4; ++i) {
+    constexpr int locals[] = {0, 32, 528, 4160};
+    const CanonicalFunction::Fields fields{i % 11, i / 11 % 8, i / 88 % 2, i / 176 % 4,
+                                           locals[i / 704]};
+    if (fields.cr >= 2 && fields.locals == 0) continue;
+    const CanonicalFunction function(fields);
+    const std::string name = fmt::format("f{}", number++);
+    text += function.code(name);
+    table += fmt::format(" .long {}@IMGREL, {:#x}\n", name, function.word());
+    exports += fmt::format(" .ascii \" /EXPORT:{}\"\n", name);
+  }
+  return text + table + exports;
+}
+
 const std::string kClang = "clang-19 --target=aarch64-pc-windows-msvc -c -w ";
 
 }  // namespace
@@ -192,6 +307,8 @@ Arm64Images::Arm64Images() {
   }
   assemble("rare", rare_source());
   assemble("packed", packed_source());
+  assemble("canonical", canonical_source());
+  if (!hand_made_.empty()) canonical_ = hand_made_.back();
 }
 
 std::filesystem::path Arm64Images::write(const std::string& name, const std::string& text) const {

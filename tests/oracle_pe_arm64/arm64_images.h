@@ -15,7 +15,9 @@ class Arm64Images {
   Arm64Images();  // needs clang-19 and lld-link-19
   // Each exports the functions of shapes.
   const std::vector<std::filesystem::path>& shapes() const { return shapes_; }
-  // Hand-made unwind data; not to be run.
+  // Exports functions with every packed entry, their code as the entry says.
+  const std::filesystem::path& canonical() const { return canonical_; }
+  // Hand-made unwind data, canonical() too; the others are not to be run.
   const std::vector<std::filesystem::path>& hand_made() const { return hand_made_; }
 
  private:
@@ -26,6 +28,7 @@ class Arm64Images {
 
   TemporaryFolder folder_;
   std::vector<std::filesystem::path> shapes_, hand_made_;
+  std::filesystem::path canonical_;
 };
 
 }  // namespace ntstack::tests
