@@ -16,6 +16,8 @@ constexpr int kMaximumRecords = 32;  // that share one function's end
 constexpr std::uint32_t kSearchedSlots = 64;
 constexpr std::uint32_t kFunctionStart = 4;  // of FrameData's flags
 
+constexpr std::array<Name, 4> kSavedOrder = {ebx, ebp, esi, edi};  // as x86_code.h has them
+
 // How well a value fits as the return address of the frame.
 enum class Fit : std::uint8_t { none, calls_elsewhere, may_call_here, calls_here };
 
@@ -75,12 +77,13 @@ class Stepper {
 
   std::expected<Step, StepError> step() {
     if (!is_call_site_) {
+      if (const auto found = by_epilogue()) return *found;
       if (const auto found = by_code()) return *found;
     }
     std::expected<Step, StepError> found = std::unexpected(StepError::not_described);
     if (described_.frame_data) found = by_frame_data();
     if (!found && described_.fpo) found = by_fpo();
-    if (found) return found;
+    if (found || !may_have_frame_pointer()) return found;
     const auto chained = by_frame_pointer();
     if (chained) return chained;
     return chained.error() == StepError::not_described ? found : chained;
@@ -167,6 +170,35 @@ class Stepper {
     return {};
   }
 
+  // False where the record says that EBP is not this frame's: the chain would pass over it.
+  bool may_have_frame_pointer() const {
+    if (described_.fpo) return described_.fpo->frame_type != 0;
+    if (!described_.frame_data || described_.frame_data->program.empty()) return true;
+    const auto& program = cache_.compiled(described_.frame_data->program);
+    return !program || (program->reads() & 1u << ebp) != 0;
+  }
+
+  std::uint32_t address_of(const StackPlace& place) const {
+    return callee_.gpr[place.from_ebp ? ebp : esp] + static_cast<std::uint32_t>(place.offset);
+  }
+
+  std::optional<Step> by_epilogue() const {
+    const auto leaving = leaving_frame_at(memory_, callee_.eip);
+    if (!leaving || (leaving->return_slot.from_ebp && !callee_.knows(ebp))) return {};
+    const std::uint32_t slot = address_of(leaving->return_slot);
+    if (fit_at(slot) == Fit::none) return {};
+    auto step = returning_from(slot, records_trust());
+    if (!step) return {};
+    for (std::size_t i = 0; i < kSavedOrder.size(); ++i) {
+      const auto& place = leaving->popped[i];
+      if (!place)
+        keep(step->caller, kSavedOrder[i]);
+      else if (const auto value = memory_.get<std::uint32_t>(address_of(*place)))
+        know(step->caller, kSavedOrder[i], *value);
+    }
+    return step;
+  }
+
   // The youngest frame: pushed arguments, prologues and epilogues are told apart by code alone.
   std::optional<Step> by_code() const {
     const auto found = state();
@@ -175,13 +207,12 @@ class Stepper {
     if (!slot || fit_at(*slot) == Fit::none) return {};
     auto step = returning_from(*slot, records_trust());
     if (!step) return {};
-    constexpr std::array<Name, 4> order = {ebx, ebp, esi, edi};
-    for (std::size_t i = 0; i < order.size(); ++i) {
+    for (std::size_t i = 0; i < kSavedOrder.size(); ++i) {
       if (found->saved[i] == 0) {
-        keep(step->caller, order[i]);
+        keep(step->caller, kSavedOrder[i]);
       } else if (const auto value = memory_.get<std::uint32_t>(
                      *slot - static_cast<std::uint32_t>(found->saved[i]))) {
-        know(step->caller, order[i], *value);
+        know(step->caller, kSavedOrder[i], *value);
       }
     }
     return step;
@@ -306,8 +337,6 @@ class Stepper {
     };
     if (memory_.get<std::uint8_t>(at) == 0x55 && moves(at + 1)) return callee_.gpr[esp];
     if (moves(at) && memory_.get<std::uint8_t>(at - 1) == 0x55) return callee_.gpr[esp] + 4;
-    if (memory_.get<std::uint8_t>(at) == 0xc3 || memory_.get<std::uint8_t>(at) == 0xc2)
-      return callee_.gpr[esp];
     return {};
   }
 

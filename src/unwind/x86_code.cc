@@ -321,4 +321,40 @@ std::optional<FrameState> frame_state_at(const base::ByteSource& memory, std::ui
   return Walk(memory, start, size).to(address - start);
 }
 
+std::optional<LeavingFrame> leaving_frame_at(const base::ByteSource& memory,
+                                             std::uint32_t address) {
+  constexpr int most_instructions = 8;
+  const Code code(memory, address, 15 * most_instructions);
+  LeavingFrame leaving;
+  StackPlace& top = leaving.return_slot;
+  std::uint32_t offset = 0;
+  for (int count = 0; count < most_instructions; ++count) {
+    const auto i = code.at(offset);
+    if (!i || i->map != Map::one_byte || i->vex) return {};
+    offset += i->length;
+    const bool is_add = (i->opcode == 0x83 || i->opcode == 0x81) && i->modrm == 0xc4;
+    const bool is_lea = i->opcode == 0x8d && i->reg() == kEsp && i->rm() == kEbp &&
+                        (i->mod() == 1 || i->mod() == 2);
+    const bool is_mov =
+        (i->opcode == 0x8b && i->modrm == 0xe5) || (i->opcode == 0x89 && i->modrm == 0xec);
+    if (i->opcode == 0xc3 || i->opcode == 0xc2) return leaving;
+    if (is_lea || is_mov || i->opcode == 0xc9) {
+      if (leaving.popped[1]) return {};  // EBP is the caller's already
+      top = {is_lea ? i->displacement : 0, true};
+    }
+    if (is_add) {
+      if (i->immediate < 0 || i->immediate > kMaximumDepth) return {};
+      top.offset += static_cast<std::int32_t>(i->immediate);
+    } else if (i->opcode == 0xc9 || (i->opcode >= 0x58 && i->opcode <= 0x5f)) {
+      const std::uint8_t number = i->opcode == 0xc9 ? kEbp : i->opcode & 7;
+      if (number == kEsp) return {};
+      if (const std::size_t index = saved_index(number); index < 4) leaving.popped[index] = top;
+      top.offset += 4;
+    } else if (!is_lea && !is_mov) {
+      return {};
+    }
+  }
+  return {};
+}
+
 }  // namespace ntstack::unwind::x86

@@ -30,4 +30,21 @@ struct FrameState {
 std::optional<FrameState> frame_state_at(const base::ByteSource& memory, std::uint32_t start,
                                          std::uint32_t size, std::uint32_t address);
 
+// A slot counted from ESP, or from EBP where `from_ebp`, as they are now.
+struct StackPlace {
+  std::int32_t offset = 0;
+  bool from_ebp = false;
+};
+
+// The rest of an epilogue: the slot of the return address, and of ebx, ebp, esi, edi those that
+// are still to be popped.
+struct LeavingFrame {
+  StackPlace return_slot;
+  std::array<std::optional<StackPlace>, 4> popped;
+};
+
+// Nothing where the code at `address` is not the rest of an epilogue: releases of the frame, pops
+// and a return, without a branch.
+std::optional<LeavingFrame> leaving_frame_at(const base::ByteSource& memory, std::uint32_t address);
+
 }  // namespace ntstack::unwind::x86
