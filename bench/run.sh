@@ -4,6 +4,8 @@ set -euo pipefail
 build=$1
 data=${NTSTACK_DATA:-../shared/data}
 cmake --build "$build" --target ntstack >/dev/null
+bench/make_big_pdb.py "$build/bench/big_pdb"
+export NTSTACK_BIG_PDB=$build/bench/big_pdb/big.pdb
 for program in "$build"/bench/*_bench; do
   echo "== $(basename "$program")"
   "$program" --benchmark_min_time=0.2 2>/dev/null
