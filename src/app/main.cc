@@ -1,7 +1,9 @@
 // The command line: subcommands and options, and nothing else.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
+#include <string>
 
 #include "app/commands.h"
 #include "app/exit_code.h"
@@ -62,9 +64,10 @@ void declare(CLI::App& app, Options& options) {
 
 int symbolize(Options& options) {
   if (!options.base.empty()) {
+    std::erase(options.base, '`');
     char* end = nullptr;
     options.symbolize.base = std::strtoull(options.base.c_str(), &end, 16);
-    if (*end != '\0') {
+    if (end == options.base.c_str() || *end != '\0') {
       std::fprintf(stderr, "ntstack: --base takes a hexadecimal address\n");
       return kUsage;
     }
