@@ -168,6 +168,13 @@ bool Stepper::step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t b
   constexpr std::uint64_t kAlignment = 16;
   for (std::uint64_t at = (from + kAlignment - 1) & ~(kAlignment - 1);
        at >= from && at < before && end - at >= kTrapFrameSize; at += kAlignment) {
+    if (!is_present(at + kTrapFrameRip)) {
+      // On to the first that may be there, a hole of a mebibyte at once.
+      const std::uint64_t there = machine_.memory().hole_end(at + kTrapFrameRip);
+      if (there - kTrapFrameRip >= before) return false;
+      at = std::max(at, (there - kTrapFrameRip - 1) & ~(kAlignment - 1));
+      continue;
+    }
     const auto frame = read_trap_frame(machine_.memory(), at);
     if (!frame || frame->from_user || !symbolizer_.module_at(frame->registers.rip)) continue;
     walk.doubt();
