@@ -4,16 +4,16 @@
 set -eu
 build=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 if [ $# -gt 1 ]; then
-  cp "$2" "$work/names"
+  cp "$2" "$scratch/names"
 else
-  for _ in $(seq 200); do grep '^?' "$here/tests/oracle_undecorate/names.txt"; done > "$work/names"
+  for _ in $(seq 200); do grep '^?' "$here/tests/oracle_undecorate/names.txt"; done > "$scratch/names"
 fi
-echo "$(wc -l < "$work/names") names"
+echo "$(wc -l < "$scratch/names") names"
 bare="--no-calling-convention --no-return-type --no-access-specifier --no-member-type --no-variable-type"
 # llvm-undname ends with 1 where it refuses a name, as some of these are there for.
 hyperfine --warmup 1 --ignore-failure \
-  --command-name ours "$build/bench/undecorate_bench --names < $work/names" \
-  --command-name llvm-undname "llvm-undname-19 $bare < $work/names 2> /dev/null"
+  --command-name ours "$build/bench/undecorate_bench --names < $scratch/names" \
+  --command-name llvm-undname "llvm-undname-19 $bare < $scratch/names 2> /dev/null"
