@@ -14,7 +14,8 @@ using unwind::x64::StepError;
 
 constexpr std::size_t kMostFrames = 4096;
 constexpr std::uint64_t kMostScan = 0x100000;  // bytes: more than any kernel stack has
-constexpr std::uint64_t kNearBase = 0x1000;    // a stack's first frames lie within
+constexpr std::uint64_t kFirstFrame = 0x40;  // a thread's first frame ends as near to InitialStack
+constexpr std::uint64_t kNearBase = 0x1000;  // a stack's first frames lie within
 constexpr std::string_view kUserPart = "the user part of the stack is not in this dump";
 constexpr std::string_view kCrashFollows = "what follows is the stack of the crash";
 
@@ -105,11 +106,14 @@ bool Stepper::cross_to_user(Walk& walk, const unwind::x64::Step& step) const {
   return true;
 }
 
+// Zeros are common near a stack's base: a guess is borne out only by one where the thread's first
+// frame begins, and on a stack whose base is not known a guess ends nothing.
 bool Stepper::end_at_zero(Walk& walk, const Registers& next) const {
   const StackSegment* here = walk.segment();
-  const bool is_base = !here || here->base - sp_of(next) <= kNearBase;
+  const bool is_base = here ? here->base - sp_of(next) <= kNearBase : !walk.is_guessing();
   if (!is_base && walk.is_guessing()) return false;
-  if (is_base && here) walk.confirm();
+  const auto initial = walk.stack.thread ? walk.stack.thread->initial_stack : std::nullopt;
+  if (initial && sp_of(next) - (*initial - kFirstFrame) <= 2 * kFirstFrame) walk.confirm();
   walk.end_sp = sp_of(next);
   walk.end(is_base ? End::base : End::lost,
            is_base ? "the return address at the stack's base is 0"
