@@ -11,10 +11,6 @@ using base::fail;
 
 namespace {
 
-// Beyond the largest images; bounds the look for missing pages.
-constexpr std::size_t max_functions = std::size_t{1} << 22;
-constexpr std::uint32_t page = 0x1000;
-
 constexpr std::uint32_t bits(std::uint32_t word, unsigned low, unsigned count) {
   return (word >> low) & ((1u << count) - 1);
 }
@@ -74,78 +70,10 @@ base::Result<RawUnwindInfo> raw_packed(const RuntimeFunction& function, UnwindSc
 
 }  // namespace
 
-FunctionTable::FunctionTable(const Image& image) : image_(&image) {
-  const DataDirectory directory = image.directory(Directory::exception);
-  if (image.architecture() != base::Architecture::arm64 || !directory.rva) return;
-  rva_ = directory.rva;
-  count_ = std::min<std::size_t>(directory.size / sizeof(RuntimeFunction), max_functions);
-  if (count_ == 0) return;
-  const std::size_t size = count_ * sizeof(RuntimeFunction);
-  table_ = image.view(rva_, size);
-  if (table_.size() == size) {
-    runs_.push_back({0, count_});
-  } else {
-    find_runs();
-  }
-}
-
-// Which entries are there, a page at a time: what a page lacks at its front, it lacks as a whole.
-void FunctionTable::find_runs() {
-  std::array<std::byte, page> copy;
-  const std::uint64_t end = rva_ + std::uint64_t{count_} * sizeof(RuntimeFunction);
-  const auto entry_at = [&](std::uint64_t rva) { return (rva - rva_) / sizeof(RuntimeFunction); };
-  std::uint64_t begin_there = rva_;  // a stretch of bytes that are there
-  std::uint64_t end_there = rva_;
-  const auto take = [&] {
-    const Run run{entry_at(begin_there + sizeof(RuntimeFunction) - 1), entry_at(end_there)};
-    if (run.first < run.end) runs_.push_back(run);
-  };
-  for (std::uint64_t at = rva_; at < end && at <= UINT32_MAX; at = (at | (page - 1)) + 1) {
-    const std::uint64_t stop = std::min((at | (page - 1)) + 1, end);
-    const auto wanted = static_cast<std::size_t>(stop - at);
-    const auto page_rva = static_cast<std::uint32_t>(at);
-    std::size_t there = image_->view(page_rva, wanted).size();
-    if (there < wanted) there = image_->read(page_rva, std::span(copy).first(wanted));
-    if (at != end_there) {
-      take();
-      begin_there = at;
-    }
-    end_there = at + there;
-  }
-  take();
-  missing_ = runs_.size() != 1 || runs_[0].first != 0 || runs_[0].end != count_;
-}
-
-std::optional<RuntimeFunction> FunctionTable::at(std::size_t index) const {
-  if (index >= count_) return {};
-  const std::uint64_t offset = index * sizeof(RuntimeFunction);
-  if (const auto direct = table_.get<RuntimeFunction>(offset)) return direct;
-  if (offset > UINT32_MAX - rva_) return {};
-  return image_->get<RuntimeFunction>(static_cast<std::uint32_t>(rva_ + offset));
-}
-
 std::optional<RuntimeFunction> FunctionTable::find(std::uint32_t rva) const {
-  const auto after = std::ranges::partition_point(runs_, [&](const Run& run) {
-    const auto first = at(run.first);
-    return first && first->begin <= rva;
-  });
-  if (after == runs_.begin()) return {};
-  std::size_t low = std::prev(after)->first;
-  std::size_t high = std::prev(after)->end;
-  std::optional<RuntimeFunction> found;
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    const auto entry = at(middle);
-    if (!entry) return {};
-    if (rva < entry->begin) {
-      high = middle;
-    } else {
-      found = entry;
-      low = middle + 1;
-    }
-  }
+  const auto found = nearest(rva, [](const RuntimeFunction&) { return true; });
   if (!found) return {};
-  const auto length = length_of(*image_, *found);
+  const auto length = length_of(image(), *found);
   return !length || rva - found->begin < *length ? found : std::nullopt;
 }
 

@@ -9,11 +9,8 @@ using base::fail;
 
 namespace {
 
-// Beyond the largest images; bounds the look for missing pages.
-constexpr std::size_t max_functions = std::size_t{1} << 22;
 // The loader follows one indirection; a longer chain is no linker's.
 constexpr int max_indirections = 4;
-constexpr std::uint32_t page = 0x1000;
 
 constexpr std::uint8_t flag_chained = 4;
 constexpr std::uint8_t flags_handler = 1 | 2;
@@ -51,82 +48,10 @@ std::size_t trailer_size(std::uint8_t flags) {
 
 }  // namespace
 
-FunctionTable::FunctionTable(const Image& image) : image_(&image) {
-  const DataDirectory directory = image.directory(Directory::exception);
-  if (image.architecture() != base::Architecture::x64 || !directory.rva) return;
-  rva_ = directory.rva;
-  count_ = std::min<std::size_t>(directory.size / sizeof(RuntimeFunction), max_functions);
-  if (count_ == 0) return;
-  const std::size_t size = count_ * sizeof(RuntimeFunction);
-  table_ = image.view(rva_, size);
-  if (table_.size() == size) {
-    runs_.push_back({0, count_});
-  } else {
-    find_runs();
-  }
-}
-
-// Which entries are there, a page at a time: what a page lacks at its front, it lacks as a whole.
-void FunctionTable::find_runs() {
-  std::array<std::byte, page> copy;
-  const std::uint64_t end = rva_ + std::uint64_t{count_} * sizeof(RuntimeFunction);
-  const auto entry_at = [&](std::uint64_t rva) { return (rva - rva_) / sizeof(RuntimeFunction); };
-  std::uint64_t begin_there = rva_;  // a stretch of bytes that are there
-  std::uint64_t end_there = rva_;
-  const auto take = [&] {
-    const Run run{entry_at(begin_there + sizeof(RuntimeFunction) - 1), entry_at(end_there)};
-    if (run.first < run.end) runs_.push_back(run);
-  };
-  for (std::uint64_t at = rva_; at < end && at <= UINT32_MAX; at = (at | (page - 1)) + 1) {
-    const std::uint64_t stop = std::min((at | (page - 1)) + 1, end);
-    const auto wanted = static_cast<std::size_t>(stop - at);
-    const auto page_rva = static_cast<std::uint32_t>(at);
-    std::size_t there = image_->view(page_rva, wanted).size();
-    if (there < wanted) there = image_->read(page_rva, std::span(copy).first(wanted));
-    if (at != end_there) {
-      take();
-      begin_there = at;
-    }
-    end_there = at + there;
-  }
-  take();
-  missing_ = runs_.size() != 1 || runs_[0].first != 0 || runs_[0].end != count_;
-}
-
-std::optional<RuntimeFunction> FunctionTable::at(std::size_t index) const {
-  if (index >= count_) return {};
-  const std::uint64_t offset = index * sizeof(RuntimeFunction);
-  if (const auto direct = table_.get<RuntimeFunction>(offset)) return direct;
-  if (offset > UINT32_MAX - rva_) return {};
-  return image_->get<RuntimeFunction>(static_cast<std::uint32_t>(rva_ + offset));
-}
-
 std::optional<RuntimeFunction> FunctionTable::find(std::uint32_t rva) const {
-  const auto after = std::ranges::partition_point(runs_, [&](const Run& run) {
-    const auto first = at(run.first);
-    return first && first->begin <= rva;
-  });
-  if (after == runs_.begin()) return {};
-  const auto found = find_in(*std::prev(after), rva);
-  return found ? resolve(*image_, *found) : std::nullopt;
-}
-
-std::optional<RuntimeFunction> FunctionTable::find_in(const Run& run, std::uint32_t rva) const {
-  std::size_t low = run.first;
-  std::size_t high = run.end;
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    const auto entry = at(middle);
-    if (!entry) return {};
-    if (rva < entry->begin) {
-      high = middle;
-    } else if (rva >= entry->end) {
-      low = middle + 1;
-    } else {
-      return entry;
-    }
-  }
-  return {};
+  const auto found =
+      nearest(rva, [&](const RuntimeFunction& function) { return rva >= function.end; });
+  return found && rva < found->end ? resolve(image(), *found) : std::nullopt;
 }
 
 std::optional<RuntimeFunction> resolve(const Image& image, const RuntimeFunction& function) {

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "pe/function_table.h"
 #include "pe/image.h"
 
 namespace ntstack::pe::x64 {
@@ -66,34 +67,13 @@ struct UnwindInfo {
   std::optional<std::uint32_t> handler;  // RVA of the language handler
 };
 
-// The exception directory as a sorted table. Looked up by binary search over the image's own bytes;
-// nothing is copied. The image outlives the table and stays where it is.
-class FunctionTable {
+// The image outlives the table and stays where it is.
+class FunctionTable : public SortedFunctions<RuntimeFunction> {
  public:
-  explicit FunctionTable(const Image& image);
+  explicit FunctionTable(const Image& image) : SortedFunctions(image, base::Architecture::x64) {}
   // The entry whose [begin, end) holds `rva`, indirect entries resolved to the one they name.
   // Nothing where none does, or where its bytes are missing (missing() tells which).
   std::optional<RuntimeFunction> find(std::uint32_t rva) const;
-  std::size_t size() const { return count_; }
-  // As it lies in the table; nothing past the end, or where its bytes are missing.
-  std::optional<RuntimeFunction> at(std::size_t index) const;
-  // True where the directory is named in the header but (some of) its bytes are not there.
-  bool missing() const { return missing_; }
-
- private:
-  struct Run {  // of entries that are there
-    std::size_t first = 0;
-    std::size_t end = 0;
-  };
-  void find_runs();
-  std::optional<RuntimeFunction> find_in(const Run& run, std::uint32_t rva) const;
-
-  const Image* image_;
-  base::Bytes table_;  // the whole table, or its front where it does not lie together
-  std::uint32_t rva_ = 0;
-  std::size_t count_ = 0;
-  std::vector<Run> runs_;  // one, where no page of the table is missing
-  bool missing_ = false;
 };
 
 // The entry that an indirect one names in the end; `function` itself where it is direct. Nothing
