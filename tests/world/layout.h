@@ -32,7 +32,20 @@ struct KernelLayout {
     std::uint16_t context_frame_in_processor_state;
   } prcb;
   std::uint32_t pcr_size;
-  std::uint32_t stack_control_size;
+  std::uint32_t stack_control_size;  // what InitialStack is below a first stack's base
+
+  std::uint16_t machine;  // IMAGE_FILE_MACHINE
+  struct {
+    std::uint16_t self, current_prcb, prcb;  // current_prcb 0: there is none
+  } pcr;
+  struct {  // what a thread that was switched out leaves at KTHREAD.KernelStack
+    std::uint16_t frame_pointer, return_address, size;
+  } switch_frame;
+  std::uint16_t dpc_stack_frame_size;
+  std::uint16_t context_size;
+  std::uint16_t context_allocation;  // of a PRCB's own, with room for more state
+  std::uint16_t ring0_code_selector;
+  std::uint64_t page_tables;
 };
 
 // Windows 10 2004 to 22H2, x64.
@@ -44,6 +57,41 @@ inline constexpr KernelLayout windows_10_19041 = {
     {0x28, 0x30, 0x440, 0x448, 0x540, 0x550, 0x5a8, 0x5e0, 0x5f0, 0xa40},
     {0x8, 0x18, 0x24, 0x28, 0x100, 0x3110, 0x85d8, 0x85c0, 0x312a, 0x312c, 0xaf00, 0xf0},
     0xb080,
-    0x30};
+    0x250,
+    0x8664,
+    {0x18, 0x20, 0x180},
+    {0x30, 0x38, 0x40},
+    0x50,
+    0x4d0,
+    0x640,
+    0x10,
+    0xfffff68000000000};
+
+// Windows 11 21H2, ARM64. What the KDDEBUGGER_DATA64 of a real dump says: KTHREAD's NextProcessor,
+// Teb, KernelStack, InitialStack, ApcState.Process, State, StackLimit, StackBase, QueueListEntry,
+// WaitReason; ETHREAD's IrpList and size; EPROCESS' Peb, DirectoryTableBase and size; all of the
+// KPCR and the KPRCB but DpcRoutineActive. Inferred, for no types of it are public here: the rest
+// of the KTHREAD, which lies as far from what is known as on x64 (ApcState and what follows it 8
+// bytes lower, Process and ThreadListEntry 20h bytes higher); the rest of the ETHREAD, like x64's
+// of the build, IrpList being where it is there; the rest of the EPROCESS, 48h bytes lower as Peb
+// is; KPRCB.DpcRoutineActive, two bytes before NormalDpcState as on x64. The KSWITCH_FRAME {Fp,
+// Return} is as rizin's profiles have it; KSTACK_CONTROL is taken to be x64's.
+inline constexpr KernelLayout windows_11_22000_arm64 = {
+    22000,
+    {0x28, 0x30, 0x38, 0x58, 0x88, 0x90, 0xb0, 0xb9, 0x17c, 0x2a3, 0xc8, 0xe8, 0x238, 0x240, 0x318,
+     0x208},
+    {0x480, 0x4a0, 0x4c8, 0x500, 0x520, 0x538, 0x910},
+    {0x28, 0x30, 0x3f8, 0x400, 0x4f8, 0x508, 0x560, 0x598, 0x5a8, 0xc80},
+    {0x8, 0x18, 0x24, 0, 0x40, 0xaf8, 0x18e0, 0x8a0, 0xb1a, 0xb1c, 0x9680, 0x320},
+    0xa000,
+    0x50,
+    0xaa64,
+    {0x18, 0, 0x980},
+    {0, 8, 0x10},
+    0x10,
+    0x390,
+    0x400,
+    0,
+    0xfffffd8000000000};
 
 }  // namespace ntstack::world

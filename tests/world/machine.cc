@@ -16,31 +16,27 @@ constexpr std::array<int, 16> gpr_ids = {
 constexpr std::uint64_t gdt_address = 0xfffff80000001000;
 constexpr std::uint64_t kernel_cs = 0x10, kernel_ss = 0x18, user_cs = 0x33, user_ss = 0x2b;
 
-void check(uc_err error, const char* what) {
-  if (error != UC_ERR_OK) throw std::runtime_error(fmt::format("{}: {}", what, uc_strerror(error)));
-}
-
 }  // namespace
 
-Machine::Machine() {
-  check(uc_open(UC_ARCH_X86, UC_MODE_64, &engine_), "uc_open");
+Machine::Machine() : GuestMemory(UC_ARCH_X86, UC_MODE_64) {
   map(gdt_address, 0x1000);
   put<std::uint64_t>(gdt_address + kernel_cs, 0x00209b0000000000);
   put<std::uint64_t>(gdt_address + kernel_ss, 0x00cf93000000ffff);
   put<std::uint64_t>(gdt_address + (user_ss & ~7ull), 0x00cff3000000ffff);
   put<std::uint64_t>(gdt_address + (user_cs & ~7ull), 0x0020fb0000000000);
   uc_x86_mmr gdt{0, gdt_address, 0x7f, 0};
-  check(uc_reg_write(engine_, UC_X86_REG_GDTR, &gdt), "GDTR");
-  check(uc_reg_write(engine_, UC_X86_REG_CS, &kernel_cs), "CS");
-  check(uc_reg_write(engine_, UC_X86_REG_SS, &kernel_ss), "SS");
-  check(uc_context_alloc(engine_, &reset_), "context");
-  check(uc_context_save(engine_, reset_), "context");
+  check_unicorn(uc_reg_write(engine_, UC_X86_REG_GDTR, &gdt), "GDTR");
+  check_unicorn(uc_reg_write(engine_, UC_X86_REG_CS, &kernel_cs), "CS");
+  check_unicorn(uc_reg_write(engine_, UC_X86_REG_SS, &kernel_ss), "SS");
+  check_unicorn(uc_context_alloc(engine_, &reset_), "context");
+  check_unicorn(uc_context_save(engine_, reset_), "context");
   const auto hook = [](uc_engine*, std::uint64_t address, std::uint32_t size, void* self) {
     static_cast<Machine*>(self)->on_instruction(address, size);
   };
   void (*function)(uc_engine*, std::uint64_t, std::uint32_t, void*) = hook;
-  check(uc_hook_add(engine_, &hook_, UC_HOOK_CODE, reinterpret_cast<void*>(function), this, 1, 0),
-        "hook");
+  check_unicorn(
+      uc_hook_add(engine_, &hook_, UC_HOOK_CODE, reinterpret_cast<void*>(function), this, 1, 0),
+      "hook");
   if (cs_open(CS_ARCH_X86, CS_MODE_64, &disassembler_) != CS_ERR_OK)
     throw std::runtime_error("cs_open");
 }
@@ -48,33 +44,6 @@ Machine::Machine() {
 Machine::~Machine() {
   cs_close(&disassembler_);
   uc_context_free(reset_);
-  uc_close(engine_);
-}
-
-void Machine::map(std::uint64_t address, std::uint64_t size) {
-  check(uc_mem_map(engine_, address & ~0xfffull, ((address & 0xfff) + size + 0xfff) & ~0xfffull,
-                   UC_PROT_ALL),
-        "map");
-}
-
-void Machine::write(std::uint64_t address, std::span<const std::uint8_t> bytes) {
-  check(uc_mem_write(engine_, address, bytes.data(), bytes.size()), "write");
-}
-
-void Machine::read_into(std::uint64_t address, void* out, std::size_t size) const {
-  if (const uc_err error = uc_mem_read(engine_, address, out, size)) {
-    throw std::runtime_error(fmt::format("reading {:#x}: {}", address, uc_strerror(error)));
-  }
-}
-
-std::vector<std::uint8_t> Machine::read(std::uint64_t address, std::size_t size) const {
-  std::vector<std::uint8_t> bytes(size);
-  read_into(address, bytes.data(), size);
-  return bytes;
-}
-
-bool Machine::try_read(std::uint64_t address, std::span<std::byte> out) const {
-  return uc_mem_read(engine_, address, out.data(), out.size()) == UC_ERR_OK;
 }
 
 Cpu Machine::cpu() const {
@@ -101,7 +70,9 @@ void Machine::set_gs(std::uint64_t current, std::uint64_t other) {
   uc_reg_write(engine_, UC_X86_REG_MSR, &kernel_gs_base);
 }
 
-void Machine::reset_cpu() { check(uc_context_restore(engine_, reset_), "resetting the processor"); }
+void Machine::reset_cpu() {
+  check_unicorn(uc_context_restore(engine_, reset_), "resetting the processor");
+}
 
 Machine::Kind Machine::classify(std::uint64_t address, std::uint32_t size) {
   if (const auto known = kinds_.find(address); known != kinds_.end()) return known->second;
@@ -243,7 +214,7 @@ void Machine::interrupt(const Trap& trap) {
 }
 
 void Machine::set_fault_address(std::uint64_t address) {
-  check(uc_reg_write(engine_, UC_X86_REG_CR2, &address), "CR2");
+  check_unicorn(uc_reg_write(engine_, UC_X86_REG_CR2, &address), "CR2");
 }
 
 std::uint64_t Machine::call(std::uint64_t function, std::span<const std::uint64_t> arguments) {

@@ -2,20 +2,17 @@
 // told from the instructions as they execute. It knows nothing of unwind data.
 #pragma once
 
-#include <unicorn/unicorn.h>
-
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-struct cs_insn;
+#include "world/guest_memory.h"
 
 namespace ntstack::world {
 
@@ -43,28 +40,10 @@ struct Trap {
   std::uint64_t kernel_stack = 0;  // from user mode: where the frame is pushed; 0: from the kernel
 };
 
-class Machine {
+class Machine : public GuestMemory {
  public:
   Machine();
   ~Machine();
-  Machine(const Machine&) = delete;
-  Machine& operator=(const Machine&) = delete;
-
-  void map(std::uint64_t address, std::uint64_t size);  // whole pages, zeroed
-  void write(std::uint64_t address, std::span<const std::uint8_t> bytes);
-  std::vector<std::uint8_t> read(std::uint64_t address, std::size_t size) const;
-  template <class T>
-  void put(std::uint64_t address, T value) {
-    write(address, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
-  }
-  template <class T = std::uint64_t>
-  T get(std::uint64_t address) const {
-    T value;
-    read_into(address, &value, sizeof value);
-    return value;
-  }
-  // False where a byte of it is not mapped.
-  bool try_read(std::uint64_t address, std::span<std::byte> out) const;
 
   Cpu cpu() const;
   void set_cpu(const Cpu& cpu);
@@ -106,10 +85,8 @@ class Machine {
   void push_machine_frame(std::uint64_t address, std::uint64_t rip_slot, bool error_code);
   void pop(std::uint64_t address);
   Kind classify(std::uint64_t address, std::uint32_t size);
-  void read_into(std::uint64_t address, void* out, std::size_t size) const;
   ShadowFrame caller_now() const;
 
-  uc_engine* engine_ = nullptr;
   uc_context* reset_ = nullptr;
   uc_hook hook_ = 0;
   std::size_t disassembler_ = 0;

@@ -41,7 +41,7 @@ void make_seed1(const fs::path& modules, const fs::path& folder) {
 
 void make_processors(const fs::path& modules, const fs::path& folder) {
   const world::Processors built = world::build_processors(modules);
-  const auto dump = world::write_crash_dump(built);
+  const auto dump = world::write_crash_dump(*built.world, built);
   const std::string truth = world::to_json(built.world->images(), built.threads);
   fs::create_directories(folder);
   write_file(folder / "processors.dmp", dump.data(), dump.size());

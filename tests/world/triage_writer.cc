@@ -45,8 +45,8 @@ struct Block {
 // What both kinds of dump have.
 class Writer {
  protected:
-  explicit Writer(const KernelWorld& world)
-      : world_(world), machine_(world.machine()), layout_(world.layout()) {}
+  explicit Writer(const KernelObjects& world)
+      : world_(world), memory_(world.memory()), layout_(world.layout()) {}
 
   std::uint32_t add_area(std::span<const std::uint8_t> bytes) {
     const std::uint32_t offset = file_.end();
@@ -65,8 +65,8 @@ class Writer {
   void write_kdbg();
   void write_block_list();
 
-  const KernelWorld& world_;
-  const Machine& machine_;
+  const KernelObjects& world_;
+  const GuestMemory& memory_;
   const KernelLayout& layout_;
   FileBytes file_;
   std::vector<Block> blocks_;
@@ -75,7 +75,7 @@ class Writer {
 // As NtSystemDebugControl(29) writes a process's threads.
 class SnapWriter : Writer {
  public:
-  SnapWriter(const KernelWorld& world, std::span<const ThreadTruth> threads)
+  SnapWriter(const KernelObjects& world, std::span<const ThreadTruth> threads)
       : Writer(world), threads_(threads) {}
   std::vector<std::uint8_t> write();
 
@@ -92,17 +92,16 @@ class SnapWriter : Writer {
 // As the kernel writes all processors at a bugcheck.
 class CrashWriter : Writer {
  public:
-  explicit CrashWriter(const Processors& processors)
-      : Writer(*processors.world), processors_(processors) {}
+  CrashWriter(const KernelObjects& world, const Crash& crash) : Writer(world), crash_(crash) {}
   std::vector<std::uint8_t> write();
 
  private:
-  const ThreadTruth& crashed() const { return processors_.threads[processors_.crashed]; }
+  const ThreadTruth& crashed() const { return crash_.threads[crash_.crashed]; }
   void write_crashed();
   void write_unloaded_drivers();
   void write_processor(const ThreadTruth& thread);
 
-  const Processors& processors_;
+  const Crash& crash_;
 };
 
 void Writer::write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> context) {
@@ -111,11 +110,11 @@ void Writer::write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> 
   file_.put(0x4, std::uint32_t{0x34365544});  // "DU64"
   file_.put(0x8, std::uint32_t{0xf});
   file_.put(0xc, layout_.build);
-  file_.put(0x10, machine_.get(world_.process() + layout_.eprocess.directory_table_base));
+  file_.put(0x10, memory_.get(world_.process() + layout_.eprocess.directory_table_base));
   file_.put(0x18, std::uint64_t{0xfffffa8000000000});
   file_.put(0x20, world_.nt("PsLoadedModuleList"));
   file_.put(0x28, world_.nt("PsActiveProcessHead"));
-  file_.put(0x30, std::uint32_t{0x8664});
+  file_.put(0x30, std::uint32_t{layout_.machine});
   file_.put(0x34, std::uint32_t{world_.processors()});
   file_.put(0x38, bugcheck);
   for (std::uint32_t i = 0; i < 4; i++) file_.put(0x40 + 8 * i, std::uint64_t{0});
@@ -203,11 +202,11 @@ void Writer::write_kdbg() {
       {0x2be, p.number},
       {0x2c0, layout_.ethread.size},
       {0x2e0, layout_.pcr_size},
-      {0x2e2, 0x18},
-      {0x2e4, 0x20},
-      {0x2e6, 0x180},
+      {0x2e2, layout_.pcr.self},
+      {0x2e4, layout_.pcr.current_prcb},
+      {0x2e6, layout_.pcr.prcb},
       {0x2f2, p.processor_state},
-      {0x2f4, 0x10},
+      {0x2f4, layout_.ring0_code_selector},
       {0x338, p.context},
       {0x340, t.stack_limit},
       {0x344, t.stack_base},
@@ -217,20 +216,20 @@ void Writer::write_kdbg() {
       {0x352, p.normal_dpc_state},
       {0x354, p.dpc_stack},
       {0x356, p.isr_stack},
-      {0x358, 0x50},
+      {0x358, layout_.dpc_stack_frame_size},
       {0x35c, t.wait_reason}};
   for (const auto& [field, value] : offsets)
     file_.put(k + field, static_cast<std::uint16_t>(value));
-  file_.put(k + 0x360, std::uint64_t{0xfffff68000000000});
+  file_.put(k + 0x360, layout_.page_tables);
   triage(0x70, k);
   triage(0x74, kdbg_size);
 }
 
 void SnapWriter::write_processors() {
   add_block(world_.nt("KiProcessorBlock"),
-            machine_.read(world_.nt("KiProcessorBlock"), 8 * world_.processors()));
+            memory_.read(world_.nt("KiProcessorBlock"), 8 * world_.processors()));
   for (unsigned i = 0; i < world_.processors(); i++) {
-    auto prcb = machine_.read(world_.prcb(i), layout_.prcb.size);
+    auto prcb = memory_.read(world_.prcb(i), layout_.prcb.size);
     if (i == 0) patch(prcb, layout_.prcb.current_thread, first_thread().ethread);
     const std::uint32_t offset = add_block(world_.prcb(i), prcb);
     if (i == 0) triage(0x1c, offset);
@@ -238,7 +237,7 @@ void SnapWriter::write_processors() {
 }
 
 void SnapWriter::write_process() {
-  triage(0x20, add_block(world_.process(), machine_.read(world_.process(), layout_.eprocess.size)));
+  triage(0x20, add_block(world_.process(), memory_.read(world_.process(), layout_.eprocess.size)));
 }
 
 // The ETHREAD, then what is in use of each of its stacks. A thread that was asked by an APC gets a
@@ -246,22 +245,23 @@ void SnapWriter::write_process() {
 // first one's context is in the header.
 void SnapWriter::write_thread(const ThreadTruth& thread, bool first) {
   const bool forged = !first && thread.capture == Capture::apc;
+  const auto& frame = layout_.switch_frame;
   const std::uint64_t sp = thread.frames.front().child_sp;
-  auto object = machine_.read(thread.ethread, layout_.ethread.size);
+  auto object = memory_.read(thread.ethread, layout_.ethread.size);
   if (forged) {
-    patch(object, layout_.kthread.kernel_stack, sp - 0x40);
+    patch(object, layout_.kthread.kernel_stack, sp - frame.size);
     patch(object, layout_.kthread.state, std::uint8_t{0xff});
   }
   const std::uint32_t offset = add_block(thread.ethread, object);
   if (first) triage(0x24, offset);
   for (const StackSegment& segment : thread.segments) {
     const bool current = &segment == &thread.segments.front();
-    const std::uint64_t from = current && forged ? sp - 0x40 : segment.used_from;
-    auto bytes = machine_.read(from, segment.base - from);
+    const std::uint64_t from = current && forged ? sp - frame.size : segment.used_from;
+    auto bytes = memory_.read(from, segment.base - from);
     if (current && forged) {
-      std::fill_n(bytes.begin(), 0x40, std::uint8_t{0});
-      patch(bytes, 0x30, thread.frames.front().gpr[5]);
-      patch(bytes, 0x38, thread.frames.front().ip);
+      std::fill_n(bytes.begin(), frame.size, std::uint8_t{0});
+      patch(bytes, frame.frame_pointer, thread.frames.front().frame_pointer);
+      patch(bytes, frame.return_address, thread.frames.front().ip);
     }
     const std::uint32_t stack = add_block(from, bytes);
     if (!first || !current) continue;
@@ -329,13 +329,13 @@ std::vector<std::uint8_t> SnapWriter::write() {
 
 // What the crashing processor was doing lies in areas of its own, with no address but the stack's.
 void CrashWriter::write_crashed() {
-  const unsigned processor = processors_.crashed;
+  const unsigned processor = crash_.crashed;
   const StackSegment& stack = crashed().segments.front();
-  triage(0x1c, add_area(machine_.read(world_.prcb(processor), layout_.prcb.size)));
-  triage(0x20, add_area(machine_.read(world_.process(), layout_.eprocess.size)));
-  triage(0x24, add_area(machine_.read(crashed().ethread, layout_.ethread.size)));
+  triage(0x1c, add_area(memory_.read(world_.prcb(processor), layout_.prcb.size)));
+  triage(0x20, add_area(memory_.read(world_.process(), layout_.eprocess.size)));
+  triage(0x24, add_area(memory_.read(crashed().ethread, layout_.ethread.size)));
   const std::uint64_t size = stack.base - stack.used_from;
-  triage(0x28, add_area(machine_.read(stack.used_from, size)));
+  triage(0x28, add_area(memory_.read(stack.used_from, size)));
   triage(0x2c, static_cast<std::uint32_t>(size));
   file_.put(header_size + 0x48, stack.used_from);
 }
@@ -358,41 +358,40 @@ void CrashWriter::write_unloaded_drivers() {
 // of other processors are in no dump of this kind that was seen.
 void CrashWriter::write_processor(const ThreadTruth& thread) {
   const std::uint64_t prcb = world_.prcb(*thread.processor);
-  add_block(prcb, machine_.read(prcb, layout_.prcb.size));
+  add_block(prcb, memory_.read(prcb, layout_.prcb.size));
   auto context = thread.context;
-  if (&thread != &crashed()) context.resize(0x640);
-  add_block(machine_.get(prcb + layout_.prcb.context), context);
+  if (&thread != &crashed()) context.resize(layout_.context_allocation);
+  add_block(memory_.get(prcb + layout_.prcb.context), context);
   for (const StackSegment& segment : thread.segments) {
-    add_block(segment.used_from,
-              machine_.read(segment.used_from, segment.base - segment.used_from));
+    add_block(segment.used_from, memory_.read(segment.used_from, segment.base - segment.used_from));
   }
 }
 
 std::vector<std::uint8_t> CrashWriter::write() {
-  write_header(processors_.bugcheck, crashed().context);
-  for (std::size_t i = 0; i < 4; i++) file_.put(0x40 + 8 * i, processors_.parameters[i]);
+  write_header(crash_.bugcheck, crashed().context);
+  for (std::size_t i = 0; i < 4; i++) file_.put(0x40 + 8 * i, crash_.parameters[i]);
   file_.put(0xf00, std::uint32_t{0x80000003});  // as in real ones, whatever it was
   file_.put(0xf10, crashed().frames.front().ip);
   write_unloaded_drivers();
   write_crashed();
   write_kdbg();
   write_drivers();
-  for (const ThreadTruth& thread : processors_.threads) write_processor(thread);
+  for (const ThreadTruth& thread : crash_.threads) write_processor(thread);
   const std::uint64_t list = world_.nt("KiProcessorBlock");
-  add_block(list, machine_.read(list, 8 * world_.processors()));
+  add_block(list, memory_.read(list, 8 * world_.processors()));
   write_block_list();
   return file_.take();
 }
 
 }  // namespace
 
-std::vector<std::uint8_t> write_triage_dump(const KernelWorld& world,
+std::vector<std::uint8_t> write_triage_dump(const KernelObjects& world,
                                             std::span<const ThreadTruth> threads) {
   return SnapWriter(world, threads).write();
 }
 
-std::vector<std::uint8_t> write_crash_dump(const Processors& processors) {
-  return CrashWriter(processors).write();
+std::vector<std::uint8_t> write_crash_dump(const KernelObjects& world, const Crash& crash) {
+  return CrashWriter(world, crash).write();
 }
 
 }  // namespace ntstack::world

@@ -13,18 +13,17 @@
 #include <span>
 #include <vector>
 
-#include "world/kernel_world.h"
-#include "world/processors.h"
+#include "world/kernel_objects.h"
 #include "world/truth.h"
 
 namespace ntstack::world {
 
 // `threads` in request order; those with Capture::none give only their status.
-std::vector<std::uint8_t> write_triage_dump(const KernelWorld& world,
+std::vector<std::uint8_t> write_triage_dump(const KernelObjects& world,
                                             std::span<const ThreadTruth> threads);
 
 // At a bugcheck: every processor with its context and stacks; of thread objects only the crashing
 // processor's.
-std::vector<std::uint8_t> write_crash_dump(const Processors& processors);
+std::vector<std::uint8_t> write_crash_dump(const KernelObjects& world, const Crash& crash);
 
 }  // namespace ntstack::world

@@ -58,7 +58,7 @@ ordered_json thread_json(const ThreadTruth& thread) {
                       {"return_address", hex(frame.return_address)}});
     if (!frame.machine_frame) continue;
     traps.push_back({{"frame", i},
-                     {"address", hex(frame.trap_frame())},
+                     {"address", hex(frame.trap_frame)},
                      {"machine_frame", hex(frame.return_slot)}});
   }
   json["frames"] = frames;
@@ -100,16 +100,17 @@ std::vector<TruthFrame> frames_of(const Machine& machine) {
   TruthFrame frame;
   frame.ip = cpu.rip;
   frame.child_sp = cpu.rsp();
-  frame.gpr = cpu.gpr;
+  frame.frame_pointer = cpu.gpr[5];
   for (auto caller = machine.shadow.rbegin(); caller != machine.shadow.rend(); ++caller) {
     frame.return_address = caller->return_address;
     frame.return_slot = caller->slot;
     frame.machine_frame = caller->machine_frame;
+    if (frame.machine_frame) frame.trap_frame = caller->slot - 0x168;
     frames.push_back(frame);
     frame = {};
     frame.ip = caller->return_address;
     frame.child_sp = caller->caller_sp;
-    frame.gpr = caller->caller_gpr;
+    frame.frame_pointer = caller->caller_gpr[5];
   }
   return frames;
 }
@@ -119,8 +120,8 @@ std::vector<std::string> listing(std::span<const LoadedImage> images, const Thre
   for (const TruthFrame& frame : thread.frames) {
     std::string line = name_of_address(images, frame.ip);
     if (frame.machine_frame) {
-      line += fmt::format(" (TrapFrame @ {:08x}`{:08x})", frame.trap_frame() >> 32,
-                          frame.trap_frame() & 0xffffffff);
+      line += fmt::format(" (TrapFrame @ {:08x}`{:08x})", frame.trap_frame >> 32,
+                          frame.trap_frame & 0xffffffff);
     }
     lines.push_back(line);
   }

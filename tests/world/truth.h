@@ -16,13 +16,13 @@ namespace ntstack::world {
 
 struct TruthFrame {
   std::uint64_t ip = 0;
-  std::uint64_t child_sp = 0;           // RSP while the frame's callee is not on the stack
-  std::uint64_t return_address = 0;     // IP of the next older frame; the user's for the last
-  std::uint64_t return_slot = 0;        // where that lies
-  std::array<std::uint64_t, 16> gpr{};  // the frame's registers; nonvolatile ones are exact
-  // Set where the way to the caller leads over a machine frame.
+  std::uint64_t child_sp = 0;  // the stack pointer while the frame's callee is not on the stack
+  std::uint64_t return_address = 0;  // IP of the next older frame; the user's for the last
+  std::uint64_t return_slot = 0;     // where that lies
+  std::uint64_t frame_pointer = 0;   // the register: RBP, FP
+  // Set where the way to the caller leads over a machine frame or a trap frame.
   bool machine_frame = false;
-  std::uint64_t trap_frame() const { return return_slot - 0x168; }
+  std::uint64_t trap_frame = 0;  // then: of the KTRAP_FRAME that it is, or would be, a part of
 };
 
 struct StackSegment {
@@ -48,6 +48,14 @@ struct ThreadTruth {
   std::uint64_t user_rip = 0, user_rsp = 0;
   std::vector<std::uint8_t> context;  // CONTEXT, of the APC or the processor
   std::optional<unsigned> processor;  // where it runs
+};
+
+// A machine at a bugcheck.
+struct Crash {
+  std::vector<ThreadTruth> threads;  // one for each processor, by its number
+  unsigned crashed = 1;              // the processor
+  std::uint32_t bugcheck = 0;
+  std::array<std::uint64_t, 4> parameters{};
 };
 
 // The CONTEXT (0x4d0 bytes) of a processor's registers.

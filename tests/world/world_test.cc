@@ -117,7 +117,7 @@ TEST(ProcessorsWorld, APageFaultOfUserModeIsAtTheStacksEnd) {
   const ThreadTruth& thread = processors().threads[3];
   ASSERT_EQ(thread.frames.size(), 2u);
   EXPECT_EQ(thread.frames[1].return_address, thread.user_rip);
-  EXPECT_EQ(thread.frames[1].trap_frame(), thread.segments[0].initial_stack - 0x190);
+  EXPECT_EQ(thread.frames[1].trap_frame, thread.segments[0].initial_stack - 0x190);
 }
 
 // The samples are the same bytes wherever the same compiler and linker build them.
@@ -129,7 +129,7 @@ TEST(Samples, TheCommittedFilesAreWhatIsBuiltHere) {
   EXPECT_TRUE(text_of_file(folder / "truth.json") ==
               to_json(seed1().world->images(), seed1().threads));
   const fs::path second = tests::source_dir() / "samples" / "processors";
-  const auto crash = write_crash_dump(processors());
+  const auto crash = write_crash_dump(*processors().world, processors());
   EXPECT_TRUE(text_of_file(second / "processors.dmp") == std::string(crash.begin(), crash.end()));
   EXPECT_TRUE(text_of_file(second / "truth.json") ==
               to_json(processors().world->images(), processors().threads));
