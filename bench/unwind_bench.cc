@@ -17,16 +17,16 @@ namespace {
 constexpr std::uint64_t kBase = 0xfffff80000000000;
 constexpr std::uint64_t kStack = 0xffffa00000000000;
 
-class OneModule : public x64::CodeMap {
+class OneModule : public unwind::CodeMap {
  public:
   explicit OneModule(const pe::Image& image)
       : module_{kBase, image.size_of_image(), &image, pe::x64::FunctionTable(image)} {}
-  const x64::Module* find(std::uint64_t address) const override {
+  const unwind::Module* find(std::uint64_t address) const override {
     return address - module_.base < module_.size ? &module_ : nullptr;
   }
 
  private:
-  x64::Module module_;
+  unwind::Module module_;
 };
 
 // A driver, and frames in the middle of its functions.
@@ -40,7 +40,7 @@ struct Driver {
 
   Driver(base::MappedFile mapped, pe::Image read)
       : file(std::move(mapped)), image(std::move(read)) {
-    const pe::x64::FunctionTable& functions = *code.find(kBase)->functions;
+    const auto& functions = std::get<pe::x64::FunctionTable>(code.find(kBase)->functions);
     for (std::size_t i = 0; i < functions.size() && frames.size() < 256; ++i) {
       const auto function = functions.at(i);
       if (!function || function->end - function->begin < 64) continue;

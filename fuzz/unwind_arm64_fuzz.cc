@@ -20,17 +20,19 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-class OneModule : public arm64::CodeMap {
+class OneModule : public unwind::CodeMap {
  public:
   explicit OneModule(const pe::Image& image)
       : module_{kBase, image.size_of_image(), &image, pdata::FunctionTable(image)} {}
-  const arm64::Module* find(std::uint64_t address) const override {
+  const unwind::Module* find(std::uint64_t address) const override {
     return address - module_.base < module_.size ? &module_ : nullptr;
   }
-  const pdata::FunctionTable& functions() const { return *module_.functions; }
+  const pdata::FunctionTable& functions() const {
+    return std::get<pdata::FunctionTable>(module_.functions);
+  }
 
  private:
-  arm64::Module module_;
+  unwind::Module module_;
 };
 
 // The raw view and the decoded info agree; an epilogue holds its own start.

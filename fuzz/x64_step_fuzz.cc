@@ -18,16 +18,16 @@ constexpr std::uint64_t kBase = 0x140000000, kStack = 0x10000;
 constexpr std::uint32_t kText = 0x1000, kXdata = 0x2000, kPdata = 0x3000;
 constexpr std::size_t kRegistersSize = 20, kTextSize = 256, kXdataSize = 256, kPdataSize = 96;
 
-class OneModule : public x64::CodeMap {
+class OneModule : public unwind::CodeMap {
  public:
   explicit OneModule(const pe::Image& image)
       : module_{kBase, image.size_of_image(), &image, pe::x64::FunctionTable(image)} {}
-  const x64::Module* find(std::uint64_t address) const override {
+  const unwind::Module* find(std::uint64_t address) const override {
     return address - module_.base < module_.size ? &module_ : nullptr;
   }
 
  private:
-  x64::Module module_;
+  unwind::Module module_;
 };
 
 // RVAs of a table entry are kept near the sections, so that most entries name something.

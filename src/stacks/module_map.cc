@@ -4,22 +4,40 @@ namespace ntstack::stacks {
 
 ModuleMap::ModuleMap(symbols::Symbolizer& symbolizer) : symbolizer_(&symbolizer) {
   for (const symbols::ModuleKey& key : symbolizer.modules()) {
-    entries_.push_back({{key.base, key.size, nullptr, std::nullopt}});
+    entries_.push_back({{key.base, key.size, nullptr, {}}});
   }
 }
 
-const unwind::x64::Module* ModuleMap::find(std::uint64_t address) const {
+const unwind::Module* ModuleMap::find(std::uint64_t address) const {
   const auto index = symbolizer_->module_at(address);
   if (!index) return nullptr;
   Entry& entry = entries_[*index];
   if (!entry.opened) {
     entry.opened = true;
-    entry.module.image = symbolizer_->image(*index);
-    if (entry.module.image && entry.module.image->architecture() == base::Architecture::x64) {
-      entry.module.functions.emplace(*entry.module.image);
-    }
+    const pe::Image* image = entry.module.image = symbolizer_->image(*index);
+    if (image && image->architecture() == base::Architecture::x64)
+      entry.module.functions.emplace<pe::x64::FunctionTable>(*image);
+    if (image && image->architecture() == base::Architecture::arm64)
+      entry.module.functions.emplace<pe::arm64::FunctionTable>(*image);
   }
   return &entry.module;
+}
+
+const pdb::Pdb* ModuleMap::pdb_of(const unwind::Module& module) const {
+  const auto index = symbolizer_->module_at(module.base);
+  return index ? symbolizer_->pdb(*index) : nullptr;
+}
+
+std::optional<pdb::FrameDataRecord> ModuleMap::frame_data_at(const unwind::Module& module,
+                                                             std::uint32_t rva) const {
+  const pdb::Pdb* pdb = pdb_of(module);
+  return pdb ? pdb->frame_data_at(rva) : std::nullopt;
+}
+
+std::optional<pdb::FpoRecord> ModuleMap::fpo_at(const unwind::Module& module,
+                                                std::uint32_t rva) const {
+  const pdb::Pdb* pdb = pdb_of(module);
+  return pdb ? pdb->fpo_at(rva) : std::nullopt;
 }
 
 }  // namespace ntstack::stacks

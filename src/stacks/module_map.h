@@ -1,4 +1,4 @@
-// The modules of a dump as the unwinder looks them up: image and function table, opened when a
+// The modules of a dump as the unwinders look them up: image, function table and PDB, opened when a
 // stack first touches them.
 #pragma once
 
@@ -6,20 +6,27 @@
 #include <vector>
 
 #include "symbols/symbolizer.h"
-#include "unwind/x64.h"
+#include "unwind/code_map.h"
+#include "unwind/x86.h"
 
 namespace ntstack::stacks {
 
-class ModuleMap : public unwind::x64::CodeMap {
+class ModuleMap : public unwind::x86::CodeMap {
  public:
   explicit ModuleMap(symbols::Symbolizer& symbolizer);
-  const unwind::x64::Module* find(std::uint64_t address) const override;
+  const unwind::Module* find(std::uint64_t address) const override;
+  std::optional<pdb::FrameDataRecord> frame_data_at(const unwind::Module& module,
+                                                    std::uint32_t rva) const override;
+  std::optional<pdb::FpoRecord> fpo_at(const unwind::Module& module,
+                                       std::uint32_t rva) const override;
 
  private:
   struct Entry {
-    unwind::x64::Module module;
+    unwind::Module module;
     bool opened = false;
   };
+  const pdb::Pdb* pdb_of(const unwind::Module& module) const;
+
   symbols::Symbolizer* symbolizer_;
   mutable std::vector<Entry> entries_;  // as the symbolizer's modules
 };

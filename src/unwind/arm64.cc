@@ -285,19 +285,20 @@ std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource&
   const Module* module = code.find(address);
   if (!module || address < module->base) return std::unexpected(StepError::no_module);
   if (!module->image) return std::unexpected(StepError::no_image);
-  if (!module->functions) return std::unexpected(StepError::unwind_data_missing);
+  const auto* functions = std::get_if<pe::arm64::FunctionTable>(&module->functions);
+  if (!functions) return std::unexpected(StepError::unwind_data_missing);
   const std::uint64_t offset = address - module->base;
   if (offset > std::numeric_limits<std::uint32_t>::max() - 4)
     return std::unexpected(StepError::no_module);
   const auto rva = static_cast<std::uint32_t>(offset);
 
-  const auto function = module->functions->find(rva);
+  const auto function = functions->find(rva);
   if (function) return in_function(*module->image, *function, memory, callee, rva, is_call_site);
-  if (module->functions->missing()) return std::unexpected(StepError::unwind_data_missing);
+  if (functions->missing()) return std::unexpected(StepError::unwind_data_missing);
   if (!is_call_site) return Undoing(memory, callee).finish();  // a leaf
   // A leaf calls nothing. But a start address that was put where a return address lies may be the
   // first of its function.
-  const auto next = module->functions->find(rva + 4);
+  const auto next = functions->find(rva + 4);
   if (next && next->begin == rva + 4)
     return in_function(*module->image, *next, memory, callee, rva + 4, true);
   return std::unexpected(StepError::not_described);

@@ -9,8 +9,7 @@
 #include <string_view>
 
 #include "base/byte_source.h"
-#include "pe/image.h"
-#include "pe/unwind_arm64.h"
+#include "unwind/code_map.h"
 #include "unwind/trust.h"
 
 namespace ntstack::unwind::arm64 {
@@ -26,22 +25,6 @@ struct Registers {
   // Bit n: x[n] holds the frame's own value; PC and SP always do. LR does in the youngest frame and
   // where a trap frame or context holds it: a caller's LR was lost to its call.
   std::uint32_t known = 0;
-};
-
-// An image at its place, with its function table: what a step looks up.
-struct Module {
-  std::uint64_t base = 0;
-  std::uint64_t size = 0;
-  const pe::Image* image = nullptr;  // null: no image at hand
-  std::optional<pe::arm64::FunctionTable> functions;
-};
-
-// Where a module is found by address.
-class CodeMap {
- public:
-  virtual ~CodeMap() = default;
-  // The module that holds `address`, or null. Stays valid as long as the map.
-  virtual const Module* find(std::uint64_t address) const = 0;
 };
 
 // What lies on the stack where no call made the frame.

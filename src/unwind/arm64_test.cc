@@ -211,7 +211,7 @@ TEST(Arm64Step, AStartAddressInPlaceOfAReturnAddressIsInItsFunction) {
 
 TEST(Arm64Step, SaysWhatIsMissing) {
   OneFunction code({0xe4});
-  code.module().functions.reset();
+  code.module().functions = {};
   EXPECT_EQ(error_of(code.from(kBody)), StepError::unwind_data_missing);
   code.module().image = nullptr;
   EXPECT_EQ(error_of(code.from(kBody)), StepError::no_image);

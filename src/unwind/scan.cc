@@ -27,8 +27,8 @@ enum class CallBefore : std::uint8_t { yes, no, unknown };
 
 // The code before an address, from the image or else from memory; less near the start of what is
 // there.
-base::Bytes code_before(const x64::Module& module, const base::ByteSource& memory,
-                        std::uint64_t address, std::span<std::byte> buffer) {
+base::Bytes code_before(const Module& module, const base::ByteSource& memory, std::uint64_t address,
+                        std::span<std::byte> buffer) {
   for (std::size_t size = buffer.size(); size >= 2; size /= 2) {
     if (address - module.base < size) continue;
     const std::span<std::byte> out = buffer.first(size);
@@ -39,8 +39,8 @@ base::Bytes code_before(const x64::Module& module, const base::ByteSource& memor
   return {};
 }
 
-CallBefore call_before(const x64::Module& module, const base::ByteSource& memory,
-                       std::uint64_t address, base::Architecture architecture) {
+CallBefore call_before(const Module& module, const base::ByteSource& memory, std::uint64_t address,
+                       base::Architecture architecture) {
   std::array<std::byte, code::kBytesBeforeReturn> buffer;
   const base::Bytes before = code_before(module, memory, address, buffer);
   if (architecture == base::Architecture::arm64) {
@@ -55,25 +55,29 @@ CallBefore call_before(const x64::Module& module, const base::ByteSource& memory
   return before.size() < 8 ? CallBefore::unknown : CallBefore::no;
 }
 
-// On x64 a whole function table names every function that calls.
-bool may_call(const x64::Module& module, std::uint32_t return_rva,
-              base::Architecture architecture) {
-  if (architecture != base::Architecture::x64 || !module.functions) return true;
-  if (module.functions->missing() || module.functions->size() == 0) return true;
-  return module.functions->find(return_rva - 1).has_value();
+// A whole function table names every function that calls.
+bool may_call(const Module& module, std::uint32_t return_rva) {
+  return std::visit(
+      [&]<class Table>(const Table& table) {
+        if constexpr (std::is_same_v<Table, std::monostate>)
+          return true;
+        else
+          return table.missing() || table.size() == 0 || table.find(return_rva - 1).has_value();
+      },
+      module.functions);
 }
 
 // What a value is worth as a return address: verified, possible, or none.
-std::optional<bool> judge(const x64::CodeMap& map, const base::ByteSource& memory,
-                          std::uint64_t value, base::Architecture architecture) {
+std::optional<bool> judge(const CodeMap& map, const base::ByteSource& memory, std::uint64_t value,
+                          base::Architecture architecture) {
   if (value == 0) return std::nullopt;
-  const x64::Module* module = map.find(value - 1);
+  const Module* module = map.find(value - 1);
   if (!module) return std::nullopt;
   if (module->image) {
     const auto rva = static_cast<std::uint32_t>(value - module->base);
     const pe::Section* section = module->image->section_of(rva - 1);
     if (!section || !section->executable()) return std::nullopt;
-    if (!may_call(*module, rva, architecture)) return std::nullopt;
+    if (!may_call(*module, rva)) return std::nullopt;
   }
   const CallBefore call = call_before(*module, memory, value, architecture);
   return call == CallBefore::no ? std::nullopt : std::optional(call == CallBefore::yes);
@@ -81,7 +85,7 @@ std::optional<bool> judge(const x64::CodeMap& map, const base::ByteSource& memor
 
 }  // namespace
 
-std::optional<ScanHit> scan(const x64::CodeMap& code, const base::ByteSource& memory,
+std::optional<ScanHit> scan(const CodeMap& code, const base::ByteSource& memory,
                             base::Architecture architecture, std::uint64_t from,
                             std::uint64_t end) {
   const bool wide = base::is_64_bit(architecture);

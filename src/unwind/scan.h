@@ -7,7 +7,7 @@
 
 #include "base/architecture.h"
 #include "base/byte_source.h"
-#include "unwind/x64.h"
+#include "unwind/code_map.h"
 
 namespace ntstack::unwind {
 
@@ -19,9 +19,9 @@ struct ScanHit {
 
 // Looks through the slots of [from, end), a mebibyte at most; holes in the memory are passed over.
 // A value counts where it lies in a module, in one of its executable sections if those are known,
-// in a function that the module's table describes if that is whole (x64), and behind a call if the
+// in a function that the module's table describes if that is whole, and behind a call if the
 // code is at hand: in the image, or in `memory`.
-std::optional<ScanHit> scan(const x64::CodeMap& code, const base::ByteSource& memory,
+std::optional<ScanHit> scan(const CodeMap& code, const base::ByteSource& memory,
                             base::Architecture architecture, std::uint64_t from, std::uint64_t end);
 
 }  // namespace ntstack::unwind

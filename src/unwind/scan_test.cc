@@ -11,9 +11,9 @@ namespace {
 constexpr std::uint64_t kStack = 0xffff800000001000;
 constexpr std::uint64_t kModule = 0xfffff80000000000;
 
-struct OneModule : x64::CodeMap {
-  x64::Module module{kModule, 0x10000, nullptr, std::nullopt};
-  const x64::Module* find(std::uint64_t address) const override {
+struct OneModule : CodeMap {
+  Module module{kModule, 0x10000, nullptr, {}};
+  const Module* find(std::uint64_t address) const override {
     return address - module.base < module.size ? &module : nullptr;
   }
 };

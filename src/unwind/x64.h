@@ -9,8 +9,7 @@
 #include <string_view>
 
 #include "base/byte_source.h"
-#include "pe/image.h"
-#include "pe/unwind_x64.h"
+#include "unwind/code_map.h"
 #include "unwind/trust.h"
 
 namespace ntstack::unwind::x64 {
@@ -39,22 +38,6 @@ struct Registers {
   std::array<std::uint64_t, 16> gpr{};
   std::uint64_t rip = 0;
   std::uint32_t known = 0;  // bit n: gpr[n] holds the frame's own value; RIP and RSP always do
-};
-
-// An image at its place, with its function table: what a step looks up.
-struct Module {
-  std::uint64_t base = 0;
-  std::uint64_t size = 0;
-  const pe::Image* image = nullptr;  // null: no image at hand
-  std::optional<pe::x64::FunctionTable> functions;
-};
-
-// Where a module is found by address.
-class CodeMap {
- public:
-  virtual ~CodeMap() = default;
-  // The module that holds `address`, or null. Stays valid as long as the map.
-  virtual const Module* find(std::uint64_t address) const = 0;
 };
 
 struct Step {

@@ -180,7 +180,7 @@ bool Compiler::leaves(const RawInfo& info, std::int64_t target) const {
   const auto rva = static_cast<std::uint32_t>(target);
   if (rva == info.function.begin) return !info.chains();
   if (rva > info.function.begin && rva < info.function.end) return false;
-  const auto other = module_.functions->find(rva);
+  const auto other = std::get<pe::x64::FunctionTable>(module_.functions).find(rva);
   return !other || !is_described_by_same(info, *other);
 }
 
@@ -387,19 +387,20 @@ std::expected<Rule, StepError> rule_at(const CodeMap& code, const base::ByteSour
   const Module* module = code.find(address);
   if (!module || address < module->base) return std::unexpected(StepError::no_module);
   if (!module->image) return std::unexpected(StepError::no_image);
-  if (!module->functions) return std::unexpected(StepError::unwind_data_missing);
+  const auto* functions = std::get_if<pe::x64::FunctionTable>(&module->functions);
+  if (!functions) return std::unexpected(StepError::unwind_data_missing);
   const std::uint64_t rva = address - module->base;
   if (rva >= std::numeric_limits<std::uint32_t>::max())
     return std::unexpected(StepError::no_module);
 
   Compiler compiler(*module, memory, rip);
-  const auto function = module->functions->find(static_cast<std::uint32_t>(rva));
+  const auto function = functions->find(static_cast<std::uint32_t>(rva));
   if (function) return compiler.in_function(*function, is_call_site);
-  if (module->functions->missing()) return std::unexpected(StepError::unwind_data_missing);
+  if (functions->missing()) return std::unexpected(StepError::unwind_data_missing);
   if (!is_call_site) return compiler.leaf();
   // A leaf calls nothing. But a start address that was put where a return address lies may be the
   // first of its function.
-  const auto next = module->functions->find(static_cast<std::uint32_t>(rva + 1));
+  const auto next = functions->find(static_cast<std::uint32_t>(rva + 1));
   if (next && next->begin == rva + 1) return compiler.in_function(*next, true);
   return std::unexpected(StepError::not_described);
 }

@@ -530,7 +530,7 @@ TEST(X64Step, WhereThereIsNothingToGoByTheErrorSaysWhat) {
   Registers outside = frames.at(0);
   outside.rip = 0x1234;
   EXPECT_EQ(frames.from(outside).error(), StepError::no_module);
-  frames.module().functions.reset();
+  frames.module().functions = {};
   EXPECT_EQ(frames.from(0x1008).error(), StepError::unwind_data_missing);
   frames.module().image = nullptr;
   EXPECT_EQ(frames.from(0x1008).error(), StepError::no_image);

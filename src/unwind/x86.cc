@@ -36,7 +36,7 @@ Function function_of(const CodeMap& code, const Module& module, pdb::FrameDataRe
   const std::uint64_t end = std::uint64_t{record.rva} + record.size;
   for (int i = 0; i < kMaximumRecords; ++i) {
     if ((record.flags & kFunctionStart) != 0) {
-      return {module.base + record.rva,
+      return {static_cast<std::uint32_t>(module.base) + record.rva,
               static_cast<std::uint32_t>(std::max<std::uint64_t>(
                   record.size, std::min<std::uint64_t>(end - record.rva, UINT32_MAX)))};
     }
@@ -52,14 +52,15 @@ Described describe(const CodeMap& code, std::uint32_t address) {
   Described found;
   const Module* module = code.find(address);
   if (!module) return found;
-  const std::uint32_t rva = address - module->base;
+  const auto rva = static_cast<std::uint32_t>(address - module->base);
   found.frame_data = code.frame_data_at(*module, rva);
   if (found.frame_data) {
     found.function = function_of(code, *module, *found.frame_data);
     return found;
   }
   found.fpo = code.fpo_at(*module, rva);
-  if (found.fpo) found.function = {module->base + found.fpo->rva, found.fpo->size};
+  if (found.fpo)
+    found.function = {static_cast<std::uint32_t>(module->base) + found.fpo->rva, found.fpo->size};
   return found;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/byte_source.h"
 #include "pdb/pdb.h"
+#include "unwind/code_map.h"
 #include "unwind/program.h"
 #include "unwind/trust.h"
 
@@ -30,16 +31,9 @@ struct Registers {
   bool knows(std::size_t number) const { return (known >> number & 1) != 0; }
 };
 
-struct Module {
-  std::uint32_t base = 0, size = 0;
-};
-
 // What a step looks up: modules, and the records of their PDBs.
-class CodeMap {
+class CodeMap : public unwind::CodeMap {
  public:
-  virtual ~CodeMap() = default;
-  // The module that holds `address`, or null. Stays valid as long as the map.
-  virtual const Module* find(std::uint32_t address) const = 0;
   // Records that span an RVA; nothing where there are none or no PDB is at hand. A program's text
   // stays valid as long as the map.
   virtual std::optional<pdb::FrameDataRecord> frame_data_at(const Module& module,

@@ -27,7 +27,7 @@ class X86Step : public testing::Test, public CodeMap {
     memory_ = base::SegmentSource({{kStack, base::Bytes(std::as_bytes(std::span(slots_)))},
                                    {kBase, base::Bytes(std::span<const std::byte>(code_))}});
   }
-  const Module* find(std::uint32_t address) const override {
+  const Module* find(std::uint64_t address) const override {
     return address - module_.base < module_.size ? &module_ : nullptr;
   }
   std::optional<pdb::FrameDataRecord> frame_data_at(const Module&,
@@ -53,7 +53,7 @@ class X86Step : public testing::Test, public CodeMap {
   std::vector<std::byte> code_;
   std::vector<std::uint32_t> slots_;
   base::SegmentSource memory_;
-  Module module_{kBase, 0x2000};
+  Module module_{kBase, 0x2000, nullptr, {}};
   StackRange stack_{kStack, kStack + 0x400};
   std::optional<pdb::FrameDataRecord> frame_data_;
   std::optional<pdb::FpoRecord> fpo_;
@@ -93,7 +93,7 @@ TEST_F(X86Step, AFramePointerMustRiseAndStayInTheStack) {
 }
 
 TEST_F(X86Step, AReturnAddressIsNeverBelow64KilobytesAndFollowsACall) {
-  module_ = {0, 0x80402000};  // so that a module alone would not refuse it
+  module_ = {0, 0x80402000, nullptr, {}};  // so that a module alone would not refuse it
   slots_[17] = 0xffff;
   EXPECT_FALSE(from(at(0x1010)));
   slots_[17] = kBase + kNoCall;

@@ -22,18 +22,18 @@ struct Counts {
   std::set<std::uint64_t> places;
 };
 
-class OneModule : public arm64::CodeMap {
+class OneModule : public unwind::CodeMap {
  public:
   explicit OneModule(const pe::Image& image)
       : module_{image.preferred_base(), image.size_of_image(), &image,
                 pe::arm64::FunctionTable(image)} {}
-  const arm64::Module* find(std::uint64_t address) const override {
+  const unwind::Module* find(std::uint64_t address) const override {
     return address - module_.base < module_.size ? &module_ : nullptr;
   }
-  const arm64::Module& module() const { return module_; }
+  const unwind::Module& module() const { return module_; }
 
  private:
-  arm64::Module module_;
+  unwind::Module module_;
 };
 
 // What of the caller is wrong; nothing where all of it is right.
@@ -54,7 +54,7 @@ std::string walk(const OneModule& code, const Arm64Machine& machine, Counts& cou
   arm64::Registers registers{cpu.x, cpu.sp, cpu.pc, 0x7fffffff};
   counts.signed_registers += cpu.x[30] != arm64::without_pac(cpu.x[30]);
   const auto place = static_cast<std::uint32_t>(cpu.pc - code.module().base);
-  counts.leaves += !code.module().functions->find(place);
+  counts.leaves += !std::get<pe::arm64::FunctionTable>(code.module().functions).find(place);
   counts.places.insert(place);
   ++counts.instructions;
   bool is_call_site = false;

@@ -24,24 +24,23 @@ class X86Subject : public unwind::x86::CodeMap {
     if (!opened_image || !opened_pdb) return;
     image = std::make_unique<pe::Image>(std::move(*opened_image));
     pdb = std::make_unique<pdb::Pdb>(std::move(*opened_pdb));
-    module = {static_cast<std::uint32_t>(image->preferred_base()), image->size_of_image()};
+    module = {image->preferred_base(), image->size_of_image(), image.get(), {}};
   }
 
-  const unwind::x86::Module* find(std::uint32_t address) const override {
+  const unwind::Module* find(std::uint64_t address) const override {
     return address - module.base < module.size ? &module : nullptr;
   }
-  std::optional<pdb::FrameDataRecord> frame_data_at(const unwind::x86::Module&,
+  std::optional<pdb::FrameDataRecord> frame_data_at(const unwind::Module&,
                                                     std::uint32_t rva) const override {
     return with_records ? pdb->frame_data_at(rva) : std::nullopt;
   }
-  std::optional<pdb::FpoRecord> fpo_at(const unwind::x86::Module&,
-                                       std::uint32_t rva) const override {
+  std::optional<pdb::FpoRecord> fpo_at(const unwind::Module&, std::uint32_t rva) const override {
     return with_records ? pdb->fpo_at(rva) : std::nullopt;
   }
 
   std::unique_ptr<pe::Image> image;
   std::unique_ptr<pdb::Pdb> pdb;
-  unwind::x86::Module module;
+  unwind::Module module;
   bool with_records = true;
 
  private:

@@ -88,7 +88,7 @@ base::Bytes code_at(std::uint64_t rip, std::size_t size) {
 // One function of a module, gone through from its first instruction to its last.
 class Comparison {
  public:
-  Comparison(const x64::CodeMap& code, const tests::LoadedModule& loaded, Stack& stack,
+  Comparison(const unwind::CodeMap& code, const tests::LoadedModule& loaded, Stack& stack,
              Counts& counts)
       : code_(code), loaded_(loaded), stack_(stack), counts_(counts) {}
 
@@ -100,7 +100,7 @@ class Comparison {
   bool is_foreign_lea(std::uint64_t rip) const;
   void report(std::uint64_t rip, const std::string& text) const;
 
-  const x64::CodeMap& code_;
+  const unwind::CodeMap& code_;
   const tests::LoadedModule& loaded_;
   Stack& stack_;
   Counts& counts_;
@@ -276,8 +276,9 @@ int main(int argc, char** argv) {
   for (const auto& loaded : modules.all()) {
     std::fprintf(stderr, "%s\n", loaded->name.c_str());
     Comparison comparison(modules, *loaded, stack, counts);
-    for (std::size_t i = 0; i < loaded->module.functions->size(); ++i) {
-      if (const auto function = loaded->module.functions->at(i)) comparison.run(*function);
+    const auto& functions = std::get<pe::x64::FunctionTable>(loaded->module.functions);
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+      if (const auto function = functions.at(i)) comparison.run(*function);
     }
   }
   std::printf(

@@ -45,7 +45,7 @@ struct LoadedModule {
   std::string name;
   std::unique_ptr<OwnMemory> memory;
   std::unique_ptr<pe::Image> image;
-  unwind::x64::Module module;
+  unwind::Module module;
 };
 
 // Null where the DLL can't be loaded or is no x64 image.
@@ -65,23 +65,23 @@ inline std::unique_ptr<LoadedModule> load(const std::string& name) {
   loaded->module.base = base;
   loaded->module.size = loaded->image->size_of_image();
   loaded->module.image = loaded->image.get();
-  loaded->module.functions.emplace(*loaded->image);
+  loaded->module.functions.emplace<pe::x64::FunctionTable>(*loaded->image);
   return loaded;
 }
 
 // All modules, sorted by address.
-class LoadedModules : public unwind::x64::CodeMap {
+class LoadedModules : public unwind::CodeMap {
  public:
   void add(std::unique_ptr<LoadedModule> module) {
     const auto place = std::ranges::upper_bound(modules_, module->module.base, {},
                                                 [](const auto& m) { return m->module.base; });
     modules_.insert(place, std::move(module));
   }
-  const unwind::x64::Module* find(std::uint64_t address) const override {
+  const unwind::Module* find(std::uint64_t address) const override {
     const auto next = std::ranges::upper_bound(modules_, address, {},
                                                [](const auto& m) { return m->module.base; });
     if (next == modules_.begin()) return nullptr;
-    const unwind::x64::Module& module = (*std::prev(next))->module;
+    const unwind::Module& module = (*std::prev(next))->module;
     return address - module.base < module.size ? &module : nullptr;
   }
   std::span<const std::unique_ptr<LoadedModule>> all() const { return modules_; }

@@ -40,12 +40,12 @@ ImageMap::ImageMap(const std::filesystem::path& folder, std::span<const LoadedIm
     entry.module.base = each.base;
     entry.module.size = each.size;
     entry.module.image = entry.image.get();
-    entry.module.functions.emplace(*entry.image);
+    entry.module.functions.emplace<pe::x64::FunctionTable>(*entry.image);
     files_.push_back(std::move(entry));
   }
 }
 
-const Module* ImageMap::find(std::uint64_t address) const {
+const unwind::Module* ImageMap::find(std::uint64_t address) const {
   for (const File& each : files_) {
     if (address - each.module.base < each.module.size) return &each.module;
   }

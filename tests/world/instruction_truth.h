@@ -32,16 +32,16 @@ class MachineMemory : public base::ByteSource {
 };
 
 // The world's images as the unwinder's code map, read from their files.
-class ImageMap : public unwind::x64::CodeMap {
+class ImageMap : public unwind::CodeMap {
  public:
   ImageMap(const std::filesystem::path& folder, std::span<const LoadedImage> images);
-  const unwind::x64::Module* find(std::uint64_t address) const override;
+  const unwind::Module* find(std::uint64_t address) const override;
 
  private:
   struct File {
     base::MappedFile file;
     std::unique_ptr<pe::Image> image;
-    unwind::x64::Module module;
+    unwind::Module module;
   };
   std::vector<File> files_;
 };
@@ -56,7 +56,7 @@ const Exemption* find_exemption(const std::vector<Exemption>& list, std::uint64_
 
 class InstructionTruth {
  public:
-  explicit InstructionTruth(const unwind::x64::CodeMap& code) : code_(&code) {}
+  explicit InstructionTruth(const unwind::CodeMap& code) : code_(&code) {}
 
   // What is checked from now on; what was found stays.
   void watch(const Machine& machine) {
@@ -90,7 +90,7 @@ class InstructionTruth {
 
   const Machine* machine_ = nullptr;
   MachineMemory memory_;
-  const unwind::x64::CodeMap* code_;
+  const unwind::CodeMap* code_;
   unwind::x64::RuleCache cache_{14};
   std::map<std::pair<std::uint64_t, std::size_t>, unsigned> seen_;
 };

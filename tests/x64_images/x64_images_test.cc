@@ -82,17 +82,19 @@ class Processor {
   std::vector<std::byte> stack_ = std::vector<std::byte>(kStackSize);
 };
 
-class OneModule : public x64::CodeMap {
+class OneModule : public unwind::CodeMap {
  public:
   explicit OneModule(const pe::Image& image)
       : module_{kBase, image.size_of_image(), &image, pe::x64::FunctionTable(image)} {}
-  const x64::Module* find(std::uint64_t address) const override {
+  const unwind::Module* find(std::uint64_t address) const override {
     return address - module_.base < module_.size ? &module_ : nullptr;
   }
-  const pe::x64::FunctionTable& functions() const { return *module_.functions; }
+  const pe::x64::FunctionTable& functions() const {
+    return std::get<pe::x64::FunctionTable>(module_.functions);
+  }
 
  private:
-  x64::Module module_;
+  unwind::Module module_;
 };
 
 x64::Registers entry_registers() {
