@@ -4,6 +4,7 @@
 set -uo pipefail
 build=$1
 log=$build/tests.log
+"$(dirname "$0")/fetch-test-images.sh"
 ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$(nproc)" --verbose >"$log" 2>&1
 result=$?
 grep -E '^ *[0-9]+/[0-9]+ Test|tests passed|tests failed|Total Test time|^\s*[0-9]+ - .*\((Failed|Timeout|SEGFAULT)' "$log"

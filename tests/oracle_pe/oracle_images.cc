@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 bool is_image_name(const fs::path& path) {
   const std::string extension = path.extension().string();
-  return extension == ".exe" || extension == ".dll" || extension == ".sys" || extension == ".drv";
+  return extension == ".exe" || extension == ".dll" || extension == ".sys" || extension == ".drv" ||
+         extension == ".node";
 }
 
 // Functions of many shapes: small and huge frames, saved XMM registers, alloca, __try, several
@@ -183,9 +184,11 @@ std::vector<fs::path> wine_images() {
 
 std::vector<fs::path> real_images() {
   std::vector<fs::path> found;
-  for (const char* folder : {"seh", "systeminformer_x64", "breakpad", "symbolic"}) {
+  const fs::path data = data_dir();
+  for (const fs::path& folder : {data / "seh", data / "systeminformer_x64", data / "breakpad",
+                                 data / "symbolic", node_pty_x64(), node_pty_arm64()}) {
     std::error_code error;
-    for (const auto& entry : fs::recursive_directory_iterator(data_dir() / folder, error)) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
       if (is_image_name(entry.path())) found.push_back(entry.path());
     }
   }

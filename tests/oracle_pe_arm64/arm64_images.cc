@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <utility>
+
+#include "test_files.h"
 
 namespace ntstack::tests {
 namespace {
@@ -341,6 +344,18 @@ void Arm64Images::assemble(const std::string& name, const std::string& text) {
   if (make(kClang + quoted(write(name + ".s", text)) + " -o " + object +
            " && lld-link-19 /dll /noentry /nodefaultlib " + object + " /out:" + quoted(image)))
     hand_made_.push_back(image);
+}
+
+std::vector<std::filesystem::path> node_pty_images() {
+  std::vector<std::filesystem::path> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(node_pty_arm64(), error)) {
+    const auto extension = entry.path().extension();
+    if (extension == ".dll" || extension == ".exe" || extension == ".node")
+      found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
 }
 
 }  // namespace ntstack::tests

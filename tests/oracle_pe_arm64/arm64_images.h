@@ -31,4 +31,7 @@ class Arm64Images {
   std::filesystem::path canonical_;
 };
 
+// Microsoft's, where scripts/fetch-test-images.sh could fetch them.
+std::vector<std::filesystem::path> node_pty_images();
+
 }  // namespace ntstack::tests
