@@ -1,6 +1,6 @@
-// What the modules of the test world share: structures laid out as Windows 8 to 11 have them on x64
-// (offsets from the public PDB types) or much reduced, and the means to put a call at a given
-// offset.
+// What the modules of the test world share: structures laid out as Windows has them (x64: 8 to 11;
+// x86: BUILD; offsets from the public PDB types) or much reduced, and the means to put a call at a
+// given offset (x64 alone).
 #pragma once
 
 typedef unsigned char UCHAR;
@@ -8,6 +8,11 @@ typedef unsigned short WCHAR;
 typedef unsigned int ULONG;
 typedef int NTSTATUS;
 typedef unsigned long long ULONG64;
+#ifdef _WIN64
+typedef unsigned long long ULONG_PTR;
+#else
+typedef unsigned int ULONG_PTR;
+#endif
 
 #define NULL ((void*)0)
 #define STATUS_SUCCESS 0
@@ -26,12 +31,19 @@ typedef unsigned long long ULONG64;
 #define EXPORT_DATA __declspec(dllexport)
 #define IMPORT __declspec(dllimport)
 #define INLINE static inline __attribute__((always_inline))
+// Registers take the arguments; on x86 everything else is stdcall (-mrtd) or variadic.
+#ifdef __i386__
+#define FASTCALL __attribute__((fastcall))
+#else
+#define FASTCALL
+#endif
 
 // Local bytes that the optimizer must keep: what makes frames as wide as real ones are.
 #define LOCALS(size)  \
   UCHAR locals[size]; \
   __asm__ volatile("" : : "r"(locals) : "memory")
 
+#ifdef __x86_64__
 // Bytes to fill between the code before a call and the call, for it to return to
 // `function`+`offset`.
 #define FILLING(function, offset)                                                           \
@@ -59,6 +71,18 @@ typedef unsigned long long ULONG64;
                    ".fill " FILLING(function, offset) " >> 3, 8, 0x841f0f\n"        \
                    ".fill " FILLING(function, offset) " & 7, 1, 0x90\n"             \
                    ".Lfilled_" #function "_" #offset ":" : : : "memory")
+#else
+#define CALL_RETURNING_TO(function, offset, result, statement) \
+  do {                                                         \
+    statement;                                                 \
+    __asm__ volatile("" : "+r"(result)::"memory");             \
+  } while (0)
+#define VOID_CALL_RETURNING_TO(function, offset, statement) \
+  do {                                                      \
+    statement;                                              \
+    __asm__ volatile("" : : : "memory");                    \
+  } while (0)
+#endif
 
 typedef struct LIST_ENTRY {
   struct LIST_ENTRY* Flink;
@@ -81,6 +105,9 @@ typedef struct KWAIT_BLOCK {
   void* SparePointer;
 } KWAIT_BLOCK;
 
+#if defined(__aarch64__)
+#include "kthread_arm64.h"
+#elif defined(_WIN64)
 typedef struct KTHREAD {
   KEVENT Header;               // 000
   UCHAR Unused018[0x10];       // 018
@@ -124,11 +151,21 @@ CHECK_OFFSET(KTHREAD, WaitBlockList, 0xd0);
 CHECK_OFFSET(KTHREAD, WaitBlock[1].Spare, 0x184);
 CHECK_OFFSET(KTHREAD, Process, 0x220);
 CHECK_OFFSET(KTHREAD, WaitReason, 0x283);
+#else
+#include "kthread_x86.h"
+#endif
 
 // Where a kernel stack ends: at KTHREAD.InitialStack, above the first frame.
 typedef struct KSTACK_CONTROL {
   UCHAR* StackBase;
-  ULONG64 ActualLimit;  // bit 0: the stack was expanded
+  ULONG_PTR ActualLimit;  // bit 0: the stack was expanded
+#ifndef _WIN64
+  void* PreviousTrapFrame;  // up to Windows 7 there are two records of a segment instead:
+  void* PreviousExceptionList;  // this one's kernel stack and initial stack
+#if BUILD < 9200
+  ULONG_PTR OwnActualLimit;
+#endif
+#endif
   UCHAR* PreviousStackBase;
   UCHAR* PreviousStackLimit;
   UCHAR* PreviousKernelStack;
@@ -148,7 +185,7 @@ typedef struct KAPC {
   void* SystemArgument2;
   UCHAR ApcStateIndex, ApcMode, Inserted;
 } KAPC;
-_Static_assert(sizeof(KAPC) == 0x58, "KAPC");
+_Static_assert(sizeof(KAPC) == 0x58 || sizeof(void*) == 4, "KAPC");
 
 typedef struct KDPC {
   UCHAR Type, Importance;
@@ -161,12 +198,14 @@ typedef struct KDPC {
   void* SystemArgument2;
   void* DpcData;
 } KDPC;
-_Static_assert(sizeof(KDPC) == 0x40, "KDPC");
+_Static_assert(sizeof(KDPC) == 0x40 || sizeof(void*) == 4, "KDPC");
 
 typedef struct OWNER_ENTRY {
-  ULONG64 OwnerThread;
+  ULONG_PTR OwnerThread;
   ULONG Flags;  // the count from bit 3 on
+#ifdef _WIN64
   ULONG Unused;
+#endif
 } OWNER_ENTRY;
 
 typedef struct ERESOURCE {
@@ -174,7 +213,9 @@ typedef struct ERESOURCE {
   OWNER_ENTRY* OwnerTable;         // 10
   short ActiveCount;               // 18
   unsigned short Flag;             // 1a
+#ifdef _WIN64
   ULONG Unused1c;                  // 1c
+#endif
   void* SharedWaiters;             // 20
   void* ExclusiveWaiters;          // 28
   OWNER_ENTRY OwnerEntry;          // 30
@@ -184,7 +225,7 @@ typedef struct ERESOURCE {
   ULONG NumberOfExclusiveWaiters;  // 4c
   UCHAR Unused50[0x18];            // 50
 } ERESOURCE;
-_Static_assert(sizeof(ERESOURCE) == 0x68, "ERESOURCE");
+_Static_assert(sizeof(ERESOURCE) == 0x68 || sizeof(void*) == 4, "ERESOURCE");
 
 // From here on reduced to what the world needs.
 typedef struct UNICODE_STRING {

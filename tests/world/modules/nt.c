@@ -29,13 +29,13 @@ typedef struct SNAP_REQUEST {
 
 void KeSwitchKernelStackAndCallout(void* parameter, EXPAND_STACK_CALLOUT* callout,
                                    UCHAR* initial_stack, UCHAR** saved_stack);
-void KiSwapContext(KTHREAD* from, KTHREAD* to);
+void FASTCALL KiSwapContext(KTHREAD* from, KTHREAD* to);
 void HalProcessorIdle(void);
 void RtlCaptureContext(void* context);
 
 // Pool and the stacks for expansion are given out from fixed places.
 static UCHAR ExpPool[0x4000] __attribute__((aligned(16)));
-static ULONG64 ExpPoolUsed;
+static ULONG_PTR ExpPoolUsed;
 static DEVICE_OBJECT IopDevices[16];
 static ULONG IopDeviceCount;
 LIST_ENTRY ExpSystemResourcesList = {&ExpSystemResourcesList, &ExpSystemResourcesList};
@@ -52,19 +52,54 @@ EXPORT_DATA struct {
 } KiWorld;
 
 // Variables that a dump's header and KDDEBUGGER_DATA64 point at; the world outside fills them.
-ULONG64 KiProcessorBlock[64];
+ULONG_PTR KiProcessorBlock[64];
 LIST_ENTRY PsLoadedModuleList = {&PsLoadedModuleList, &PsLoadedModuleList};
 LIST_ENTRY PsActiveProcessHead = {&PsActiveProcessHead, &PsActiveProcessHead};
 ULONG64 KdDebuggerDataBlock[0x380 / 8];
-ULONG64 DbgkpLkmdLiveDumpDiagnosticInformation;
-ULONG64 MmUnloadedDrivers;
+ULONG_PTR DbgkpLkmdLiveDumpDiagnosticInformation;
+ULONG_PTR MmUnloadedDrivers;
 ULONG MmLastUnloadedDriver;
 
+// What is the processor's own: KPCR.Prcb, and of the KPRCB the current thread and the byte that says
+// that a DPC is running.
+#ifdef __i386__
+#define DPC_ROUTINE_ACTIVE (BUILD < 9200 ? 0x1932 : 0x223a)
+INLINE ULONG_PTR KiReadPcr(ULONG offset) {
+  return *(__seg_fs const volatile ULONG_PTR*)offset;
+}
+INLINE KTHREAD* KeGetCurrentThread(void) { return (KTHREAD*)KiReadPcr(0x124); }
+INLINE UCHAR* KeGetCurrentPrcb(void) { return (UCHAR*)KiReadPcr(0x20); }
+// Where the next trap from user mode begins: KPCR.TSS, its Esp0.
+INLINE void KiSetInitialStack(UCHAR* initial_stack) {
+  *(UCHAR**)(KiReadPcr(0x40) + 4) = initial_stack - 0x10;
+}
+#elif defined(__aarch64__)
+#define DPC_ROUTINE_ACTIVE 0xb1a
+// X18 is the KPCR's address, whose KPRCB lies at 980. The stack of a trap from user mode is SP_EL1,
+// which nothing here changes.
+INLINE UCHAR* KeGetCurrentPrcb(void) {
+  UCHAR* prcb;
+  __asm__ volatile("add %0, x18, #0x980" : "=r"(prcb));
+  return prcb;
+}
+INLINE KTHREAD* KeGetCurrentThread(void) { return *(KTHREAD* volatile*)(KeGetCurrentPrcb() + 8); }
+INLINE void KiSetInitialStack(UCHAR* initial_stack) { (void)initial_stack; }
+#else
+#define DPC_ROUTINE_ACTIVE 0x312a
 INLINE KTHREAD* KeGetCurrentThread(void) {
   KTHREAD* thread;
   __asm__ volatile("movq %%gs:0x188, %0" : "=r"(thread));
   return thread;
 }
+INLINE UCHAR* KeGetCurrentPrcb(void) {
+  UCHAR* prcb;
+  __asm__ volatile("movq %%gs:0x20, %0" : "=r"(prcb));
+  return prcb;
+}
+INLINE void KiSetInitialStack(UCHAR* initial_stack) {
+  __asm__ volatile("movq %0, %%gs:0x1a8" : : "r"(initial_stack));
+}
+#endif
 
 INLINE void InitializeListHead(LIST_ENTRY* head) { head->Flink = head->Blink = head; }
 
@@ -84,7 +119,7 @@ INLINE void RemoveEntryList(LIST_ENTRY* entry) {
 
 FRAME NTSTATUS DbgkpLkmdSnapThreadInContext(KTHREAD* thread, SNAP_REQUEST* request) {
   LOCALS(0x58);
-  ULONG64 done = request->Captured;
+  ULONG_PTR done = request->Captured;
   if (request->Context == NULL || thread == NULL) return STATUS_INVALID_PARAMETER;
   VOID_CALL_RETURNING_TO(DbgkpLkmdSnapThreadInContext, 0x79, RtlCaptureContext(request->Context));
   request->Captured = (ULONG)done + 1;
@@ -97,7 +132,7 @@ FRAME void DbgkpLkmdSnapThreadApc(KAPC* apc, void** normal_routine, void** norma
   *normal_routine = NULL;
   CALL_RETURNING_TO(DbgkpLkmdSnapThreadApc, 0x3b, status,
                     status = DbgkpLkmdSnapThreadInContext(apc->Thread, *argument1));
-  *normal_context = (void*)(long long)status;
+  *normal_context = (void*)(ULONG_PTR)status;
   *argument2 = NULL;
 }
 
@@ -235,7 +270,8 @@ EXPORT int KeSetEvent(KEVENT* event) {
 // ---- resources ------------------------------------------------------------------------------
 
 EXPORT NTSTATUS ExInitializeResourceLite(ERESOURCE* resource) {
-  for (ULONG i = 0; i < sizeof(*resource) / 8; i++) ((volatile ULONG64*)resource)[i] = 0;
+  for (ULONG i = 0; i < sizeof(*resource) / sizeof(ULONG_PTR); i++)
+    ((volatile ULONG_PTR*)resource)[i] = 0;
   InsertTailList(&ExpSystemResourcesList, &resource->SystemResourcesList);
   return STATUS_SUCCESS;
 }
@@ -255,9 +291,9 @@ FRAME NTSTATUS ExpWaitForResource(ERESOURCE* resource, KEVENT* event) {
 EXPORT ULONG ExAcquireResourceExclusiveLite(ERESOURCE* resource, ULONG wait) {
   LOCALS(0x38);
   KTHREAD* thread = KeGetCurrentThread();
-  const ULONG64 owner = resource->OwnerEntry.OwnerThread & ~3ull;
+  const ULONG_PTR owner = resource->OwnerEntry.OwnerThread & ~(ULONG_PTR)3;
   if (resource->ActiveCount != 0) {
-    if (owner == (ULONG64)thread) {
+    if (owner == (ULONG_PTR)thread) {
       resource->OwnerEntry.Flags += 8;
       return 1;
     }
@@ -271,13 +307,15 @@ EXPORT ULONG ExAcquireResourceExclusiveLite(ERESOURCE* resource, ULONG wait) {
     NTSTATUS waited;
     CALL_RETURNING_TO(ExAcquireResourceExclusiveLite, 0x14f, waited,
                       waited = ExpWaitForResource(resource, resource->ExclusiveWaiters));
+#ifdef __x86_64__
     __asm__ volatile("" : "+S"(resource));  // where it is: no copy moves before the label
+#endif
     resource->NumberOfExclusiveWaiters--;
   }
   resource->ActiveCount = 1;
   resource->Flag |= 0x80;
   resource->ActiveEntries = 1;
-  resource->OwnerEntry.OwnerThread = (ULONG64)thread;
+  resource->OwnerEntry.OwnerThread = (ULONG_PTR)thread;
   resource->OwnerEntry.Flags = 8;
   return 1;
 }
@@ -297,7 +335,7 @@ EXPORT void ExReleaseResourceLite(ERESOURCE* resource) {
 // ---- stack expansion ------------------------------------------------------------------------
 
 FRAME NTSTATUS KeExpandKernelStackAndCalloutEx(EXPAND_STACK_CALLOUT* callout, void* parameter,
-                                               ULONG64 size) {
+                                               ULONG_PTR size) {
   LOCALS(0x28);
   KTHREAD* thread = KeGetCurrentThread();
   UCHAR* here = locals;
@@ -310,7 +348,7 @@ FRAME NTSTATUS KeExpandKernelStackAndCalloutEx(EXPAND_STACK_CALLOUT* callout, vo
   UCHAR* initial_stack = KiWorld.StackBase - 0x50;
   KSTACK_CONTROL* control = (KSTACK_CONTROL*)initial_stack;
   control->StackBase = KiWorld.StackBase;
-  control->ActualLimit = (ULONG64)KiWorld.StackLimit | 1;
+  control->ActualLimit = (ULONG_PTR)KiWorld.StackLimit | 1;
   control->PreviousStackBase = thread->StackBase;
   control->PreviousStackLimit = thread->StackLimit;
   control->PreviousInitialStack = thread->InitialStack;
@@ -318,7 +356,7 @@ FRAME NTSTATUS KeExpandKernelStackAndCalloutEx(EXPAND_STACK_CALLOUT* callout, vo
   thread->StackLimit = KiWorld.StackLimit;
   thread->InitialStack = initial_stack;
   KiWorld.StackBase = NULL;
-  __asm__ volatile("movq %0, %%gs:0x1a8" : : "r"(initial_stack));
+  KiSetInitialStack(initial_stack);
   VOID_CALL_RETURNING_TO(KeExpandKernelStackAndCalloutEx, 0x2a2,
                          KeSwitchKernelStackAndCallout(parameter, callout, initial_stack,
                                                        &control->PreviousKernelStack));
@@ -326,12 +364,12 @@ FRAME NTSTATUS KeExpandKernelStackAndCalloutEx(EXPAND_STACK_CALLOUT* callout, vo
   thread->StackBase = control->PreviousStackBase;
   thread->StackLimit = control->PreviousStackLimit;
   thread->InitialStack = control->PreviousInitialStack;
-  __asm__ volatile("movq %0, %%gs:0x1a8" : : "r"(thread->InitialStack));
+  KiSetInitialStack(thread->InitialStack);
   return STATUS_SUCCESS;
 }
 
 EXPORT NTSTATUS KeExpandKernelStackAndCallout(EXPAND_STACK_CALLOUT* callout, void* parameter,
-                                              ULONG64 size) {
+                                              ULONG_PTR size) {
   NTSTATUS status;
   CALL_RETURNING_TO(KeExpandKernelStackAndCallout, 0x12, status,
                     status = KeExpandKernelStackAndCalloutEx(callout, parameter, size));
@@ -340,8 +378,8 @@ EXPORT NTSTATUS KeExpandKernelStackAndCallout(EXPAND_STACK_CALLOUT* callout, voi
 
 // ---- pool, devices, objects -----------------------------------------------------------------
 
-EXPORT void* ExAllocatePoolWithTag(ULONG64 size, ULONG tag) {
-  const ULONG64 whole = (size + 31) & ~15ull;
+EXPORT void* ExAllocatePoolWithTag(ULONG_PTR size, ULONG tag) {
+  const ULONG_PTR whole = (size + 31) & ~(ULONG_PTR)15;
   if (whole > sizeof(ExpPool) - ExpPoolUsed) return NULL;
   UCHAR* header = ExpPool + ExpPoolUsed;
   ExpPoolUsed += whole;
@@ -363,7 +401,7 @@ EXPORT DEVICE_OBJECT* IoGetLastDevice(void) {
 }
 
 // Leaves by a jump, as in Windows: it is on no stack.
-EXPORT NTSTATUS IofCallDriver(DEVICE_OBJECT* device, IRP* irp) {
+EXPORT NTSTATUS FASTCALL IofCallDriver(DEVICE_OBJECT* device, IRP* irp) {
   irp->Depth++;
   return device->DriverObject->MajorFunction[irp->MajorFunction](device, irp);
 }
@@ -466,11 +504,9 @@ FRAME NTSTATUS NtClose(void* handle) {
 
 // ---- traps ----------------------------------------------------------------------------------
 
-FRAME NTSTATUS MmAccessFault(ULONG64 error_code, ULONG64 rip) {
+FRAME NTSTATUS MmAccessFault(ULONG_PTR error_code, ULONG_PTR rip) {
   LOCALS(0x68);
-  UCHAR in_dpc;
-  __asm__ volatile("movb %%gs:0x32aa, %0" : "=r"(in_dpc));  // KPRCB.DpcRoutineActive
-  if (in_dpc) return STATUS_INVALID_PARAMETER;
+  if (KeGetCurrentPrcb()[DPC_ROUTINE_ACTIVE]) return STATUS_INVALID_PARAMETER;
   return (error_code & 1) && rip == 0 ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
 
@@ -481,13 +517,13 @@ FRAME void KiProcessInterrupt(void* trap_frame) {
 
 FRAME void KiExecuteAllDpcs(UCHAR* prcb, KDPC* list) {
   LOCALS(0x78);
-  prcb[0x312a] = 1;
+  prcb[DPC_ROUTINE_ACTIVE] = 1;
   while (list != NULL) {
     KDPC* dpc = list;
     list = (KDPC*)dpc->ListEntry.Flink;
     dpc->DeferredRoutine(dpc, dpc->DeferredContext, dpc->SystemArgument1, dpc->SystemArgument2);
   }
-  prcb[0x312a] = 0;
+  prcb[DPC_ROUTINE_ACTIVE] = 0;
 }
 
 FRAME void KiRetireDpcList(UCHAR* prcb) {
@@ -507,8 +543,7 @@ FRAME void PoIdle(UCHAR* prcb) {
 
 // What an idle processor's thread does, for ever: nothing called it.
 FRAME void KiIdleLoop(void) {
-  UCHAR* prcb;
-  __asm__ volatile("movq %%gs:0x20, %0" : "=r"(prcb));
+  UCHAR* prcb = KeGetCurrentPrcb();
   for (;;) {
     PoIdle(prcb);
     if (KiWorld.Dpcs != NULL) KiRetireDpcList(prcb);

@@ -11,7 +11,7 @@
 
 typedef void EXPAND_STACK_CALLOUT(void*);
 
-NTAPI_FUNCTION NTSTATUS IofCallDriver(DEVICE_OBJECT* device, IRP* irp);
+NTAPI_FUNCTION NTSTATUS FASTCALL IofCallDriver(DEVICE_OBJECT* device, IRP* irp);
 NTAPI_FUNCTION NTSTATUS IoCreateDevice(DRIVER_OBJECT* driver, DEVICE_OBJECT* lower,
                                        DEVICE_OBJECT** made);
 NTAPI_FUNCTION DEVICE_OBJECT* IoGetLastDevice(void);
@@ -29,6 +29,6 @@ NTAPI_FUNCTION NTSTATUS FsRtlCancellableWaitForMultipleObjects(ULONG count, void
                                                                ULONG type, ULONG64* timeout,
                                                                KWAIT_BLOCK* blocks, IRP* irp);
 NTAPI_FUNCTION NTSTATUS KeExpandKernelStackAndCallout(EXPAND_STACK_CALLOUT* callout,
-                                                      void* parameter, ULONG64 size);
-NTAPI_FUNCTION void* ExAllocatePoolWithTag(ULONG64 size, ULONG tag);
+                                                      void* parameter, ULONG_PTR size);
+NTAPI_FUNCTION void* ExAllocatePoolWithTag(ULONG_PTR size, ULONG tag);
 NTAPI_FUNCTION ULONG RtlHashUnicodeString(const UNICODE_STRING* string);

@@ -7,7 +7,7 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define SHAPE(name) JOIN(name, VARIANT)
 
-typedef ULONG64 U;
+typedef ULONG_PTR U;
 typedef U FUNCTION(U, U);
 
 void ShapeBugCheck(U code, U argument) __attribute__((noreturn));
@@ -172,6 +172,11 @@ FRAME U SHAPE(ShapeRecursive)(U a, U b) {
 }
 
 // Registers are spilled to their home space before the frame exists.
+#ifndef _WIN64
+#define __builtin_ms_va_list __builtin_va_list
+#define __builtin_ms_va_start __builtin_va_start
+#define __builtin_ms_va_end __builtin_va_end
+#endif
 FRAME U SHAPE(ShapeVariadic)(U count, ...) {
   __builtin_ms_va_list list;
   U sum = 0;
