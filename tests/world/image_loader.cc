@@ -35,7 +35,9 @@ void read_sections(LoadedImage& image, const std::vector<std::uint8_t>& file) {
   const auto optional = pe + 24;
   image.timestamp = at<std::uint32_t>(file, pe + 8);
   image.entry_point = at<std::uint32_t>(file, optional + 16);
-  image.base = at<std::uint64_t>(file, optional + 24);
+  image.is_64_bit = at<std::uint16_t>(file, optional) == 0x20b;
+  image.base = image.is_64_bit ? at<std::uint64_t>(file, optional + 24)
+                               : at<std::uint32_t>(file, optional + 28);
   image.size = at<std::uint32_t>(file, optional + 56);
   image.checksum = at<std::uint32_t>(file, optional + 64);
   image.pages.assign(image.size, 0);
@@ -58,7 +60,8 @@ void read_sections(LoadedImage& image, const std::vector<std::uint8_t>& file) {
 
 // RVA and size of data directory `index`.
 std::pair<std::uint32_t, std::uint32_t> directory(const LoadedImage& image, unsigned index) {
-  const auto entry = at<std::uint32_t>(image.pages, 0x3c) + 24 + 112 + 8 * index;
+  const auto optional = at<std::uint32_t>(image.pages, 0x3c) + 24;
+  const auto entry = optional + (image.is_64_bit ? 112 : 96) + 8 * index;
   return {at<std::uint32_t>(image.pages, entry), at<std::uint32_t>(image.pages, entry + 4)};
 }
 
@@ -82,9 +85,10 @@ void read_imports(LoadedImage& image) {
   for (; at<std::uint32_t>(image.pages, descriptor + 12) != 0; descriptor += 20) {
     const auto dll = text_at(image.pages, at<std::uint32_t>(image.pages, descriptor + 12));
     const auto slots = at<std::uint32_t>(image.pages, descriptor + 16);
-    for (std::uint32_t i = 0; const auto name = at<std::uint64_t>(image.pages, slots + 8 * i);
-         i++) {
-      image.imports.push_back({image.base + slots + 8 * i, dll, text_at(image.pages, name + 2)});
+    const std::uint32_t width = image.is_64_bit ? 8 : 4;
+    for (std::uint32_t slot = slots; const auto name = at<std::uint32_t>(image.pages, slot);
+         slot += width) {
+      image.imports.push_back({image.base + slot, dll, text_at(image.pages, name + 2)});
     }
   }
 }
@@ -106,6 +110,12 @@ void read_pdb_name(LoadedImage& image) {
   }
 }
 
+// x86: "_name@8" (stdcall), "@name@8" (fastcall), "_name" (cdecl).
+std::string without_decoration(const std::string& name) {
+  const bool decorated = name.front() == '_' || name.front() == '@';
+  return name.substr(decorated ? 1 : 0, name.find('@', 1) - (decorated ? 1 : 0));
+}
+
 // Lines of the map that name a symbol: " 0001:00000090  NAME  fffff80002a01090  nt.obj".
 void read_map(LoadedImage& image, const std::filesystem::path& path) {
   std::ifstream in(path);
@@ -114,7 +124,9 @@ void read_map(LoadedImage& image, const std::filesystem::path& path) {
     std::istringstream words(line);
     std::string place, name, address;
     if (!(words >> place >> name >> address) || place.size() != 13 || place[4] != ':') continue;
-    if (address.size() == 16) image.symbols[name] = std::stoull(address, nullptr, 16);
+    if (address.size() != 16) continue;
+    image.symbols[image.is_64_bit ? name : without_decoration(name)] =
+        std::stoull(address, nullptr, 16);
   }
 }
 
@@ -145,7 +157,8 @@ void bind_imports(std::span<LoadedImage> images) {
   for (LoadedImage& image : images) {
     for (const LoadedImage::Import& import : image.imports) {
       const std::uint64_t target = by_name.at(import.dll)->exports.at(import.name);
-      std::memcpy(image.pages.data() + (import.slot - image.base), &target, sizeof target);
+      std::memcpy(image.pages.data() + (import.slot - image.base), &target,
+                  image.is_64_bit ? 8 : 4);
     }
   }
 }

@@ -22,7 +22,8 @@ struct LoadedImage {
   std::uint32_t text_begin = 0, text_end = 0;  // RVAs of .text
   std::vector<std::uint8_t> pages;             // as in memory, imports not bound yet
   std::map<std::string, std::uint64_t> exports;
-  std::map<std::string, std::uint64_t> symbols;  // every name of the linker's map
+  // Every name of the linker's map, in x86 without what C decorates it with.
+  std::map<std::string, std::uint64_t> symbols;
   struct Import {
     std::uint64_t slot;
     std::string dll, name;
@@ -33,6 +34,7 @@ struct LoadedImage {
 
   std::uint64_t symbol(const std::string& name) const;  // throws where there is none
   bool holds(std::uint64_t address) const { return address - base < size; }
+  bool is_64_bit = true;
 };
 
 // `folder` has FILE and FILE.map, as build_modules.sh makes them. Throws std::runtime_error.

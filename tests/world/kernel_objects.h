@@ -61,7 +61,7 @@ class KernelObjects {
   std::uint64_t create_process(const std::string& image_name, std::uint64_t id);
   // The process that dumps are made of: the first one created.
   std::uint64_t process() const { return process_; }
-  // `stack_base` is the high end; the stack has 0x6000 bytes, of which the highest are the
+  // `stack_base` is the high end; the stack has the layout's bytes, of which the highest are the
   // KSTACK_CONTROL and what lies above it.
   Thread create_thread(std::uint64_t process, const std::string& role, std::uint32_t id,
                        std::uint64_t stack_base);
@@ -81,12 +81,17 @@ class KernelObjects {
   // Puts the images into memory, `more` behind the kernel's own. Nothing runs.
   void load(const std::filesystem::path& modules, std::span<const std::string> more);
 
-  static constexpr std::uint64_t boot_stack_base = 0xfffff88002f67000;
+  std::uint64_t pointer(std::uint64_t address) const;
+  void put_pointer(std::uint64_t address, std::uint64_t value);
+
   KernelLayout layout_;
   std::vector<LoadedImage> images_;
   unsigned current_ = 0;
 
  private:
+  void insert_tail(std::uint64_t head, std::uint64_t entry);
+  void make_empty(std::uint64_t list_head);
+
   GuestMemory& memory_;
   std::vector<std::uint64_t> pcrs_;
   std::uint64_t pool_next_;

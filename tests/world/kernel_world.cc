@@ -16,7 +16,7 @@ KernelWorld::KernelWorld(const std::filesystem::path& modules, const KernelLayou
 
 void KernelWorld::start_drivers() {
   Cpu cpu;
-  cpu.gpr[4] = boot_stack_base - 0x100;
+  cpu.gpr[4] = layout_.boot_stack_base - 0x100;
   machine_.set_cpu(cpu);
   for (const char* name : drivers) {
     if (machine_.call(symbol(name, "DriverEntry")) != 0)
