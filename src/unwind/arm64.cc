@@ -72,6 +72,7 @@ std::optional<StepError> Undoing::restore(const UnwindCode& code) {
                            code.op == Op::save_fplr || code.op == Op::save_fplr_x))
     return StepError::unwind_data_bad;
   Registers& caller = step_.caller;
+  if (caller.sp_is_bound) return StepError::register_unknown;
   const std::uint64_t slot = caller.sp + (code.writeback ? 0 : code.amount);
   if (code.op == Op::save_lrpair) {
     load(code.reg, slot);
@@ -93,6 +94,7 @@ std::optional<StepError> Undoing::restore(const UnwindCode& code) {
 std::optional<StepError> Undoing::move_to_fp(std::uint64_t offset) {
   if (!knows(fp)) return StepError::register_unknown;
   step_.caller.sp = step_.caller.x[fp] - offset;
+  step_.caller.sp_is_bound = false;
   return {};
 }
 
@@ -166,11 +168,12 @@ std::optional<StepError> Undoing::undo(const UnwindCode& code) {
     case Op::add_fp:
       return move_to_fp(code.amount);
     case Op::trap_frame:
-      return cross_trap_frame();
     case Op::machine_frame:
-      return cross_machine_frame();
     case Op::context:
-      return cross_context();
+      if (caller.sp_is_bound) return StepError::register_unknown;
+      return code.op == Op::trap_frame      ? cross_trap_frame()
+             : code.op == Op::machine_frame ? cross_machine_frame()
+                                            : cross_context();
     case Op::clear_unwound_to_call:
       if (!knows(lr)) return lr_is_lost_ ? StepError::memory_missing : StepError::register_unknown;
       caller.pc = without_pac(caller.x[lr]);
@@ -223,6 +226,7 @@ std::expected<Step, StepError> Undoing::finish() {
   // is not known.
   const bool grows = lr_from_stack_ ? caller.sp > callee_.sp : caller.sp >= callee_.sp;
   if (!grows) return std::unexpected(StepError::no_progress);
+  if (caller.sp_is_bound) return std::unexpected(StepError::register_unknown);
   return step_;
 }
 

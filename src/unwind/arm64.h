@@ -25,6 +25,9 @@ struct Registers {
   // Bit n: x[n] holds the frame's own value; PC and SP always do. LR does in the youngest frame and
   // where a trap frame or context holds it: a caller's LR was lost to its call.
   std::uint32_t known = 0;
+  // True where only a lower bound of SP is known: the frame was found by the chain of frame
+  // pointers. A function that set up FP can still be unwound exactly.
+  bool sp_is_bound = false;
 };
 
 // What lies on the stack where no call made the frame.

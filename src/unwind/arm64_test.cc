@@ -45,8 +45,9 @@ class OneFunction : public CodeMap {
   void set_slot(std::size_t slot, std::uint64_t value) { slots_[slot] = value; }
 
   std::expected<Step, StepError> from(std::uint32_t rva, bool is_call_site = false,
-                                      std::uint32_t known = kAll) const {
+                                      std::uint32_t known = kAll, bool sp_is_bound = false) const {
     Registers registers;
+    registers.sp_is_bound = sp_is_bound;
     for (std::uint64_t i = 0; i < 31; ++i) registers.x[i] = 0xa00 + i;
     registers.x[fp] = kStack + 0x80;
     registers.sp = kStack;
@@ -96,6 +97,17 @@ TEST(Arm64Step, AChainedFrameIsUndoneFromFp) {
   EXPECT_EQ(found->caller.x[19], 0x5012u);
   EXPECT_EQ(found->caller.sp, kStack + 0xa0);
   EXPECT_EQ(error_of(code.from(kBody, true, kAll & ~(1u << fp))), StepError::register_unknown);
+}
+
+TEST(Arm64Step, WhereSpIsABoundOnlyFpTellsTheFrame) {
+  const OneFunction framed({0x01, 0xe1, 0x81, 0x22, 0xe4});  // as above, and sub sp, sp, #16
+  const auto found = framed.from(kBody, true, kAll, true);
+  ASSERT_TRUE(found) << text_of(found.error());
+  EXPECT_EQ(found->caller.sp, kStack + 0xa0);
+  EXPECT_FALSE(found->caller.sp_is_bound);
+  const OneFunction unframed({0x01, 0x81, 0xe4});
+  EXPECT_EQ(error_of(unframed.from(kBody, true, kAll, true)), StepError::register_unknown);
+  EXPECT_TRUE(unframed.from(kBody, true));
 }
 
 TEST(Arm64Step, APrologueIsUndoneAsFarAsItWent) {
