@@ -90,7 +90,10 @@ TEST(InlinesAgainstPdbutil, EverySiteIsFoundAtItsCode) {
           if (site.name.empty()) {
             const auto id = imported.find({site.module, site.id});
             ASSERT_NE(id, imported.end()) << subject.name << " " << std::hex << site.id;
-            EXPECT_TRUE(is_named(frame.name, names.at(id->second))) << frame.name;
+            const auto name = names.find(id->second);
+            ASSERT_NE(name, names.end()) << subject.name << " " << std::hex << site.id << " is "
+                                         << id->second << ", we say " << frame.name;
+            EXPECT_TRUE(is_named(frame.name, name->second)) << frame.name;
             ++by_import;
           } else {
             EXPECT_TRUE(is_named(frame.name, site.name)) << frame.name << " is no " << site.name;

@@ -1,5 +1,6 @@
 #include "pdbutil.h"
 
+#include <bit>
 #include <cctype>
 #include <cstdlib>
 #include <string_view>
@@ -86,8 +87,12 @@ Pdbutil::Pdbutil(std::filesystem::path tool, std::filesystem::path pdb)
 }
 
 std::vector<std::string> Pdbutil::dump(const std::string& options) const {
+  return lines_of("dump " + options);
+}
+
+std::vector<std::string> Pdbutil::lines_of(const std::string& command) const {
   const ToolResult result =
-      run(quoted(tool_) + " dump " + options + " " + quoted(pdb_) + " 2>/dev/null");
+      run(quoted(tool_) + " " + command + " " + quoted(pdb_) + " 2>/dev/null");
   std::vector<std::string> lines;
   std::string_view rest = result.out;
   while (!rest.empty()) {
@@ -190,7 +195,7 @@ std::vector<DumpedPiece> Pdbutil::pieces() const {
   std::vector<DumpedPiece> found;
   std::uint32_t module = 0;
   std::string file;
-  bool fresh = false;
+  bool names_another_file = false;
   for (const std::string& line : dump("-l")) {
     if (module_line(line, module)) continue;
     std::string text = trimmed(line);
@@ -203,12 +208,13 @@ std::vector<DumpedPiece> Pdbutil::pieces() const {
                           end = number(text.substr(14, 8), 16);
       piece.begin = rva(piece.section, begin);
       piece.end = piece.begin + (end - begin);
-      // Blocks of other files in the same piece repeat its header.
-      const bool same = !found.empty() && !fresh && found.back().module == module &&
+      // Blocks of other files in the same piece repeat its header; functions of the same code that
+      // were folded into one have pieces of their own.
+      const bool same = !found.empty() && names_another_file && found.back().module == module &&
                         found.back().section == piece.section &&
                         found.back().begin == piece.begin && found.back().end == piece.end;
       if (!same) found.push_back(piece);
-      fresh = false;
+      names_another_file = false;
       continue;
     }
     const std::size_t hash = text.rfind(" (");
@@ -217,6 +223,7 @@ std::vector<DumpedPiece> Pdbutil::pieces() const {
                              has(text.substr(hash), "no checksum"));
     if (names_file) {
       file = text.substr(0, hash);
+      names_another_file = true;
       continue;
     }
     if (text.empty() || found.empty() || found.back().module != module) continue;
@@ -306,6 +313,40 @@ std::map<std::uint32_t, std::string> Pdbutil::function_ids() const {
   return found;
 }
 
+// "   8004 | 'OneCore\\ntrtl.h'"
+std::map<std::uint32_t, std::string> Pdbutil::strings() const {
+  std::map<std::uint32_t, std::string> found;
+  for (const std::string& line : dump("-string-table")) {
+    const std::size_t first = line.find("| '");
+    const std::size_t last = line.rfind('\'');
+    if (first == std::string::npos || last < first + 3) continue;
+    found[number(trimmed(line))] = line.substr(first + 3, last - first - 3);
+  }
+  return found;
+}
+
+// Each module's imports as 32-bit words: of a decoded list the tool prints the first import alone.
+std::map<std::uint32_t, std::vector<std::uint32_t>> Pdbutil::import_chunks() const {
+  std::map<std::uint32_t, std::vector<std::uint32_t>> found;
+  std::uint32_t module = 0;
+  bool open = false;
+  for (const std::string& line : lines_of("bytes -chunks -split-chunks")) {
+    if (module_line(line, module)) continue;
+    const std::string text = trimmed(line);
+    if (text.ends_with(" (") || text == ")") {
+      open = text == "xmi (";
+      continue;
+    }
+    // "28FBC: F7000000 24000000 ... |....$...|"
+    const std::size_t colon = text.find(": ");
+    if (!open || colon == std::string::npos) continue;
+    const std::string bytes = trimmed(text.substr(colon + 2, text.find('|') - colon - 2));
+    for (std::size_t at = 0; at + 8 <= bytes.size(); at += 9)
+      found[module].push_back(std::byteswap(number(bytes.substr(at, 8), 16)));
+  }
+  return found;
+}
+
 std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> Pdbutil::imported_ids() const {
   std::map<std::string, std::map<std::uint32_t, std::uint32_t>> exported;  // by module's name
   std::string name;
@@ -317,30 +358,20 @@ std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> Pdbutil::import
       exported[name][number(parts[0], 16)] = number(trimmed(parts[1]), 16);
     }
   }
+  const auto names = strings();
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> found;
-  std::string exporter;
-  std::uint32_t module = 0, imports = 0, index = 0;
-  for (const std::string& line : dump("-xmi")) {
-    if (module_line(line, module)) {
-      imports = 0;
-      continue;
-    }
-    // "...\\a.obj | 0x10 0x20", and lines of more ids.
-    const std::string text = trimmed(line);
-    std::string ids = text;
-    if (const auto parts = columns(text, 2); parts.size() == 2 && parts[0].starts_with("...")) {
-      exporter = lower(parts[0].substr(3));
-      ids = parts[1];
-      index = 0;
-      ++imports;
-    } else if (!text.starts_with("0x")) {
-      continue;
-    }
-    for (std::size_t at = 0; (at = ids.find("0x", at)) != std::string::npos; at += 2, ++index) {
-      for (const auto& [each, exports] : exported) {
-        const auto id = exports.find(number(ids.substr(at), 16));
-        if (each.ends_with(exporter) && id != exports.end())
-          found[{module, 0x80000000U | (imports - 1) << 20 | index}] = id->second;
+  for (const auto& [module, words] : import_chunks()) {
+    // Kind and size; then for each import its module's name, a count, and so many ids.
+    std::uint32_t import = 0;
+    for (std::size_t at = 2; at + 2 <= words.size(); ++import) {
+      const auto exports = exported.find(lower(names.at(words[at])));
+      const std::uint32_t count = words[at + 1];
+      at += 2;
+      for (std::uint32_t index = 0; index < count && at < words.size(); ++index, ++at) {
+        if (exports == exported.end()) continue;
+        const auto id = exports->second.find(words[at]);
+        if (id != exports->second.end())
+          found[{module, 0x80000000U | import << 20 | index}] = id->second;
       }
     }
   }

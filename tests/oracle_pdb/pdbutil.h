@@ -102,6 +102,9 @@ class Pdbutil {
 
  private:
   std::vector<std::string> dump(const std::string& options) const;
+  std::vector<std::string> lines_of(const std::string& command) const;
+  std::map<std::uint32_t, std::string> strings() const;
+  std::map<std::uint32_t, std::vector<std::uint32_t>> import_chunks() const;
 
   std::filesystem::path tool_, pdb_;
   std::vector<std::uint32_t> sections_;  // RVAs

@@ -33,13 +33,20 @@ Subjects::Subjects()
   for (const char* stem : {"nested_collided", "xcpt4", "xframe_eh_dll", "xframe_eh_exe"}) {
     const std::string image =
         std::string(stem) + (std::string(stem).ends_with("dll") ? ".dll" : ".exe");
-    add_real("seh/x64", stem, image);
-    add_real("seh/x86", stem, image);
+    add_real(data_dir() / "seh/x64", stem, image);
+    add_real(data_dir() / "seh/x86", stem, image);
   }
-  add_real("systeminformer_x64", "systeminformer", "systeminformer.sys");
-  add_real("symbolic", "crash", "crash.exe");
-  add_real("lldb", "sigsegv", "");
-  add_real("breakpad", "dump_syms_regtest64", "dump_syms_regtest64.exe");
+  add_real(data_dir() / "systeminformer_x64", "systeminformer", "systeminformer.sys");
+  add_real(data_dir() / "symbolic", "crash", "crash.exe");
+  add_real(data_dir() / "lldb", "sigsegv", "");
+  add_real(data_dir() / "breakpad", "dump_syms_regtest64", "dump_syms_regtest64.exe");
+  for (const fs::path& folder : {node_pty_x64(), node_pty_arm64()}) {
+    add_real(folder, "conpty", "conpty.node");
+    add_real(folder, "conpty_console_list", "conpty_console_list.node");
+    add_real(folder, "pty", "pty.node");
+    add_real(folder, "winpty", "winpty.dll");
+    add_real(folder, "winpty-agent", "winpty-agent.exe");
+  }
   if (clang_.empty() || linker_.empty()) return;
   const std::string x64 = "x86_64-pc-windows-msvc", x86 = "i686-pc-windows-msvc";
   make("x64_O2", x64, "-O2", "");
@@ -51,11 +58,9 @@ Subjects::Subjects()
 }
 
 // The tools look for a PDB under the name that the image gives it: copies bear that one.
-void Subjects::add_real(const std::string& folder, const std::string& stem,
-                        const std::string& image) {
-  const fs::path from = data_dir() / folder;
+void Subjects::add_real(const fs::path& from, const std::string& stem, const std::string& image) {
   if (!fs::exists(from / (stem + ".pdb"))) return;
-  const fs::path to = folder_.path() / folder;
+  const fs::path to = folder_.path() / from.parent_path().filename() / from.filename();
   fs::create_directories(to);
   std::string pdb_name = stem + ".pdb";
   if (!image.empty() && !readobj_.empty()) {
@@ -69,8 +74,8 @@ void Subjects::add_real(const std::string& folder, const std::string& stem,
     }
   }
   fs::copy_file(from / (stem + ".pdb"), to / pdb_name);
-  all_.push_back(
-      {folder + "/" + stem, to / pdb_name, image.empty() ? fs::path() : to / image, false});
+  all_.push_back({from.filename().string() + "/" + stem, to / pdb_name,
+                  image.empty() ? fs::path() : to / image, false});
 }
 
 void Subjects::make(const std::string& name, const std::string& target, const std::string& options,

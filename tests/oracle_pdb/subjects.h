@@ -27,7 +27,8 @@ class Subjects {
   const std::vector<Subject>& all() const { return all_; }
 
  private:
-  void add_real(const std::string& folder, const std::string& stem, const std::string& image);
+  void add_real(const std::filesystem::path& from, const std::string& stem,
+                const std::string& image);
   void make(const std::string& name, const std::string& target, const std::string& options,
             const std::string& link_options);
 

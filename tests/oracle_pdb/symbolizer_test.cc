@@ -87,6 +87,20 @@ bool settle_tie(Named& theirs, const Named& ours, std::uint32_t start,
   return is_marker || is_tie;
 }
 
+// Puts our line where the one that the tool took begins behind the address, everywhere: it does so
+// in some functions whose code is of several files in turn.
+bool settle_later_line(Named& theirs, const Named& ours, std::uint32_t rva,
+                       const std::multimap<std::uint32_t, DumpedLine>& lines) {
+  if (theirs == ours || theirs.function != ours.function) return false;
+  const auto is_theirs = [&](const auto& each) {
+    return each.second.file == theirs.file && each.second.line == theirs.line;
+  };
+  if (std::any_of(lines.begin(), lines.upper_bound(rva), is_theirs)) return false;
+  if (std::none_of(lines.upper_bound(rva), lines.end(), is_theirs)) return false;
+  theirs = ours;
+  return true;
+}
+
 // The tool's answers by address. It dies of some ids of inlined functions that link-time code
 // generation wrote: it is then started again behind that address.
 std::map<std::uint32_t, nlohmann::json> ask(const std::filesystem::path& symbolizer,
@@ -120,7 +134,7 @@ std::map<std::uint32_t, nlohmann::json> ask(const std::filesystem::path& symboli
 TEST(NamesAgainstSymbolizer, AddressesAreNamedAlike) {
   NTSTACK_NEED_TOOL(tool, "llvm-pdbutil-19");
   NTSTACK_NEED_TOOL(symbolizer, "llvm-symbolizer-19");
-  std::size_t compared = 0, unanswered = 0, with_inlines = 0, ties = 0, differing = 0;
+  std::size_t compared = 0, unanswered = 0, with_inlines = 0, ties = 0, later = 0, differing = 0;
   for (const Subject& subject : subjects()) {
     if (subject.image.empty()) continue;
     const OpenedPdb opened(subject);
@@ -138,6 +152,7 @@ TEST(NamesAgainstSymbolizer, AddressesAreNamedAlike) {
       }
       if (const auto line = opened.pdb->line_at(rva))
         ties += settle_tie(theirs.back(), ours.back(), line->rva, lines);
+      later += settle_later_line(theirs.back(), ours.back(), rva, lines);
       if (ours != theirs && ++differing <= 40)
         ADD_FAILURE() << subject.name << " " << std::hex << rva << "\n  ours   "
                       << testing::PrintToString(ours) << "\n  theirs "
@@ -148,8 +163,9 @@ TEST(NamesAgainstSymbolizer, AddressesAreNamedAlike) {
   }
   std::printf(
       "addresses: %zu, with inlined functions: %zu; first of several lines or marker: %zu; "
-      "differing: %zu; the tool died on %zu\n",
-      compared, with_inlines, ties, differing, unanswered);
+      "the tool's line begins behind: %zu; differing: %zu; the tool died on %zu\n",
+      compared, with_inlines, ties, later, differing, unanswered);
+  EXPECT_LE(later, compared / 1000);
 }
 
 }  // namespace
