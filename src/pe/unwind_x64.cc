@@ -14,8 +14,11 @@ constexpr int max_indirections = 4;
 
 constexpr std::uint8_t flag_chained = 4;
 constexpr std::uint8_t flags_handler = 1 | 2;
+constexpr std::uint8_t flag_large = 8;
+constexpr std::uint8_t flag_reserved = 16;
 
 // UNWIND_INFO: version:3 flags:5, prologue's size, count of code slots, frame register:4 offset:4.
+// Version 3 has in its last byte operations:5 epilogues:3, and words of payload as its slots.
 struct Header {
   std::uint8_t version_and_flags;
   std::uint8_t prolog_size;
@@ -44,6 +47,44 @@ bool is_epilog(const RawUnwindInfo& raw, const Slot& slot) {
 std::size_t trailer_size(std::uint8_t flags) {
   if (flags & flag_chained) return sizeof(RuntimeFunction);
   return (flags & flags_handler) ? sizeof(std::uint32_t) : 0;
+}
+
+base::Result<RawUnwindInfo> version_3(RawUnwindInfo raw, const Header& header, Bytes payload) {
+  if (raw.flags & flag_reserved) {
+    return fail("the unwind info at RVA {:#x} has an unknown flag", raw.function.unwind);
+  }
+  const bool large = (raw.flags & flag_large) != 0;
+  raw.payload = {payload, static_cast<std::uint8_t>(header.frame & 0x1f),
+                 static_cast<std::uint8_t>(header.frame >> 5), large};
+  if (large) {
+    const int high = payload.get_or<std::uint8_t>(0, 0);
+    raw.prolog_size = static_cast<std::uint16_t>(raw.prolog_size | high << 8);
+  }
+  return raw;
+}
+
+// Appends what the operations are. False where one is malformed: then `error` says how.
+bool decode_windings(const RawWindings& raw, std::vector<Winding>& windings, const char*& error) {
+  WindingReader reader(raw);
+  while (const auto winding = reader.next()) windings.push_back(*winding);
+  error = reader.error();
+  return error == nullptr;
+}
+
+base::Result<void> decode_version_3(const RawUnwindInfo& raw, UnwindInfo& info) {
+  const auto payload = windings_of(raw);
+  if (!payload) return std::unexpected(payload.error());
+  const char* error = nullptr;
+  bool good = decode_windings(payload->prolog, info.windings, error);
+  for (const RawWindingEpilog& epilog : payload->epilogs()) {
+    auto& decoded = info.winding_epilogs.emplace_back();
+    decoded.start = epilog.start;
+    decoded.last = epilog.last;
+    decoded.to_parent = epilog.to_parent;
+    good = good && decode_windings(epilog.windings, decoded.windings, error);
+  }
+  if (!good) return fail("the unwind info at RVA {:#x} has {}", raw.function.unwind, error);
+  return {};
 }
 
 }  // namespace
@@ -84,10 +125,8 @@ base::Result<RawUnwindInfo> raw_unwind_info(const Image& image, const RuntimeFun
   raw.version = header->version_and_flags & 7;
   raw.flags = header->version_and_flags >> 3;
   raw.prolog_size = header->prolog_size;
-  raw.frame_register = header->frame & 0xf;
-  raw.frame_offset = (header->frame >> 4) * 16u;
-  if (raw.version != 1 && raw.version != 2) {
-    return fail("the unwind info at RVA {:#x} has version {}; 1 and 2 are known", direct->unwind,
+  if (raw.version == 0 || raw.version > 3) {
+    return fail("the unwind info at RVA {:#x} has version {}; 1 to 3 are known", direct->unwind,
                 raw.version);
   }
   const std::size_t slots = header->slot_count * sizeof(Slot);
@@ -99,9 +138,18 @@ base::Result<RawUnwindInfo> raw_unwind_info(const Image& image, const RuntimeFun
   }
   const auto codes = bytes.slice(sizeof(Header), slots);
   if (!codes) return fail("the unwind info at RVA {:#x} is cut short", direct->unwind);
-  raw.slots = *codes;
   raw.trailer = bytes.clamp(trailer, trailer_size(raw.flags));
+  if (raw.version == 3) return version_3(raw, *header, *codes);
+  raw.frame_register = header->frame & 0xf;
+  raw.frame_offset = (header->frame >> 4) * 16u;
+  raw.slots = *codes;
   return raw;
+}
+
+base::Result<WindingPayload> windings_of(const RawUnwindInfo& raw) {
+  const auto payload = take_apart(raw.payload, raw.function.begin, raw.function.end);
+  if (payload) return *payload;
+  return fail("the unwind info at RVA {:#x} has {}", raw.function.unwind, payload.error());
 }
 
 std::optional<UnwindCode> CodeReader::bad(const char* error) {
@@ -232,6 +280,11 @@ base::Result<UnwindInfo> decode(const Image& image, const RuntimeFunction& funct
   }
   EpilogReader epilogs(*raw);
   while (const auto epilog = epilogs.next()) info.epilogs.push_back(*epilog);
+  if (raw->version == 3) {
+    if (const auto decoded = decode_version_3(*raw, info); !decoded) {
+      return std::unexpected(decoded.error());
+    }
+  }
   info.chained = raw->chained();
   if (raw->has_handler()) info.handler = raw->trailer.get<std::uint32_t>(0);
   if ((raw->chains() && !info.chained) || (raw->has_handler() && !info.handler)) {

@@ -1,5 +1,6 @@
 // x64 unwind data: RUNTIME_FUNCTION entries of .pdata, and UNWIND_INFO decoded into plain structs.
-// From Microsoft's x64 exception handling documentation; version 2 from LLVM's public sources.
+// From Microsoft's x64 exception handling documentation; version 2 from LLVM's public sources;
+// version 3 is in unwind_x64_v3.h.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include "base/error.h"
 #include "pe/function_table.h"
 #include "pe/image.h"
+#include "pe/unwind_x64_v3.h"
 
 namespace ntstack::pe::x64 {
 
@@ -55,14 +57,17 @@ struct Epilog {
 };
 
 struct UnwindInfo {
-  std::uint8_t version = 0;  // 1 or 2
-  std::uint8_t flags = 0;    // 1 EHANDLER, 2 UHANDLER, 4 CHAININFO
-  std::uint8_t prolog_size = 0;
+  std::uint8_t version = 0;         // 1, 2 or 3
+  std::uint8_t flags = 0;           // 1 EHANDLER, 2 UHANDLER, 4 CHAININFO, 8 LARGE (version 3)
+  std::uint16_t prolog_size = 0;    // version 3 alone has more than 255
   std::uint8_t frame_register = 0;  // 0: none
   std::uint32_t frame_offset = 0;  // bytes: frame register = RSP + this, at the end of the prologue
   std::vector<UnwindCode>
       codes;  // in the file's order: last prologue instruction first; no epilog codes
   std::vector<Epilog> epilogs;  // version 2 alone
+  // Version 3, which has no frame register in its header and no codes.
+  std::vector<Winding> windings;  // in the file's order: last prologue instruction first
+  std::vector<WindingEpilog> winding_epilogs;
   std::optional<RuntimeFunction> chained;
   std::optional<std::uint32_t> handler;  // RVA of the language handler
 };
@@ -90,12 +95,13 @@ struct UnwindScratch {
 // image's or the scratch's.
 struct RawUnwindInfo {
   RuntimeFunction function;  // that it belongs to; never indirect
-  std::uint8_t version = 0;  // 1 or 2
-  std::uint8_t flags = 0;    // 1 EHANDLER, 2 UHANDLER, 4 CHAININFO
-  std::uint8_t prolog_size = 0;
+  std::uint8_t version = 0;  // 1, 2 or 3
+  std::uint8_t flags = 0;    // 1 EHANDLER, 2 UHANDLER, 4 CHAININFO, 8 LARGE (version 3)
+  std::uint16_t prolog_size = 0;
   std::uint8_t frame_register = 0;  // 0: none
   std::uint32_t frame_offset = 0;   // bytes, as the header has it
-  base::Bytes slots;                // the code array, two bytes a slot
+  base::Bytes slots;                // the code array, two bytes a slot; none in version 3
+  RawPayload payload;               // version 3 alone
   base::Bytes trailer;  // up to 12 bytes behind it: the parent's entry, or the handler's RVA
 
   bool chains() const { return (flags & 4) != 0; }
@@ -104,7 +110,7 @@ struct RawUnwindInfo {
   std::optional<RuntimeFunction> chained() const;
 };
 
-// Errors: bytes missing, an unknown version.
+// Errors: bytes missing, an unknown version or flag.
 base::Result<RawUnwindInfo> raw_unwind_info(const Image& image, const RuntimeFunction& function,
                                             UnwindScratch& scratch);
 
@@ -143,6 +149,9 @@ class EpilogReader {
 
 // The epilogue of version 2 that holds `rva`.
 std::optional<Epilog> epilog_at(const RawUnwindInfo& raw, std::uint32_t rva);
+
+// The payload of version 3 taken apart. Errors: see take_apart().
+base::Result<WindingPayload> windings_of(const RawUnwindInfo& raw);
 
 // Decodes the UNWIND_INFO of `function`. Errors: bytes missing, unknown version or operation.
 // Chained infos are not followed here.

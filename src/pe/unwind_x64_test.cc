@@ -348,10 +348,10 @@ TEST(UnwindInfo, MalformedInfosGiveAnErrorThatSaysWhy) {
     const auto info = decode_bytes(bytes);
     return info ? std::string() : info.error().text();
   };
-  EXPECT_EQ(error({0x03, 0, 0, 0}),
-            "the unwind info at RVA 0x2000 has version 3; 1 and 2 are known");
+  EXPECT_EQ(error({0x04, 0, 0, 0}),
+            "the unwind info at RVA 0x2000 has version 4; 1 to 3 are known");
   EXPECT_EQ(error({0x00, 0, 0, 0}),
-            "the unwind info at RVA 0x2000 has version 0; 1 and 2 are known");
+            "the unwind info at RVA 0x2000 has version 0; 1 to 3 are known");
   EXPECT_EQ(error({1, 0, 1, 0, 0, 0x0c, 0, 0}),
             "the unwind info at RVA 0x2000 has an unknown operation");
   EXPECT_EQ(error({1, 0, 1, 0, 0, 0x21, 0, 0}),

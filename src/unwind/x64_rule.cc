@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "code/x64_epilogue.h"
+#include "unwind/x64_rule_builder.h"
 
 namespace ntstack::unwind::x64 {
 namespace {
@@ -19,28 +21,16 @@ constexpr int kMostJumps = 4;
 // Bytes of a function that are gone through to know one instruction's predecessor.
 constexpr std::uint32_t kMostSwept = 0x10000;
 
-// Where the stack pointer was at some point of the way out, or a slot of the frame.
-struct Place {
-  bool from_frame = false;  // counted from the frame register; else from the callee's RSP
-  std::int64_t offset = 0;
-  Place operator+(std::int64_t bytes) const { return {from_frame, offset + bytes}; }
-};
+// What is undone after an info: its parent's operations, or none any more.
+enum class Next : std::uint8_t { parent, none };
 
-constexpr std::uint8_t kVolatile = 0xff;
-constexpr std::array<std::uint8_t, 16> kSlotOfRegister = [] {
-  std::array<std::uint8_t, 16> slots{};
-  slots.fill(kVolatile);
-  for (std::uint8_t i = 0; i < kNonvolatile.size(); ++i) slots[kNonvolatile[i]] = i;
-  return slots;
-}();
-
-// Builds one rule: codes and pops move the stack pointer from the callee's to the caller's.
+// Finds what has to be undone at one address, and has it undone.
 class Compiler {
  public:
   Compiler(const Module& module, const base::ByteSource& memory, std::uint64_t rip)
       : module_(module), memory_(memory), rva_(static_cast<std::uint32_t>(rip - module.base)) {}
 
-  std::expected<Rule, StepError> leaf() { return returns_from(Place{}); }
+  std::expected<Rule, StepError> leaf() { return built_.finish(); }
   std::expected<Rule, StepError> in_function(const RuntimeFunction& function, bool is_call_site);
 
  private:
@@ -48,9 +38,13 @@ class Compiler {
 
   bool prologue_and_body(const RawInfo& info, bool in_prologue);
   Place frame_base(const RawInfo& info, bool in_prologue) const;
-  bool undo(const pe::x64::UnwindCode& code, Place base);
-  bool save(std::uint8_t register_number, Place place);
-  bool use_frame_register(std::uint8_t register_number);
+
+  // Each of the two gives nothing where the data is bad.
+  std::optional<Next> codes(const RawInfo& info, bool is_first, bool is_call_site);
+  std::optional<Next> windings(const RawInfo& info, bool is_first, bool is_call_site);
+  bool undo_done(const pe::x64::RawWindings& prolog, std::uint32_t ip_offset);
+  bool undo_pending(const RawInfo& info, const pe::x64::RawWindingEpilog& epilog);
+  bool is_pushed_in_reverse(const RawInfo& info, const pe::x64::Winding& pair) const;
 
   bool epilogue(const RawInfo& info);
   bool epilogue_by_code(const RawInfo& info);
@@ -60,40 +54,16 @@ class Compiler {
   bool is_described_by_same(const RawInfo& info, const RuntimeFunction& other) const;
   base::Bytes code_at(std::uint32_t rva, std::span<std::byte> buffer) const;
 
-  std::expected<Rule, StepError> returns_from(Place place, Exit exit = Exit::returns);
-
   const Module& module_;
   const base::ByteSource& memory_;
   std::uint32_t rva_;
-
-  Rule rule_;
-  std::array<Place, 8> saved_{};
-  Place stack_;  // the stack pointer as far as it is undone
-  Exit exit_ = Exit::returns;
+  RuleBuilder built_;
 };
-
-bool Compiler::save(std::uint8_t register_number, Place place) {
-  if (register_number == rsp) return false;
-  const std::uint8_t slot = kSlotOfRegister[register_number & 15];
-  if (slot == kVolatile) return true;
-  rule_.saved |= static_cast<std::uint8_t>(1u << slot);
-  saved_[slot] = place;
-  return true;
-}
-
-// All infos of a chain name the same frame register, and none restores it before it is used.
-bool Compiler::use_frame_register(std::uint8_t register_number) {
-  if (register_number == 0 || register_number == rsp) return false;
-  if (rule_.frame_register != 0 && rule_.frame_register != register_number) return false;
-  rule_.frame_register = register_number;
-  const std::uint8_t slot = kSlotOfRegister[register_number & 15];
-  return slot == kVolatile || (rule_.saved & (1u << slot)) == 0;
-}
 
 // What offsets of saved registers count from: the frame register's own base once it is set, the
 // stack pointer before.
 Place Compiler::frame_base(const RawInfo& info, bool in_prologue) const {
-  if (info.frame_register == 0) return stack_;
+  if (info.frame_register == 0) return built_.stack;
   std::int64_t offset = info.frame_offset;
   bool is_set = !in_prologue || info.chains();
   pe::x64::CodeReader codes(info);
@@ -102,50 +72,20 @@ Place Compiler::frame_base(const RawInfo& info, bool in_prologue) const {
     offset = code->amount;
     is_set = !in_prologue || code->prolog_offset <= rva_ - info.function.begin;
   }
-  return is_set ? Place{true, -offset} : stack_;
-}
-
-bool Compiler::undo(const pe::x64::UnwindCode& code, Place base) {
-  switch (code.op) {
-    case Op::push_nonvol:
-      if (!save(code.info, stack_)) return false;
-      stack_ = stack_ + 8;
-      return true;
-    case Op::alloc_large:
-    case Op::alloc_small:
-      stack_ = stack_ + code.amount;
-      return true;
-    case Op::set_fpreg:
-    case Op::set_fpreg_large:
-      stack_ = Place{true, -std::int64_t{code.amount}};
-      return use_frame_register(code.info);
-    case Op::save_nonvol:
-    case Op::save_nonvol_far:
-      if (base.from_frame && rule_.frame_register == 0) return false;
-      return save(code.info, base + code.amount);
-    case Op::save_xmm128:
-    case Op::save_xmm128_far:
-    case Op::spare:
-      return true;
-    case Op::push_machframe:
-      exit_ = code.info ? Exit::machine_frame_with_error_code : Exit::machine_frame;
-      return true;
-    case Op::epilog:
-      break;
-  }
-  return false;
+  return is_set ? Place{true, -offset} : built_.stack;
 }
 
 // One info's codes: those of the instructions before RIP in its prologue, all of them behind it.
 bool Compiler::prologue_and_body(const RawInfo& info, bool in_prologue) {
   const Place base = frame_base(info, in_prologue);
-  if (base.from_frame && rule_.frame_register == 0) rule_.frame_register = info.frame_register;
-  if (base.from_frame && rule_.frame_register != info.frame_register) return false;
+  if (base.from_frame && built_.frame_register() == 0)
+    built_.name_frame_register(info.frame_register);
+  if (base.from_frame && built_.frame_register() != info.frame_register) return false;
   pe::x64::CodeReader codes(info);
   while (const auto code = codes.next()) {
     if (in_prologue && code->prolog_offset > rva_ - info.function.begin) continue;
     // Nothing can be pushed before what the processor itself pushes.
-    if (exit_ != Exit::returns || !undo(*code, base)) return false;
+    if (built_.is_at_end() || !built_.undo(*code, base)) return false;
   }
   return codes.error() == nullptr;
 }
@@ -217,23 +157,23 @@ bool Compiler::epilogue_by_code(const RawInfo& info) {
     const std::uint8_t frame_register = jumps == 0 ? info.frame_register : std::uint8_t{0};
     const auto found =
         code::epilogue_at(code_at(static_cast<std::uint32_t>(rva), buffer), frame_register);
-    if (!found || (found->base && !use_frame_register(*found->base))) break;
+    if (!found || (found->base && !built_.use_frame_register(*found->base))) break;
     if (jumps > 0 && bare && found->adjust != 0) break;  // the whole frame still stands
     stack = found->base ? Place{true, found->adjust} : stack + found->adjust;
     for (std::uint8_t i = 0; i < found->pop_count; ++i, stack = stack + 8)
-      save(found->pops[i], stack);
+      built_.save(found->pops[i], stack);
     bare = bare && found->bare_jump;
     const std::int64_t target = rva + found->jump.value_or(0);
     if (!found->jump || leaves(info, target)) {
       if (bare && !is_released(info)) break;
-      rule_.argument_bytes = found->argument_bytes;
-      stack_ = stack;
+      built_.argument_bytes = found->argument_bytes;
+      built_.stack = stack;
       return true;
     }
     if (target < info.function.begin || target >= info.function.end) break;
     rva = target;
   }
-  rule_ = Rule{};
+  built_ = RuleBuilder{};
   return false;
 }
 
@@ -249,8 +189,8 @@ bool Compiler::epilogue_by_record(const RawInfo& info, const pe::x64::Epilog& ep
       done -= size;
       continue;
     }
-    if (!save(code->info, stack_)) return false;
-    stack_ = stack_ + 8;
+    if (!built_.save(code->info, built_.stack)) return false;
+    built_.stack = built_.stack + 8;
   }
   return codes.error() == nullptr;
 }
@@ -259,6 +199,14 @@ bool Compiler::epilogue(const RawInfo& info) {
   if (info.version == 1) return epilogue_by_code(info);
   const auto epilog = pe::x64::epilog_at(info, rva_);
   return epilog && (epilogue_by_code(info) || epilogue_by_record(info, *epilog));
+}
+
+std::optional<Next> Compiler::codes(const RawInfo& info, bool is_first, bool is_call_site) {
+  const bool in_prologue = is_first && rva_ - info.function.begin < info.prolog_size;
+  // No epilogue holds a call.
+  if (is_first && !in_prologue && !is_call_site && epilogue(info)) return Next::none;
+  if (!prologue_and_body(info, in_prologue)) return {};
+  return info.chains() ? Next::parent : Next::none;
 }
 
 std::expected<Rule, StepError> Compiler::in_function(const RuntimeFunction& function,
@@ -271,14 +219,10 @@ std::expected<Rule, StepError> Compiler::in_function(const RuntimeFunction& func
       const bool there = module_.image->get<std::uint32_t>(part.unwind & ~1u).has_value();
       return std::unexpected(there ? StepError::unwind_data_bad : StepError::unwind_data_missing);
     }
-    const bool in_prologue = i == 0 && rva_ - info->function.begin < info->prolog_size;
-    // No epilogue holds a call.
-    if (i == 0 && !in_prologue && !is_call_site && epilogue(*info)) return returns_from(stack_);
-    if (!prologue_and_body(*info, in_prologue)) return std::unexpected(StepError::unwind_data_bad);
-    if (!info->chains()) {
-      const std::int64_t error_code = exit_ == Exit::machine_frame_with_error_code ? 8 : 0;
-      return returns_from(stack_ + error_code, exit_);
-    }
+    const auto next = info->version == 3 ? windings(*info, i == 0, is_call_site)
+                                         : codes(*info, i == 0, is_call_site);
+    if (!next) return std::unexpected(StepError::unwind_data_bad);
+    if (*next == Next::none) return built_.finish();
     const auto parent = info->chained();
     if (!parent) return std::unexpected(StepError::unwind_data_missing);
     part = *parent;
@@ -286,27 +230,70 @@ std::expected<Rule, StepError> Compiler::in_function(const RuntimeFunction& func
   return std::unexpected(StepError::unwind_data_bad);
 }
 
-std::expected<Rule, StepError> Compiler::returns_from(Place place, Exit exit) {
-  const auto fits = [](std::int64_t offset) {
-    return offset >= std::numeric_limits<std::int32_t>::min() &&
-           offset <= std::numeric_limits<std::int32_t>::max() - 64;
-  };
-  if (!fits(place.offset)) return std::unexpected(StepError::unwind_data_bad);
-  rule_.return_slot = static_cast<std::int32_t>(place.offset);
-  rule_.return_from_frame = place.from_frame;
-  rule_.lowest_slot = rule_.return_slot;
-  rule_.exit = exit;
-  rule_.together = true;
-  for (std::size_t i = 0; i < saved_.size(); ++i) {
-    if ((rule_.saved & (1u << i)) == 0) continue;
-    const Place& slot = saved_[i];
-    if (!fits(slot.offset)) return std::unexpected(StepError::unwind_data_bad);
-    rule_.slots[i] = static_cast<std::int32_t>(slot.offset);
-    if (slot.from_frame) rule_.saved_from_frame |= static_cast<std::uint8_t>(1u << i);
-    rule_.lowest_slot = std::min(rule_.lowest_slot, rule_.slots[i]);
-    rule_.together &= slot.from_frame == place.from_frame && slot.offset <= place.offset;
+// In a prologue what is done so far is undone, in an epilogue what is not undone yet; each
+// operation has the offset of its own instruction.
+std::optional<Next> Compiler::windings(const RawInfo& info, bool is_first, bool is_call_site) {
+  const auto payload = pe::x64::windings_of(info);
+  if (!payload) return {};
+  const std::uint32_t ip_offset = rva_ - info.function.begin;
+  const bool in_prologue = is_first && ip_offset < info.prolog_size;
+  if (is_first && !in_prologue) {
+    const auto* epilog = payload->epilog_at(rva_);
+    // A return address at an epilogue's first instruction is that of a call before it.
+    if (epilog && !(is_call_site && rva_ == epilog->start)) {
+      if (!undo_pending(info, *epilog) || (epilog->to_parent && !info.chains())) return {};
+      return epilog->to_parent ? Next::parent : Next::none;
+    }
   }
-  return rule_;
+  constexpr std::uint32_t all = std::numeric_limits<std::uint32_t>::max();
+  if (!undo_done(payload->prolog, in_prologue ? ip_offset : all)) return {};
+  return info.chains() ? Next::parent : Next::none;
+}
+
+bool Compiler::undo_done(const pe::x64::RawWindings& prolog, std::uint32_t ip_offset) {
+  pe::x64::WindingReader reader(prolog);
+  while (const auto winding = reader.next()) {
+    // No first instruction pushes a whole frame: one that is named there was pushed before it.
+    const bool is_before_all =
+        winding->op == pe::x64::WindingOp::push_canonical_frame && winding->ip_offset == 0;
+    if (winding->ip_offset >= ip_offset && !is_before_all) continue;
+    if (built_.is_at_end() || !built_.undo(*winding)) return false;
+  }
+  return reader.error() == nullptr;
+}
+
+bool Compiler::undo_pending(const RawInfo& info, const pe::x64::RawWindingEpilog& epilog) {
+  pe::x64::WindingReader reader(epilog.windings);
+  while (auto winding = reader.next()) {
+    if (epilog.start + winding->ip_offset < rva_) continue;
+    if (winding->pushes_two() && is_pushed_in_reverse(info, *winding))
+      std::swap(winding->register_number, winding->second);
+    if (built_.is_at_end() || !built_.undo(*winding)) return false;
+  }
+  return reader.error() == nullptr;
+}
+
+// Assemblers differ in what an epilogue's pair means: LLVM 23 names the registers as POP2 pops
+// them, the specification as PUSH2 pushes them. Where they lie is the prologue's doing.
+bool Compiler::is_pushed_in_reverse(const RawInfo& info, const pe::x64::Winding& pair) const {
+  RuntimeFunction part = info.function;
+  for (int i = 0; i < kMostChained; ++i) {
+    pe::x64::UnwindScratch scratch;
+    const auto raw = pe::x64::raw_unwind_info(*module_.image, part, scratch);
+    const auto payload = raw && raw->version == 3 ? pe::x64::windings_of(*raw)
+                                                  : base::Result<pe::x64::WindingPayload>{};
+    if (!payload) return false;
+    pe::x64::WindingReader reader(payload->prolog);
+    while (const auto pushed = reader.next()) {
+      if (!pushed->pushes_two()) continue;
+      if (pushed->register_number == pair.second && pushed->second == pair.register_number)
+        return true;
+    }
+    const auto parent = raw ? raw->chained() : std::nullopt;
+    if (!parent) return false;
+    part = *parent;
+  }
+  return false;
 }
 
 // The registers of a rule's saved slots, as bits of Registers::known.
