@@ -40,4 +40,16 @@ std::optional<pdb::FpoRecord> ModuleMap::fpo_at(const unwind::Module& module,
   return pdb ? pdb->fpo_at(rva) : std::nullopt;
 }
 
+std::size_t ModuleCode::read(std::uint64_t address, std::span<std::byte> out) const {
+  const unwind::Module* module = modules_.find(address);
+  return module && module->image ? pe::ImagePages(*module->image, module->base).read(address, out)
+                                 : 0;
+}
+
+base::Bytes ModuleCode::view(std::uint64_t address, std::size_t size) const {
+  const unwind::Module* module = modules_.find(address);
+  return module && module->image ? pe::ImagePages(*module->image, module->base).view(address, size)
+                                 : base::Bytes();
+}
+
 }  // namespace ntstack::stacks

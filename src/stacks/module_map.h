@@ -31,4 +31,15 @@ class ModuleMap : public unwind::x86::CodeMap {
   mutable std::vector<Entry> entries_;  // as the symbolizer's modules
 };
 
+// The modules' images as memory: code that a dump does not have.
+class ModuleCode : public base::ByteSource {
+ public:
+  explicit ModuleCode(const ModuleMap& modules) : modules_(modules) {}
+  std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
+  base::Bytes view(std::uint64_t address, std::size_t size) const override;
+
+ private:
+  const ModuleMap& modules_;
+};
+
 }  // namespace ntstack::stacks

@@ -1,5 +1,5 @@
-// Registers from CONTEXT records, trap frames and switch frames. Truth: the public layouts, put
-// down by hand here.
+// Registers from CONTEXT records and switch frames. Truth: the public layouts, put down by hand
+// here.
 #include "stacks/registers.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +11,6 @@ namespace ntstack::stacks {
 namespace {
 
 using base::Architecture;
-using unwind::x64::rbp;
 
 constexpr std::uint64_t kStack = 0xffffd000'00010000;
 
@@ -29,53 +28,13 @@ class Memory {
   std::vector<std::byte> bytes_;
 };
 
-std::map<std::uint64_t, std::uint64_t> trap_frame(std::uint64_t cs, std::uint64_t rsp,
-                                                  std::uint64_t ss) {
-  return {{kStack + 0x158, 0x1234}, {kStack + 0x168, 0xfffff80000001000},
-          {kStack + 0x170, cs},     {kStack + 0x178, 0x10246},
-          {kStack + 0x180, rsp},    {kStack + 0x188, ss}};
-}
-
-std::optional<TrapFrame> read(const std::map<std::uint64_t, std::uint64_t>& values) {
-  const Memory memory(values);
-  const auto source = memory.source();
-  return read_trap_frame(source, kStack);
-}
-
-TEST(TrapFrame, FromTheKernelStandsOnTheSameStack) {
-  const auto frame = read(trap_frame(0x10, kStack + 0x190, 0x18));
-  ASSERT_TRUE(frame);
-  EXPECT_FALSE(frame->from_user);
-  EXPECT_EQ(frame->registers.rip, 0xfffff80000001000);
-  EXPECT_EQ(frame->registers.gpr[rbp], 0x1234u);
-  EXPECT_TRUE(read(trap_frame(0x10, kStack + 0x198, 0)));
-  EXPECT_FALSE(read(trap_frame(0x10, kStack + 0x1a0, 0x18)));
-  EXPECT_FALSE(read(trap_frame(0x10, kStack + 0x190, 0x2b)));
-}
-
-TEST(TrapFrame, FromUserModeHasItsSelectorsAndAddresses) {
-  auto values = trap_frame(0x33, 0x7fff0000, 0x2b);
-  EXPECT_FALSE(read(values));  // a kernel address with user selectors
-  values[kStack + 0x168] = 0x7ffe12345678;
-  const auto frame = read(values);
-  ASSERT_TRUE(frame);
-  EXPECT_TRUE(frame->from_user);
-}
-
-TEST(TrapFrame, FlagsThatNoProcessorKeepsAreNone) {
-  auto values = trap_frame(0x10, kStack + 0x190, 0x18);
-  values[kStack + 0x178] = 0x10244;
-  EXPECT_FALSE(read(values));
-  values[kStack + 0x178] = 0xffffffff00000246;
-  EXPECT_FALSE(read(values));
-}
-
 TEST(Context, ShortAndUnsetRecordsHoldNothing) {
   std::vector<std::byte> bytes(0x4d0, std::byte{0});
   EXPECT_FALSE(registers_of_context(base::Bytes(std::span(bytes)), Architecture::x64));
   const std::uint64_t rip = 0xfffff80000001000;
   std::memcpy(&bytes[0xf8], &rip, 8);
-  EXPECT_EQ(registers_of_context(base::Bytes(std::span(bytes)), Architecture::x64)->rip, rip);
+  EXPECT_EQ(registers_of_context(base::Bytes(std::span(bytes)), Architecture::x64)->index(), 0u);
+  EXPECT_EQ(ip_of(*registers_of_context(base::Bytes(std::span(bytes)), Architecture::x64)), rip);
   EXPECT_FALSE(registers_of_context(base::Bytes(bytes.data(), 0xff), Architecture::x64));
   std::memcpy(&bytes[0xf8], "PAGEPAGE", 8);
   EXPECT_FALSE(registers_of_context(base::Bytes(std::span(bytes)), Architecture::x64));
@@ -87,9 +46,9 @@ TEST(SwitchFrame, ReturnAndFramePointerStandWhereTheKernelKeepsThem) {
   const auto source = memory.source();
   const auto registers = registers_of_switch_frame(source, kStack, Architecture::x64);
   ASSERT_TRUE(registers);
-  EXPECT_EQ(registers->rip, 0xfffff80000002000);
+  EXPECT_EQ(ip_of(*registers), 0xfffff80000002000);
   EXPECT_EQ(sp_of(*registers), kStack + 0x40);
-  EXPECT_EQ(registers->gpr[rbp], 0x5555u);
+  EXPECT_EQ(frame_pointer_of(*registers), 0x5555u);
   EXPECT_FALSE(registers_of_switch_frame(source, kStack + 0x100, Architecture::x64));
   EXPECT_FALSE(registers_of_switch_frame(source, kStack + 0x10000, Architecture::x64));
 }

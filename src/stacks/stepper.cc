@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "stacks/trap_frame.h"
 
 namespace ntstack::stacks {
 namespace {
@@ -10,7 +11,6 @@ namespace {
 using target::StackKind;
 using target::StackSegment;
 using unwind::Trust;
-using unwind::x64::StepError;
 
 constexpr std::size_t kMostFrames = 4096;
 constexpr std::uint64_t kMostScan = 0x100000;  // bytes: more than any kernel stack has
@@ -19,15 +19,11 @@ constexpr std::uint64_t kNearBase = 0x1000;  // a stack's first frames lie withi
 constexpr std::string_view kUserPart = "the user part of the stack is not in this dump";
 constexpr std::string_view kCrashFollows = "what follows is the stack of the crash";
 
-std::string_view remedy_for(StepError error) {
-  const bool image = error == StepError::no_image || error == StepError::unwind_data_missing;
-  return image ? ": -i would mend it" : "";
-}
-
 // Each frame's return address and own size, from its caller's stack pointer; before a change of
 // stacks, from the end of its trap frame.
 void measure(Walk& walk) {
   std::vector<Frame>& frames = walk.stack.frames;
+  const std::uint64_t trap_size = trap_frame_size(walk.architecture());
   for (std::size_t i = 0; i < frames.size(); ++i) {
     Frame& frame = frames[i];
     const bool is_last = i + 1 == frames.size();
@@ -36,8 +32,8 @@ void measure(Walk& walk) {
     const StackSegment* here = walk.segment_of(frame.child_sp);
     if (next_sp > frame.child_sp && (!here || next_sp <= here->base)) {
       frame.frame_bytes = next_sp - frame.child_sp;
-    } else if (frame.trap_frame && *frame.trap_frame + kTrapFrameSize > frame.child_sp) {
-      frame.frame_bytes = *frame.trap_frame + kTrapFrameSize - frame.child_sp;
+    } else if (frame.trap_frame && *frame.trap_frame + trap_size > frame.child_sp) {
+      frame.frame_bytes = *frame.trap_frame + trap_size - frame.child_sp;
     }
   }
 }
@@ -70,25 +66,38 @@ void Stepper::run(Walk& walk) {
   list_segments(walk);
 }
 
+// The stack that the walk is on, as frames may use it; where none is known, what lies above.
+StackLimits Stepper::limits_of(const Walk& walk) const {
+  const std::uint64_t sp = sp_of(walk.registers());
+  const StackSegment* here = walk.segment();
+  if (!here) return {sp, sp + std::min(UINT64_MAX - sp, kMostScan)};
+  StackLimits limits{here->limit, here->base};
+  const auto initial = walk.stack.thread ? walk.stack.thread->initial_stack : std::nullopt;
+  if (initial && here->contains(*initial) && *initial > sp) limits.high = *initial;
+  return limits;
+}
+
 bool Stepper::step_exactly(Walk& walk) {
-  if (walk.architecture() != base::Architecture::x64) return false;
-  const auto step = unwind::x64::step(modules_, machine_.memory(), walk.registers(),
-                                      walk.last().is_call_site, &cache_);
+  const auto step = exact_.step(walk.registers(), walk.last().is_call_site, limits_of(walk));
   if (!step) {
-    walk.last_error = step.error();
+    walk.last_failure = step.error();
     return false;
   }
   const Registers& next = step->caller;
-  if (step->machine_frame && step->machine_frame_from_user) return cross_to_user(walk, *step);
-  if (next.rip == 0) return end_at_zero(walk, next);
+  const bool is_guess = step->trust == Trust::scan;
+  if (step->child_ebp && !is_guess) walk.last().child_ebp = step->child_ebp;
+  if (step->crosses_trap && step->from_user) return cross_to_user(walk, *step);
+  if (ip_of(next) == 0) return end_at_zero(walk, next);
   // A guess that leads out of all modules, or any step out of all stacks, is none.
-  if (walk.is_guessing() && !symbolizer_.module_at(next.rip)) return false;
+  if ((walk.is_guessing() || is_guess) && !symbolizer_.module_at(ip_of(next))) return false;
   const StackSegment* here = walk.segment();
   const StackSegment* there = walk.segment_of(sp_of(next));
   if (here && !there) return false;
-  if (step->machine_frame) walk.last().trap_frame = *step->machine_frame - kTrapFrameRip;
-  const Trust crossed = step->machine_frame ? Trust::trap_frame : Trust::unwind_info;
-  walk.push(next, here != there ? Trust::stack_switch : crossed, !step->machine_frame);
+  if (step->crosses_trap) walk.last().trap_frame = step->trap_frame;
+  if (is_guess) walk.doubt();
+  walk.push(next, here != there && !is_guess ? Trust::stack_switch : step->trust,
+            step->is_call_site);
+  if (is_guess) walk.begin_guess();
   if (const Anchor* anchor = walk.anchor_with(next)) {
     walk.confirm();
     if (anchor->is_end) walk.end(End::base, std::string(kCrashFollows));
@@ -97,10 +106,10 @@ bool Stepper::step_exactly(Walk& walk) {
 }
 
 // A system call, or an interrupt of user code: the kernel's part of the stack is whole.
-bool Stepper::cross_to_user(Walk& walk, const unwind::x64::Step& step) const {
-  const std::uint64_t trap_frame = *step.machine_frame - kTrapFrameRip;
-  walk.last().trap_frame = trap_frame;
-  if (walk.anchor_between(trap_frame, trap_frame + 1)) walk.confirm();
+bool Stepper::cross_to_user(Walk& walk, const ExactStep& step) const {
+  walk.last().trap_frame = step.trap_frame;
+  if (step.trap_frame && walk.anchor_between(*step.trap_frame, *step.trap_frame + 1))
+    walk.confirm();
   walk.push(step.caller, Trust::trap_frame, false);
   walk.end(End::user_mode, std::string(kUserPart));
   return true;
@@ -139,6 +148,24 @@ bool Stepper::is_known_as_data(std::uint64_t address) {
       static_cast<std::uint32_t>(address - symbolizer_.modules()[*module].base));
 }
 
+// What is known of a frame whose return address was found. Where a frame pointer was saved beside
+// it (x86: below; ARM64: its record's first half), and it leads up the stack, it is taken for one.
+Registers Stepper::registers_behind(const unwind::ScanHit& hit, const Walk& walk,
+                                    std::uint64_t stack_end) const {
+  const base::Architecture architecture = walk.architecture();
+  const bool wide = machine_.is_64_bit();
+  const std::uint64_t width = wide ? 8 : 4;
+  const std::uint64_t sp = hit.slot + width;
+  Registers registers = registers_at(architecture, hit.value, sp);
+  if (architecture != base::Architecture::x64) {
+    const auto saved = machine_.memory().pointer(hit.slot - width, wide);
+    if (saved && *saved >= sp && *saved < stack_end && *saved % (wide ? 16 : 4) == 0)
+      registers = registers_at(architecture, hit.value, sp, *saved);
+  }
+  if (auto* arm = std::get_if<unwind::arm64::Registers>(&registers)) arm->sp_is_bound = true;
+  return registers;
+}
+
 // Whatever comes first: a trap frame, a return address, an anchor.
 bool Stepper::step_by_guess(Walk& walk) {
   const std::uint64_t from = sp_of(walk.registers());
@@ -152,12 +179,8 @@ bool Stepper::step_by_guess(Walk& walk) {
   const auto hit = next_return_address(from, end);
   if (step_to_trap_frame(walk, from, hit ? hit->slot : end, end)) return true;
   if (hit) {
-    Registers next;
-    next.rip = hit->value;
-    next.gpr[unwind::x64::rsp] = hit->slot + (machine_.is_64_bit() ? 8 : 4);
-    next.known = 1u << unwind::x64::rsp;
     walk.doubt();
-    walk.push(next, Trust::scan, true);
+    walk.push(registers_behind(*hit, walk, limit), Trust::scan, true);
     walk.begin_guess();
     return true;
   }
@@ -168,19 +191,20 @@ bool Stepper::step_by_guess(Walk& walk) {
 // begins before the next return address comes first. It may be an old one, so it counts as a guess.
 bool Stepper::step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t before,
                                  std::uint64_t end) const {
-  if (walk.architecture() != base::Architecture::x64) return false;
-  constexpr std::uint64_t kAlignment = 16;
-  for (std::uint64_t at = (from + kAlignment - 1) & ~(kAlignment - 1);
-       at >= from && at < before && end - at >= kTrapFrameSize; at += kAlignment) {
-    if (!is_present(at + kTrapFrameRip)) {
+  const base::Architecture architecture = walk.architecture();
+  const std::uint64_t alignment = trap_frame_alignment(architecture);
+  const std::uint64_t needed = trap_frame_needs(architecture);
+  for (std::uint64_t at = (from + alignment - 1) & ~(alignment - 1);
+       at >= from && at < before && end - at >= needed; at += alignment) {
+    if (!is_present(at + needed)) {
       // On to the first that may be there, a hole of a mebibyte at once.
-      const std::uint64_t there = machine_.memory().hole_end(at + kTrapFrameRip);
-      if (there - kTrapFrameRip >= before) return false;
-      at = std::max(at, (there - kTrapFrameRip - 1) & ~(kAlignment - 1));
+      const std::uint64_t there = machine_.memory().hole_end(at + needed);
+      if (there - needed >= before) return false;
+      at = std::max(at, (there - needed - 1) & ~(alignment - 1));
       continue;
     }
-    const auto frame = read_trap_frame(machine_.memory(), at);
-    if (!frame || frame->from_user || !symbolizer_.module_at(frame->registers.rip)) continue;
+    const auto frame = read_trap_frame(machine_.memory(), at, architecture, machine_.dump().build);
+    if (!frame || frame->from_user || !symbolizer_.module_at(ip_of(frame->registers))) continue;
     walk.doubt();
     walk.last().trap_frame = at;
     walk.push(frame->registers, Trust::scan, false);
@@ -231,9 +255,9 @@ void Stepper::give_up(Walk& walk) const {
     return;
   }
   std::string reason = "no further return address was found";
-  if (walk.last_error) {
-    reason += fmt::format(" ({}{})", unwind::x64::text_of(*walk.last_error),
-                          remedy_for(*walk.last_error));
+  if (walk.last_failure) {
+    reason += fmt::format(" ({}{})", walk.last_failure->why,
+                          walk.last_failure->image_would_mend ? ": -i would mend it" : "");
   }
   walk.end(End::lost, std::move(reason));
 }

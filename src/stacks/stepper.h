@@ -1,10 +1,10 @@
 // The steps of a walk, best first: by unwind data, to an anchor, by a scan, on to the stack below.
 #pragma once
 
+#include "stacks/exact_step.h"
 #include "stacks/module_map.h"
 #include "stacks/walk.h"
 #include "unwind/scan.h"
-#include "unwind/x64_cache.h"
 
 namespace ntstack::stacks {
 
@@ -12,7 +12,10 @@ class Stepper {
  public:
   // Both outlive the stepper.
   Stepper(const target::Machine& machine, symbols::Symbolizer& symbolizer)
-      : machine_(machine), symbolizer_(symbolizer), modules_(symbolizer) {}
+      : machine_(machine),
+        symbolizer_(symbolizer),
+        modules_(symbolizer),
+        exact_(machine, modules_) {}
 
   // Steps until the walk is over; the frames then have their return addresses and sizes, and no
   // names.
@@ -20,10 +23,13 @@ class Stepper {
 
  private:
   bool step_exactly(Walk& walk);
-  bool cross_to_user(Walk& walk, const unwind::x64::Step& step) const;
+  bool cross_to_user(Walk& walk, const ExactStep& step) const;
+  StackLimits limits_of(const Walk& walk) const;
   bool end_at_zero(Walk& walk, const Registers& next) const;
   std::optional<unwind::ScanHit> next_return_address(std::uint64_t from, std::uint64_t end);
   bool is_known_as_data(std::uint64_t address);
+  Registers registers_behind(const unwind::ScanHit& hit, const Walk& walk,
+                             std::uint64_t stack_end) const;
   bool step_by_guess(Walk& walk);
   bool step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t before,
                           std::uint64_t end) const;
@@ -35,7 +41,7 @@ class Stepper {
   const target::Machine& machine_;
   symbols::Symbolizer& symbolizer_;
   ModuleMap modules_;
-  unwind::x64::RuleCache cache_;
+  ExactStepper exact_;
 };
 
 }  // namespace ntstack::stacks

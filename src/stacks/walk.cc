@@ -19,14 +19,12 @@ bool Walk::has_been_in(const StackSegment& segment) const {
 
 void Walk::push(const Registers& next, Trust trust, bool is_call_site) {
   Frame frame;
-  frame.ip = next.rip;
+  frame.ip = ip_of(next);
   frame.child_sp = sp_of(next);
   frame.trust = trust;
   frame.is_call_site = is_call_site;
-  frame.is_user = is_user_address(next.rip, architecture_);
-  if (architecture_ == base::Architecture::x86 && (next.known & (1u << unwind::x64::rbp)) != 0) {
-    frame.child_ebp = next.gpr[unwind::x64::rbp];
-  }
+  frame.is_user = is_user_address(frame.ip, architecture_);
+  if (architecture_ == base::Architecture::x86) frame.child_ebp = frame_pointer_of(next);
   stack.frames.push_back(std::move(frame));
   registers_ = next;
   const StackSegment* here = segment();
@@ -34,9 +32,7 @@ void Walk::push(const Registers& next, Trust trust, bool is_call_site) {
 }
 
 void Walk::move_to(const StackSegment& segment, std::uint64_t sp) {
-  registers_ = Registers{};
-  registers_.gpr[unwind::x64::rsp] = sp;
-  registers_.known = 1u << unwind::x64::rsp;
+  registers_ = registers_at(architecture_, 0, sp);
   entered_.push_back(segment.base);
 }
 
@@ -48,7 +44,8 @@ const Anchor* Walk::anchor_between(std::uint64_t from, std::uint64_t end) const 
 
 const Anchor* Walk::anchor_with(const Registers& registers) const {
   const auto found = std::ranges::find_if(anchors_, [&](const Anchor& anchor) {
-    return anchor.registers.rip == registers.rip && sp_of(anchor.registers) == sp_of(registers);
+    return ip_of(anchor.registers) == ip_of(registers) &&
+           sp_of(anchor.registers) == sp_of(registers);
   });
   return found == anchors_.end() ? nullptr : &*found;
 }

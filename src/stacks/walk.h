@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "stacks/exact_step.h"
 #include "stacks/registers.h"
 #include "stacks/stack.h"
-#include "unwind/x64.h"
 
 namespace ntstack::stacks {
 
@@ -63,7 +63,7 @@ class Walk {
   void end(End end, std::string reason);
   bool is_over() const { return over_; }
   std::optional<std::uint64_t> end_sp;  // the stack pointer after the last frame returned
-  std::optional<unwind::x64::StepError> last_error;  // why exact steps ended
+  std::optional<NoStep> last_failure;   // why exact steps ended
 
  private:
   base::Architecture architecture_;

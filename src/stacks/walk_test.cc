@@ -12,10 +12,7 @@ using unwind::Trust;
 constexpr std::uint64_t kLimit = 0xffffd00000010000, kBase = 0xffffd00000016000;
 
 Registers at(std::uint64_t rip, std::uint64_t sp) {
-  Registers registers;
-  registers.rip = rip;
-  registers.gpr[unwind::x64::rsp] = sp;
-  return registers;
+  return registers_at(base::Architecture::x64, rip, sp);
 }
 
 Walk walk_with(std::vector<Anchor> anchors) {

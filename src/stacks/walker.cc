@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stacks/frame_names.h"
+#include "stacks/trap_frame.h"
 
 namespace ntstack::stacks {
 namespace {
@@ -24,9 +25,10 @@ std::vector<StackSegment> stacks_of(const target::Processor& processor,
 
 std::vector<Anchor> Walker::anchors_of(const target::Thread* thread) const {
   std::vector<Anchor> anchors;
-  if (!thread || machine_.dump().architecture != base::Architecture::x64) return anchors;
+  if (!thread) return anchors;
+  const dump::Dump& dump = machine_.dump();
   const auto add = [&](std::uint64_t address) {
-    const auto frame = read_trap_frame(machine_.memory(), address);
+    const auto frame = read_trap_frame(machine_.memory(), address, dump.architecture, dump.build);
     const bool known = std::ranges::find(anchors, address, &Anchor::at) != anchors.end();
     if (!frame || known) return;
     anchors.push_back(
@@ -34,7 +36,7 @@ std::vector<Anchor> Walker::anchors_of(const target::Thread* thread) const {
   };
   if (thread->trap_frame.value_or(0) != 0) add(*thread->trap_frame);
   // A system call's trap frame stands at the very top of the thread's stack.
-  if (thread->initial_stack) add(*thread->initial_stack - kTrapFrameSize);
+  if (thread->initial_stack) add(*thread->initial_stack - trap_frame_size(dump.architecture));
   std::ranges::sort(anchors, {}, &Anchor::at);
   return anchors;
 }
@@ -44,7 +46,7 @@ std::vector<Frame> Walker::bugcheck_path(const target::Processor& processor, con
                                          const Stack& stack) {
   const base::Architecture architecture = machine_.dump().architecture;
   const auto now = registers_of_context(base::Bytes(std::span(processor.context)), architecture);
-  if (!now || now->rip == crash.rip || sp_of(*now) >= sp_of(crash)) return {};
+  if (!now || ip_of(*now) == ip_of(crash) || sp_of(*now) >= sp_of(crash)) return {};
   if (sp_of(crash) - sp_of(*now) > kMostBetween) return {};
   Walk walk(architecture, stacks_of(processor, stack.thread),
             {{sp_of(crash), crash, Trust::context, std::nullopt, false, true}});
@@ -85,6 +87,15 @@ Stack Walker::walk_processor(const target::Processor& processor) {
   return std::move(walk.stack);
 }
 
+// x86: KiSwapContext's frame lies where the switch itself needs it, and is left without its code.
+void Walker::step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const {
+  if (walk.architecture() != base::Architecture::x86) return;
+  const auto caller = registers_below_switch_frame(machine_.memory(), kernel_stack);
+  if (!caller || !symbolizer_.module_at(caller->eip)) return;
+  walk.last().child_ebp = caller->gpr[unwind::x86::esp] - 8;  // below its return address
+  walk.push(*caller, Trust::switch_frame, true);
+}
+
 Stack Walker::walk_thread(const target::Thread& thread) {
   const dump::Dump& dump = machine_.dump();
   Walk walk(dump.architecture, thread.segments, anchors_of(&thread));
@@ -100,7 +111,7 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   } else if (thread.kernel_stack) {
     start = registers_of_switch_frame(machine_.memory(), *thread.kernel_stack, dump.architecture);
     walk.stack.start = Start::switch_frame;
-    if (start && !symbolizer_.module_at(start->rip)) start.reset();
+    if (start && !symbolizer_.module_at(ip_of(*start))) start.reset();
   }
   if (!start) {
     walk.stack.start = Start::none;
@@ -110,6 +121,7 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   }
   const bool is_switched = walk.stack.start == Start::switch_frame;
   walk.push(*start, is_switched ? Trust::switch_frame : Trust::context, is_switched);
+  if (is_switched) step_out_of_switch(walk, *thread.kernel_stack);
   stepper_.run(walk);
   name_frames(walk.stack.frames, symbolizer_);
   return std::move(walk.stack);

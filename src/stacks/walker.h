@@ -24,6 +24,7 @@ class Walker {
 
  private:
   std::vector<Anchor> anchors_of(const target::Thread* thread) const;
+  void step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const;
   std::vector<Frame> bugcheck_path(const target::Processor& processor, const Registers& crash,
                                    const Stack& stack);
 
