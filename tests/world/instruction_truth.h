@@ -3,56 +3,17 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "base/byte_source.h"
-#include "base/mapped_file.h"
-#include "pe/image.h"
 #include "unwind/x64.h"
 #include "unwind/x64_cache.h"
-#include "world/image_loader.h"
+#include "world/image_map.h"
 #include "world/machine.h"
 
 namespace ntstack::world {
-
-// The machine's memory as the unwinder reads it.
-class MachineMemory : public base::ByteSource {
- public:
-  MachineMemory() = default;
-  explicit MachineMemory(const Machine& machine) : machine_(&machine) {}
-  std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
-
- private:
-  const Machine* machine_ = nullptr;
-};
-
-// The world's images as the unwinder's code map, read from their files.
-class ImageMap : public unwind::CodeMap {
- public:
-  ImageMap(const std::filesystem::path& folder, std::span<const LoadedImage> images);
-  const unwind::Module* find(std::uint64_t address) const override;
-
- private:
-  struct File {
-    base::MappedFile file;
-    std::unique_ptr<pe::Image> image;
-    unwind::Module module;
-  };
-  std::vector<File> files_;
-};
-
-// A stretch of instructions where the unwinder is not asked, or must refuse; why.
-struct Exemption {
-  std::uint64_t begin = 0, end = 0;
-  std::string reason;
-};
-
-const Exemption* find_exemption(const std::vector<Exemption>& list, std::uint64_t address);
 
 class InstructionTruth {
  public:

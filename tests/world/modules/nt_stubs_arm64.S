@@ -438,7 +438,9 @@ SwapContextSaved:
     .seh_endprologue
     mov x0, x20
     blr x19
-    b KiBugCheckHalt
+    .globl KiSystemThreadReturned
+KiSystemThreadReturned:
+    wfi
     .seh_endproc
 
 // RtlCaptureContext(x0): the CONTEXT of the caller as it will be when this returns.
