@@ -176,7 +176,12 @@ bool Stepper::step_by_guess(Walk& walk) {
   if (limit <= from) return false;
   const Anchor* anchor = walk.anchor_between(from, limit);
   const std::uint64_t end = anchor ? anchor->at : limit;
-  const auto hit = next_return_address(from, end);
+  auto hit = next_return_address(from, end);
+  if (!hit || !hit->verified_by_code) {
+    const auto chained =
+        unwind::scan_for_chain(modules_, machine_.memory(), walk.architecture(), from, end);
+    if (chained) hit = chained;
+  }
   if (step_to_trap_frame(walk, from, hit ? hit->slot : end, end)) return true;
   if (hit) {
     walk.doubt();

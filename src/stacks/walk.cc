@@ -24,11 +24,19 @@ void Walk::push(const Registers& next, Trust trust, bool is_call_site) {
   frame.trust = trust;
   frame.is_call_site = is_call_site;
   frame.is_user = is_user_address(frame.ip, architecture_);
-  if (architecture_ == base::Architecture::x86) frame.child_ebp = frame_pointer_of(next);
+  if (architecture_ == base::Architecture::x86) frame.child_ebp = plausible_ebp(next);
   stack.frames.push_back(std::move(frame));
   registers_ = next;
   const StackSegment* here = segment();
   if (here && !has_been_in(*here)) entered_.push_back(here->base);
+}
+
+// EBP where it may be a frame pointer: above ESP, on the same stack.
+std::optional<std::uint64_t> Walk::plausible_ebp(const Registers& registers) const {
+  const auto ebp = frame_pointer_of(registers);
+  const StackSegment* here = segment_of(sp_of(registers));
+  if (!ebp || *ebp < sp_of(registers) || *ebp % 4 != 0) return {};
+  return !here || here->contains(*ebp) ? ebp : std::nullopt;
 }
 
 void Walk::move_to(const StackSegment& segment, std::uint64_t sp) {

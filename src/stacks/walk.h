@@ -66,6 +66,8 @@ class Walk {
   std::optional<NoStep> last_failure;   // why exact steps ended
 
  private:
+  std::optional<std::uint64_t> plausible_ebp(const Registers& registers) const;
+
   base::Architecture architecture_;
   Registers registers_;  // of the last frame
   std::vector<target::StackSegment> known_;

@@ -13,6 +13,7 @@ using unwind::Trust;
 
 // The exception and the bugcheck lie at most this far apart on one stack, in bytes.
 constexpr std::uint64_t kMostBetween = 0x100000;
+constexpr std::uint64_t kX86FloatingPoint = 0x210;  // sizeof(FX_SAVE_AREA)
 
 std::vector<StackSegment> stacks_of(const target::Processor& processor,
                                     const target::Thread* thread) {
@@ -36,7 +37,11 @@ std::vector<Anchor> Walker::anchors_of(const target::Thread* thread) const {
   };
   if (thread->trap_frame.value_or(0) != 0) add(*thread->trap_frame);
   // A system call's trap frame stands at the very top of the thread's stack.
-  if (thread->initial_stack) add(*thread->initial_stack - trap_frame_size(dump.architecture));
+  if (!thread->initial_stack) return anchors;
+  const std::uint64_t top = *thread->initial_stack - trap_frame_size(dump.architecture);
+  add(top);
+  // Up to Windows 7, x86 keeps the floating-point state above it.
+  if (dump.architecture == base::Architecture::x86) add(top - kX86FloatingPoint);
   std::ranges::sort(anchors, {}, &Anchor::at);
   return anchors;
 }

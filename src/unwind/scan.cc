@@ -10,6 +10,7 @@ namespace ntstack::unwind {
 namespace {
 
 constexpr std::uint64_t kMostBytes = 0x100000;
+constexpr int kLeastLinks = 3;
 
 // ARM64 signs return addresses in the bits that no address uses; bit 55 tells kernel from user.
 std::uint64_t without_signature(std::uint64_t address) {
@@ -83,7 +84,74 @@ std::optional<bool> judge(const CodeMap& map, const base::ByteSource& memory, st
   return call == CallBefore::no ? std::nullopt : std::optional(call == CallBefore::yes);
 }
 
+// A value as it was before it was signed.
+std::uint64_t return_address(std::uint64_t stored, base::Architecture architecture) {
+  return architecture == base::Architecture::arm64 ? without_signature(stored) : stored;
+}
+
+// Follows pairs {saved frame pointer, return address} from `pair` on; the first one's hit where
+// enough of them lead to one another.
+class ChainFinder {
+ public:
+  ChainFinder(const CodeMap& code, const base::ByteSource& memory, base::Architecture architecture,
+              std::uint64_t end)
+      : code_(code),
+        memory_(memory),
+        architecture_(architecture),
+        width_(base::is_64_bit(architecture) ? 8 : 4),
+        end_(end) {}
+
+  std::optional<ScanHit> at(std::uint64_t pair) const {
+    std::optional<ScanHit> first;
+    for (int link = 0; link < kLeastLinks; ++link) {
+      const auto next = next_of(pair);
+      if (!next) return std::nullopt;
+      const auto stored = memory_.pointer(pair + width_, width_ == 8);
+      if (!stored) return std::nullopt;
+      const std::uint64_t value = return_address(*stored, architecture_);
+      const auto verified = judge(code_, memory_, value, architecture_);
+      if (!verified) return std::nullopt;
+      if (!first) first = ScanHit{pair + width_, value, *verified};
+      pair = *next;
+    }
+    return first;
+  }
+
+ private:
+  // Where the frame pointer saved at `pair` leads: up, and not out of the stack.
+  std::optional<std::uint64_t> next_of(std::uint64_t pair) const {
+    const auto saved = memory_.pointer(pair, width_ == 8);
+    const std::uint64_t alignment = width_ == 8 ? 16 : 4;
+    if (!saved || *saved % alignment != 0 || *saved < pair + 2 * width_) return std::nullopt;
+    return *saved < end_ && end_ - *saved >= 2 * width_ ? saved : std::nullopt;
+  }
+
+  const CodeMap& code_;
+  const base::ByteSource& memory_;
+  base::Architecture architecture_;
+  std::uint64_t width_, end_;
+};
+
 }  // namespace
+
+std::optional<ScanHit> scan_for_chain(const CodeMap& code, const base::ByteSource& memory,
+                                      base::Architecture architecture, std::uint64_t from,
+                                      std::uint64_t end) {
+  const std::uint64_t step = architecture == base::Architecture::x86 ? 4 : 16;
+  std::uint64_t pair = (from + step - 1) & ~(step - 1);
+  if (pair < from || architecture == base::Architecture::x64) return std::nullopt;
+  end = std::min(end, pair > UINT64_MAX - kMostBytes ? UINT64_MAX : pair + kMostBytes);
+  const ChainFinder finder(code, memory, architecture, end);
+  while (pair < end) {
+    if (const auto hit = finder.at(pair)) return hit;
+    std::byte byte;
+    const bool is_there = memory.read(pair, std::span(&byte, 1)) == 1;
+    const std::uint64_t next = is_there ? pair + step : memory.hole_end(pair);
+    if (next >= end) break;
+    pair = std::max(pair + step, (next + step - 1) & ~(step - 1));
+  }
+  return std::nullopt;
+}
 
 std::optional<ScanHit> scan(const CodeMap& code, const base::ByteSource& memory,
                             base::Architecture architecture, std::uint64_t from,
@@ -101,8 +169,7 @@ std::optional<ScanHit> scan(const CodeMap& code, const base::ByteSource& memory,
       slot = std::max(slot + width, (next + width - 1) & ~(width - 1));
       continue;
     }
-    const std::uint64_t value =
-        architecture == base::Architecture::arm64 ? without_signature(*stored) : *stored;
+    const std::uint64_t value = return_address(*stored, architecture);
     if (const auto verified = judge(code, memory, value, architecture))
       return ScanHit{slot, value, *verified};
     slot += width;

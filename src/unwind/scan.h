@@ -24,4 +24,10 @@ struct ScanHit {
 std::optional<ScanHit> scan(const CodeMap& code, const base::ByteSource& memory,
                             base::Architecture architecture, std::uint64_t from, std::uint64_t end);
 
+// Where frame pointers are saved below return addresses (x86, ARM64): the first slot of a return
+// address from which a chain of three such pairs leads up the stack. Looks as far as scan() does.
+std::optional<ScanHit> scan_for_chain(const CodeMap& code, const base::ByteSource& memory,
+                                      base::Architecture architecture, std::uint64_t from,
+                                      std::uint64_t end);
+
 }  // namespace ntstack::unwind

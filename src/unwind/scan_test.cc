@@ -55,5 +55,39 @@ TEST(Scan, SignedReturnAddressesAreStripped) {
   EXPECT_EQ(hit->value, kModule + 0x40);
 }
 
+// x86 stacks by hand: pairs of a saved EBP and a return address among values that point into the
+// module too.
+struct NarrowModule : CodeMap {
+  Module module{0x80400000, 0x10000, nullptr, {}};
+  const Module* find(std::uint64_t address) const override {
+    return address - module.base < module.size ? &module : nullptr;
+  }
+};
+
+TEST(ScanForChain, ThreePairsThatLeadUpAreFoundBehindStrayPointers) {
+  constexpr std::uint32_t kAt = 0x8a000000;
+  std::vector<std::uint32_t> words(64, 0x80400123);
+  const auto pair = [&](std::size_t index, std::size_t next) {
+    words[index] = kAt + static_cast<std::uint32_t>(next) * 4;
+    words[index + 1] = 0x80400200 + static_cast<std::uint32_t>(index);
+  };
+  pair(10, 20);
+  pair(20, 30);
+  const base::SegmentSource memory({{kAt, base::Bytes(std::as_bytes(std::span(words)))}});
+  const auto find = [&] {
+    return scan_for_chain(NarrowModule{}, memory, base::Architecture::x86, kAt, kAt + 256);
+  };
+  EXPECT_FALSE(find());  // two only
+  pair(30, 40);
+  const auto hit = find();
+  ASSERT_TRUE(hit);
+  EXPECT_EQ(hit->slot, kAt + 44);
+  EXPECT_EQ(hit->value, 0x8040020au);
+  pair(20, 19);  // does not rise
+  EXPECT_FALSE(find());
+  pair(20, 63);  // no room for a pair
+  EXPECT_FALSE(find());
+}
+
 }  // namespace
 }  // namespace ntstack::unwind

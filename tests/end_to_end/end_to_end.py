@@ -235,6 +235,26 @@ class RealDumps(unittest.TestCase):
         self.assertEqual(x86["dump"]["architecture"], "x86")
         self.assertTrue(all("child_ebp" in s["frames"][0] for s in x86["stacks"]))
 
+    def test_an_x86_minidump_walks_into_its_program_with_names_and_lines(self):
+        """Names and lines are the PDB's; that these are the callers is known from Breakpad's public source."""
+        path = self.need("symbolic/windows_mini.dmp")
+        stacks = run_json("stacks", path, "-y", path.parent)["stacks"]
+        self.assertEqual([s["thread"]["id"] for s in stacks], [0x664, 0xdfc, 0xa28, 0xb68])
+        main, _, _, handler = stacks
+
+        def named(stack):
+            return [(f["symbol"]["name"], f["source"]["line"], f["trust"]) for f in stack["frames"] if f["source"]]
+
+        self.assertEqual(named(main)[-3:], [("main", 35, "context"), ("invoke_main", 78, "frame_data"),
+                                            ("__scrt_common_main_seh", 283, "frame_data")])
+        self.assertEqual(main["end"], "base")
+        # Its stack moved on while it was written: the chain of frame pointers that is left is a guess.
+        self.assertIn(("google_breakpad::ExceptionHandler::ExceptionHandlerThreadMain", 399, "scan"), named(handler))
+        for stack in stacks:
+            self.assertTrue(all(f["trust"] != "unwind_info" for f in stack["frames"]))
+            modules = [f["symbol"]["module"] for f in stack["frames"][-3:]]
+            self.assertEqual(modules, ["kernel32", "ntdll", "ntdll"])
+
 
 class Schema(unittest.TestCase):
     def test_every_document_is_as_the_schema_says(self):
