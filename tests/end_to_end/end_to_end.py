@@ -247,7 +247,7 @@ class RealDumps(unittest.TestCase):
 
         self.assertEqual(named(main)[-3:], [("main", 35, "context"), ("invoke_main", 78, "frame_data"),
                                             ("__scrt_common_main_seh", 283, "frame_data")])
-        self.assertEqual(main["end"], "base")
+        self.assertEqual(main["end"]["kind"], "base")
         # Its stack moved on while it was written: the chain of frame pointers that is left is a guess.
         self.assertIn(("google_breakpad::ExceptionHandler::ExceptionHandlerThreadMain", 399, "scan"), named(handler))
         for stack in stacks:
