@@ -7,14 +7,19 @@
 #include <set>
 
 #include "arm64_images.h"
-#include "arm64_machine.h"
 #include "base/mapped_file.h"
 #include "unwind/arm64.h"
+#include "world/image_map.h"
+#include "world_arm64/machine.h"
 
 namespace ntstack::tests {
 namespace {
 
 namespace arm64 = unwind::arm64;
+using world::Arm64Cpu;
+using world::Arm64Machine;
+
+constexpr std::uint64_t stack_base = 0x20000000, stack_size = 0x400000;  // its high end
 
 struct Counts {
   std::size_t runs = 0, instructions = 0, steps = 0, signed_registers = 0, signed_steps = 0,
@@ -37,7 +42,7 @@ class OneModule : public unwind::CodeMap {
 };
 
 // What of the caller is wrong; nothing where all of it is right.
-std::string difference(const arm64::Registers& found, const ShadowCaller& truth) {
+std::string difference(const arm64::Registers& found, const Arm64Cpu& truth) {
   if (found.pc != truth.pc) return fmt::format("PC {:#x}, not {:#x}", found.pc, truth.pc);
   if (found.sp != truth.sp) return fmt::format("SP {:#x}, not {:#x}", found.sp, truth.sp);
   for (unsigned i = 19; i < 30; ++i) {
@@ -58,14 +63,15 @@ std::string walk(const OneModule& code, const Arm64Machine& machine, Counts& cou
   counts.places.insert(place);
   ++counts.instructions;
   bool is_call_site = false;
-  const auto& shadow = machine.shadow();
+  const auto& shadow = machine.shadow;
+  const world::MachineMemory memory(machine);
   counts.deepest = std::max(counts.deepest, shadow.size());
   for (std::size_t left = shadow.size(); left-- > 0;) {
-    const auto step = arm64::step(code, machine, registers, is_call_site);
+    const auto step = arm64::step(code, memory, registers, is_call_site);
     const std::string where =
         fmt::format("at {:#x}, {} frames out: ", cpu.pc, shadow.size() - 1 - left);
     if (!step) return where + std::string(arm64::text_of(step.error()));
-    if (const std::string wrong = difference(step->caller, shadow[left]); !wrong.empty())
+    if (const std::string wrong = difference(step->caller, shadow[left].caller); !wrong.empty())
       return where + wrong;
     registers = step->caller;
     is_call_site = step->is_call_site;
@@ -75,11 +81,12 @@ std::string walk(const OneModule& code, const Arm64Machine& machine, Counts& cou
   return {};
 }
 
-std::vector<std::byte> loaded(const pe::Image& image) {
-  std::vector<std::byte> pages(image.size_of_image());
+std::vector<std::uint8_t> loaded(const pe::Image& image) {
+  std::vector<std::uint8_t> pages(image.size_of_image());
   for (std::uint32_t rva = 0; rva < pages.size(); rva += 0x1000) {
-    static_cast<void>(image.read(
-        rva, std::span(pages).subspan(rva, std::min<std::size_t>(0x1000, pages.size() - rva))));
+    static_cast<void>(
+        image.read(rva, std::as_writable_bytes(std::span(pages))
+                            .subspan(rva, std::min<std::size_t>(0x1000, pages.size() - rva))));
   }
   return pages;
 }
@@ -95,23 +102,37 @@ std::vector<std::uint64_t> exported(const pe::Image& image) {
   return found;
 }
 
+// Runs a function to its return, or to where it is stopped.
+void call(Arm64Machine& machine, std::uint64_t function, std::uint64_t argument) {
+  Arm64Cpu start;
+  for (unsigned i = 0; i < 31; ++i) start.x[i] = 0x1111000000000000 + i;
+  start.sp = stack_base - 0x100;
+  machine.set_cpu(start);
+  machine.shadow.clear();
+  machine.call(function, {{argument}});
+}
+
 void run_image(const std::filesystem::path& path, Counts& counts) {
   const auto file = base::MappedFile::open(path);
   ASSERT_TRUE(file);
   const auto image = pe::Image::from_file(file->bytes());
   ASSERT_TRUE(image) << image.error().text();
   const OneModule code(*image);
-  Arm64Machine machine(image->preferred_base(), loaded(*image));
+  const std::vector<std::uint8_t> pages = loaded(*image);
+  Arm64Machine machine;
+  machine.map(image->preferred_base(), pages.size());
+  machine.write(image->preferred_base(), pages);
+  machine.map(stack_base - stack_size, stack_size);
   const auto functions = exported(*image);
   ASSERT_GT(functions.size(), 60u);
   for (const std::uint64_t function : functions) {
     for (const std::uint64_t argument : {1ull, 2ull, 7ull, 1000ull}) {
       std::string failure;
-      machine.before_instruction = [&] {
+      machine.before_instruction = [&](std::uint64_t) {
         failure = walk(code, machine, counts);
-        return failure.empty();
+        return !failure.empty();
       };
-      ASSERT_NO_THROW(machine.call(function, argument)) << fmt::format("{:#x}", function);
+      ASSERT_NO_THROW(call(machine, function, argument)) << fmt::format("{:#x}", function);
       ASSERT_EQ(failure, "") << fmt::format("in the call of {:#x}", function);
       ++counts.runs;
     }
