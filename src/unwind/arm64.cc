@@ -1,20 +1,18 @@
 #include "unwind/arm64.h"
 
-#include <limits>
+#include "unwind/arm64_cache.h"
+#include "unwind/arm64_rule.h"
+#include "unwind/arm64_sequence.h"
 
 namespace ntstack::unwind::arm64 {
 namespace {
 
-using pe::arm64::CodeReader;
 using pe::arm64::Op;
-using pe::arm64::RawUnwindInfo;
 using pe::arm64::RegisterKind;
-using pe::arm64::RuntimeFunction;
 using pe::arm64::UnwindCode;
 
-constexpr std::uint32_t kNonvolatile = 0x3ff80000u;  // x19 to x28, FP
-constexpr std::uint8_t kFirstVolatileEnd = 19;       // x0 to x18
-constexpr std::uint8_t kLastSavedInt = 28;           // save_next goes on with d8 behind it
+constexpr std::uint8_t kFirstVolatileEnd = 19;  // x0 to x18
+constexpr std::uint8_t kLastSavedInt = 28;      // save_next goes on with d8 behind it
 
 // KTRAP_FRAME, from the public .NET runtime's unwinder; CONTEXT, from winnt.h.
 namespace trap_frame {
@@ -33,8 +31,7 @@ class Undoing {
     step_.caller = callee;
   }
 
-  // The codes from `index` on, without those of the first `skipped` instructions.
-  std::optional<StepError> run(const RawUnwindInfo& info, std::size_t index, std::uint32_t skipped);
+  std::optional<StepError> run(Sequence sequence);
   std::expected<Step, StepError> finish();
 
  private:
@@ -191,21 +188,11 @@ std::optional<StepError> Undoing::undo(const UnwindCode& code) {
   }
 }
 
-// As Windows does: the end of the code array ends a sequence too, and behind end_c the codes of the
-// parent's prologue follow.
-std::optional<StepError> Undoing::run(const RawUnwindInfo& info, std::size_t index,
-                                      std::uint32_t skipped) {
-  CodeReader codes(info.codes, index);
-  while (const auto code = codes.next()) {
-    if (code->op == Op::end) break;
-    if (skipped != 0 && !code->ends()) {
-      skipped -= code->instructions();
-      continue;
-    }
-    skipped = 0;
+std::optional<StepError> Undoing::run(Sequence sequence) {
+  while (const auto code = sequence.next()) {
     if (const auto error = undo(*code)) return error;
   }
-  if (codes.error() || next_pairs_ != 0) return StepError::unwind_data_bad;
+  if (sequence.is_bad() || next_pairs_ != 0) return StepError::unwind_data_bad;
   return {};
 }
 
@@ -215,46 +202,19 @@ std::expected<Step, StepError> Undoing::finish() {
     if (caller.pc == callee_.pc && caller.sp == callee_.sp)
       return std::unexpected(StepError::no_progress);
     if (step_.frame == Frame::machine_frame || step_.frame == Frame::none)
-      caller.known &= kNonvolatile;
+      caller.known &= kKeptByCalls;
     return step_;
   }
   if (!knows(lr))
     return std::unexpected(lr_is_lost_ ? StepError::memory_missing : StepError::register_unknown);
   caller.pc = without_pac(caller.x[lr]);
-  caller.known &= kNonvolatile;
+  caller.known &= kKeptByCalls;
   // A return through LR itself leaves the stack as it is; none can follow it, for the caller's LR
   // is not known.
   const bool grows = lr_from_stack_ ? caller.sp > callee_.sp : caller.sp >= callee_.sp;
   if (!grows) return std::unexpected(StepError::no_progress);
   if (caller.sp_is_bound) return std::unexpected(StepError::register_unknown);
   return step_;
-}
-
-std::expected<Step, StepError> in_function(const pe::Image& image, const RuntimeFunction& function,
-                                           const base::ByteSource& memory, const Registers& callee,
-                                           std::uint32_t rva, bool is_call_site) {
-  pe::arm64::UnwindScratch scratch;
-  const auto info = pe::arm64::raw_unwind_info(image, function, scratch);
-  if (!info) {
-    const bool there = function.form() != pe::arm64::Form::xdata ||
-                       image.get<std::uint32_t>(function.unwind).has_value();
-    return std::unexpected(there ? StepError::unwind_data_bad : StepError::unwind_data_missing);
-  }
-  const std::uint32_t offset = rva - function.begin;
-  const std::uint32_t prologue = pe::arm64::instruction_count(*info, 0);
-  std::size_t index = 0;
-  std::uint32_t skipped = 0;
-  if (offset / 4 < prologue) {
-    skipped = prologue - offset / 4;
-  } else if (!is_call_site) {  // no epilogue holds a call
-    if (const auto epilog = pe::arm64::epilog_at(image, *info, offset)) {
-      index = epilog->index;
-      skipped = (offset - epilog->start) / 4;
-    }
-  }
-  Undoing undoing(memory, callee);
-  if (const auto error = undoing.run(*info, index, skipped)) return std::unexpected(*error);
-  return undoing.finish();
 }
 
 }  // namespace
@@ -283,29 +243,36 @@ std::string_view text_of(StepError error) {
   return "unknown";
 }
 
-std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
-                                    const Registers& callee, bool is_call_site) {
-  const std::uint64_t address = is_call_site ? callee.pc - 4 : callee.pc;
-  const Module* module = code.find(address);
-  if (!module || address < module->base) return std::unexpected(StepError::no_module);
-  if (!module->image) return std::unexpected(StepError::no_image);
-  const auto* functions = std::get_if<pe::arm64::FunctionTable>(&module->functions);
-  if (!functions) return std::unexpected(StepError::unwind_data_missing);
-  const std::uint64_t offset = address - module->base;
-  if (offset > std::numeric_limits<std::uint32_t>::max() - 4)
-    return std::unexpected(StepError::no_module);
-  const auto rva = static_cast<std::uint32_t>(offset);
+namespace {
 
-  const auto function = functions->find(rva);
-  if (function) return in_function(*module->image, *function, memory, callee, rva, is_call_site);
-  if (functions->missing()) return std::unexpected(StepError::unwind_data_missing);
-  if (!is_call_site) return Undoing(memory, callee).finish();  // a leaf
-  // A leaf calls nothing. But a start address that was put where a return address lies may be the
-  // first of its function.
-  const auto next = functions->find(rva + 4);
-  if (next && next->begin == rva + 4)
-    return in_function(*module->image, *next, memory, callee, rva + 4, true);
-  return std::unexpected(StepError::not_described);
+// Where no rule is known: one is made where `cache` is there and the frame has one.
+[[gnu::noinline]] std::expected<Step, StepError> step_by_codes(const CodeMap& code,
+                                                               const base::ByteSource& memory,
+                                                               const Registers& callee,
+                                                               bool is_call_site,
+                                                               RuleCache* cache) {
+  pe::arm64::UnwindScratch scratch;
+  const auto sequence = sequence_at(code, callee.pc, is_call_site, scratch);
+  if (!sequence) return std::unexpected(sequence.error());
+  if (cache) {
+    if (const auto rule = rule_of(*sequence)) {
+      cache->insert(code, callee.pc, is_call_site, *rule);
+      return apply(*rule, memory, callee);
+    }
+  }
+  Undoing undoing(memory, callee);
+  if (const auto error = undoing.run(*sequence)) return std::unexpected(*error);
+  return undoing.finish();
+}
+
+}  // namespace
+
+std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
+                                    const Registers& callee, bool is_call_site, RuleCache* cache) {
+  if (callee.sp_is_bound) cache = nullptr;  // rules are for a known SP
+  const Rule* rule = cache ? cache->find(code, callee.pc, is_call_site) : nullptr;
+  return rule ? apply(*rule, memory, callee)
+              : step_by_codes(code, memory, callee, is_call_site, cache);
 }
 
 }  // namespace ntstack::unwind::arm64

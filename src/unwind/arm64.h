@@ -18,6 +18,9 @@ namespace ntstack::unwind::arm64 {
 inline constexpr std::uint8_t fp = 29;
 inline constexpr std::uint8_t lr = 30;
 
+// Bits of Registers::known: x19 to x28 and FP, which a callee keeps for its caller.
+inline constexpr std::uint32_t kKeptByCalls = 0x3ff80000;
+
 struct Registers {
   std::array<std::uint64_t, 31> x{};
   std::uint64_t sp = 0;
@@ -28,6 +31,8 @@ struct Registers {
   // True where only a lower bound of SP is known: the frame was found by the chain of frame
   // pointers. A function that set up FP can still be unwound exactly.
   bool sp_is_bound = false;
+
+  bool operator==(const Registers&) const = default;
 };
 
 // What lies on the stack where no call made the frame.
@@ -48,6 +53,8 @@ struct Step {
   Frame frame = Frame::none;        // what was crossed, the last where there were several
   std::uint64_t frame_address = 0;  // of it
   bool from_user = false;           // a trap frame whose saved PSTATE is that of user mode
+
+  bool operator==(const Step&) const = default;
 };
 
 enum class StepError : std::uint8_t {
@@ -70,10 +77,13 @@ constexpr std::uint64_t without_pac(std::uint64_t address) {
   return (address >> 55) & 1 ? address | above : address & ~above;
 }
 
+class RuleCache;  // makes repeated steps cheap; see arm64_cache.h
+
 // One step. `is_call_site` is true where PC is a return address (every frame but the youngest and
 // those that Step says): the instruction before it decides which function it is in. `memory` is
-// asked for the stack alone; code is never read.
+// asked for the stack alone; code is never read. `cache` may be null.
 std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
-                                    const Registers& callee, bool is_call_site);
+                                    const Registers& callee, bool is_call_site,
+                                    RuleCache* cache = nullptr);
 
 }  // namespace ntstack::unwind::arm64

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "image_builder.h"
+#include "unwind/arm64_cache.h"
 
 namespace ntstack::unwind::arm64 {
 namespace {
@@ -54,14 +55,23 @@ class OneFunction : public CodeMap {
     registers.pc = kBase + rva;
     registers.known = known;
     const base::SegmentSource memory({{kStack, base::Bytes(std::as_bytes(std::span(slots_)))}});
-    return step(*this, memory, registers, is_call_site);
+    const auto found = step(*this, memory, registers, is_call_site);
+    // A rule that is made, and one that is known, say the same.
+    RuleCache cache;
+    EXPECT_EQ(step(*this, memory, registers, is_call_site, &cache), found);
+    EXPECT_EQ(step(*this, memory, registers, is_call_site, &cache), found);
+    hits_ = cache.hits();
+    return found;
   }
+  // Whether the last step's frame has a rule.
+  bool had_rule() const { return hits_ == 1; }
 
  private:
   std::vector<std::byte> file_;
   std::vector<std::uint64_t> slots_;
   std::unique_ptr<pe::Image> image_;
   Module module_;
+  mutable std::uint64_t hits_ = 0;
 };
 
 StepError error_of(const std::expected<Step, StepError>& found) {
@@ -219,6 +229,30 @@ TEST(Arm64Step, AStartAddressInPlaceOfAReturnAddressIsInItsFunction) {
   const auto found = OneFunction({0xe5, 0x81, 0xe4}).from(kFunction, true);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->caller.pc, 0x5001u);
+}
+
+// True where a step from the body of a function with these codes has a rule; what each says is
+// compared in OneFunction.
+bool has_rule(std::initializer_list<int> codes) {
+  const OneFunction code(codes);
+  static_cast<void>(code.from(kBody));
+  return code.had_rule();
+}
+
+TEST(Arm64Step, UsualFramesHaveRules) {
+  EXPECT_TRUE(has_rule({0xe4}));
+  EXPECT_TRUE(has_rule({0xe1, 0x81, 0x22, 0xe4}));
+  EXPECT_TRUE(has_rule({0x81, 0xfc, 0xe4}));                    // a signed LR
+  EXPECT_TRUE(has_rule({0xd2, 0xc6, 0xe6, 0xe6, 0x28, 0xe4}));  // save_next
+  EXPECT_TRUE(has_rule({0xc8, 0x42, 0xe1, 0x81, 0xe4}));        // saved below what FP was set to
+}
+
+TEST(Arm64Step, FramesThatNoRuleHoldsAreUndoneCodeByCode) {
+  EXPECT_FALSE(has_rule({0xe8, 0xe4}));                          // a trap frame
+  EXPECT_FALSE(has_rule({0x81, 0xe1, 0xe4}));                    // FP is restored, then used
+  EXPECT_FALSE(has_rule({0x22, 0x22, 0xe4}));                    // x19 and x20 twice
+  EXPECT_FALSE(has_rule({0xe7, 0x03, 0x01, 0x81, 0xe4}));        // x3
+  EXPECT_FALSE(has_rule({0xe0, 0x00, 0x80, 0x00, 0x41, 0xe4}));  // a slot half a mebibyte away
 }
 
 TEST(Arm64Step, SaysWhatIsMissing) {
