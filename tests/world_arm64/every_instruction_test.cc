@@ -214,9 +214,10 @@ void Arm64EveryInstruction::run_shapes() {
 
 // Faults: one of user mode's, and one in a DPC, which is a bugcheck. And a thread's first function.
 void Arm64EveryInstruction::fault_and_crash() {
-  world_->take_trap_of_user(thread_, world_->user_cpu(thread_, user_ip),
+  const Arm64Cpu user = world_->user_cpu(thread_, user_ip);
+  world_->take_trap_of_user(thread_, user,
                             {.handler = nt("KiPageFaultVector"), .fault_address = 0x2a70018});
-  machine().run(user_ip);
+  machine().run(user.pc);
   EXPECT_TRUE(machine().shadow.empty());
 
   machine().put<std::uint8_t>(world_->prcb(0) + world_->layout().prcb.dpc_routine_active, 1);

@@ -11,6 +11,9 @@ namespace {
 constexpr std::uint32_t system_call_syndrome = 0x56000000;  // SVC; its operand is the service
 constexpr std::uint64_t pc_in_trap_frame = 0x148;
 
+// Where the stories enter the kernel from is x64's: here instructions lie at multiples of four.
+std::uint64_t aligned(std::uint64_t user_ip) { return user_ip & ~std::uint64_t{3}; }
+
 }  // namespace
 
 Arm64World::Arm64World(const std::filesystem::path& modules, std::span<const std::string> more)
@@ -42,9 +45,9 @@ Arm64Cpu Arm64World::user_cpu(const Thread& thread, std::uint64_t user_ip) const
   for (unsigned i = 0; i < 31; i++) cpu.x[i] = 0x0011111111111111ull * i;
   cpu.x[18] = thread.teb;
   cpu.x[29] = thread.user_stack + 0x60;
-  cpu.x[30] = user_ip + 0x100;
+  cpu.x[30] = aligned(user_ip) + 0x100;
   cpu.sp = thread.user_stack & ~15ull;
-  cpu.pc = user_ip;
+  cpu.pc = aligned(user_ip);
   return cpu;
 }
 
@@ -67,7 +70,7 @@ bool Arm64World::system_call(const Thread& thread, const SystemCall& call) {
   take_trap_of_user(
       thread, user,
       {.handler = nt("KiSystemServiceVector"), .syndrome = system_call_syndrome | call.number});
-  machine_.run(call.user_ip);
+  machine_.run(user.pc);
   return machine_.shadow.empty();
 }
 
@@ -87,7 +90,7 @@ ThreadTruth Arm64World::run_until_captured(const Thread& thread, const SystemCal
   truth.role = thread.role;
   truth.id = thread.id;
   truth.ethread = thread.ethread;
-  truth.user_rip = call.user_ip;
+  truth.user_rip = aligned(call.user_ip);
   truth.user_rsp = thread.user_stack & ~15ull;
   truth.segments = segments_of(thread, machine_.cpu().sp);
   truth.frames = frames_of(machine_);

@@ -81,6 +81,7 @@ KiSystemServiceCopyEnd:
     ldr w10, [x10, :lo12:KiDynamicTraceMask]
     tbnz w10, #0, 2f
     blr x9
+    nop
 
     .globl KiSystemServiceExit
 KiSystemServiceExit:
@@ -162,6 +163,7 @@ KiPageFaultVector:
     mov x3, #0
     ldr x4, [x29, #0x158]
     bl KiBugCheckDispatch
+    nop
     .seh_endproc
 
 // KeBugCheckEx(x0 to x4) with the nonvolatile registers in a KEXCEPTION_FRAME.
@@ -438,6 +440,7 @@ SwapContextSaved:
     .seh_endprologue
     mov x0, x20
     blr x19
+    nop
     .globl KiSystemThreadReturned
 KiSystemThreadReturned:
     wfi
