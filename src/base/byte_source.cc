@@ -10,14 +10,16 @@ std::vector<std::byte> ByteSource::copy(std::uint64_t address, std::size_t size)
   return out;
 }
 
-SegmentSource::SegmentSource(std::vector<Segment> segments) {
-  std::ranges::stable_sort(segments, {}, &Segment::address);
-  segments_.reserve(segments.size());
+SegmentSource::SegmentSource(std::vector<Segment> segments) : segments_(std::move(segments)) {
+  if (!std::ranges::is_sorted(segments_, {}, &Segment::address)) {
+    std::ranges::stable_sort(segments_, {}, &Segment::address);
+  }
+  std::size_t taken = 0;  // pieces, which move up over those that are left out
   std::uint64_t end = 0;  // one past the last address taken
   bool full = false;      // a piece reached 2^64
-  for (Segment& piece : segments) {
+  for (Segment piece : segments_) {
     if (full || piece.bytes.empty()) continue;
-    if (!segments_.empty() && piece.address < end) {
+    if (taken != 0 && piece.address < end) {
       const std::uint64_t cut = end - piece.address;
       if (cut >= piece.bytes.size()) continue;
       piece = {end, piece.bytes.clamp(cut)};
@@ -28,8 +30,9 @@ SegmentSource::SegmentSource(std::vector<Segment> segments) {
       full = true;
     }
     end = piece.address + piece.bytes.size();
-    segments_.push_back(piece);
+    segments_[taken++] = piece;
   }
+  segments_.resize(taken);
 }
 
 const SegmentSource::Segment* SegmentSource::find(std::uint64_t address) const {

@@ -19,8 +19,19 @@
 
 namespace ntstack::dump {
 
-enum class Kind : std::uint8_t { triage, minidump };
-std::string_view name_of(Kind kind);  // "triage", "minidump": JSON's dump.kind
+enum class Kind : std::uint8_t {
+  triage,    // a kernel triage dump: blocks of virtual memory
+  minidump,  // of a user process
+  full,      // every run of physical memory, one after the other (DumpType 1)
+  summary,   // kernel pages by a bitmap, with 32-bit counts (DumpType 2, up to Windows 7)
+  bitmap,    // pages by a bitmap: complete, kernel, automatic and live dumps (DumpType 5, 6, 7)
+  rdmp,      // a debugger's .dump /k, /ka and /f (DumpType 8, 9, 10)
+  elf,       // QEMU's dump-guest-memory and its like
+  lime,      // LiME's ranges
+  vmware,    // .vmss or .vmsn, mostly with a .vmem beside it
+  raw        // physical memory and nothing else
+};
+std::string_view name_of(Kind kind);  // "triage", "minidump", ...: JSON's dump.kind
 
 struct Bugcheck {
   std::uint32_t code = 0;
@@ -63,6 +74,16 @@ struct ThreadRecord {
   std::string name;
 };
 
+// A processor whose registers the container itself saved (QEMU's notes, VMware's state).
+struct ProcessorRecord {
+  std::uint32_t number = 0;
+  std::vector<std::byte> context;  // CONTEXT of the dump's architecture; empty where not known
+  // Paging and the tables that lead to the kernel's structures; nothing where not saved.
+  std::optional<std::uint64_t> cr0, cr3, cr4;
+  std::optional<std::uint64_t> fs_base, gs_base, kernel_gs_base;
+  std::optional<std::uint64_t> gdt_base, idt_base;
+};
+
 // A piece of tagged secondary data, listed by its GUID.
 struct SecondaryData {
   base::Guid tag;
@@ -88,7 +109,8 @@ struct TriageRecords {
 };
 
 struct Dump {
-  std::optional<base::MappedFile> file;  // nothing where parse() was given the bytes
+  std::optional<base::MappedFile> file;       // nothing where parse() was given the bytes
+  std::optional<base::MappedFile> companion;  // VMware: the other file of the two
   Kind kind = Kind::triage;
   base::Architecture architecture = base::Architecture::unknown;
   std::uint32_t machine = 0;        // IMAGE_FILE_MACHINE_* as written
@@ -105,7 +127,10 @@ struct Dump {
   std::optional<std::uint64_t> process_create_time;  // FILETIME
 
   // Kernel dumps' header fields, as they stand.
+  std::optional<std::uint32_t> dump_type;  // DUMP_TYPE
   std::uint64_t directory_table_base = 0;
+  bool pae = false;  // x86: page-table entries have 8 bytes
+  std::uint64_t pfn_database = 0;
   std::uint64_t ps_loaded_module_list = 0;
   std::uint64_t ps_active_process_head = 0;
   std::uint64_t kd_debugger_data_block = 0;
@@ -117,12 +142,20 @@ struct Dump {
 
   std::vector<ModuleRecord> modules;  // in the dump's order
   std::vector<UnloadedModuleRecord> unloaded_modules;
-  std::vector<ThreadRecord> threads;  // minidumps
+  std::vector<ThreadRecord> threads;        // minidumps
+  std::vector<ProcessorRecord> processors;  // by number, each once
   std::vector<SecondaryData> secondary;
   std::optional<TriageRecords> triage;
 
-  // Virtual memory as the container has it (triage data blocks and call stack, minidump ranges).
+  // Virtual memory as the container has it (triage data blocks and call stack, minidump ranges);
+  // null where it has physical memory.
   std::unique_ptr<base::ByteSource> memory;
+  // Physical memory, with holes; null where the container has virtual memory.
+  std::unique_ptr<base::ByteSource> physical;
+  std::uint64_t physical_bytes = 0;  // how much of it is in the file
+  // The virtual addresses that an ELF core gives beside the physical ones (dump-guest-memory -p):
+  // one processor's address space as it was mapped then. Page tables know better; else null.
+  std::unique_ptr<base::ByteSource> mapped;
 
   // What was left out or looked wrong, a sentence each: the dump is used all the same.
   std::vector<std::string> warnings;

@@ -53,6 +53,9 @@ class Exercise {
       require(thread.stack_size <= UINT64_MAX - thread.stack_address, "a stack wraps");
       require(thread.name.size() <= max_text, "a thread's name is too long");
     }
+    for (const ProcessorRecord& processor : dump_.processors) {
+      require(processor.context.size() <= 0x4d0, "a processor's context is too long");
+    }
     for (const SecondaryData& piece : dump_.secondary) inside(piece.bytes, "secondary data");
     if (dump_.triage) {
       for (const base::Bytes piece : {dump_.triage->prcb, dump_.triage->process,
@@ -78,30 +81,55 @@ class Exercise {
   }
 
   void check_memory() {
-    require(dump_.memory != nullptr, "there is no memory");
-    const auto* memory = dynamic_cast<const base::SegmentSource*>(dump_.memory.get());
-    require(memory != nullptr, "the memory is not made of segments");
-    if (!memory || !complaint_.empty()) return;
-    std::uint64_t listed = 0;
-    for (const auto& segment : memory->segments()) {
-      inside(segment.bytes, "a piece of memory");
-      listed += segment.bytes.size();
-      if (!complaint_.empty()) return;
-      read_through(*memory, segment);
-    }
-    require(listed <= std::uint64_t{file_.size()} * 4, "more memory is listed than can be");
-    for (const std::uint64_t address : {std::uint64_t{0}, UINT64_MAX, std::uint64_t{1} << 63}) {
-      sum_ += memory->get<std::uint64_t>(address).value_or(0);
-    }
+    require((dump_.memory != nullptr) != (dump_.physical != nullptr),
+            "there is not one memory, virtual or physical");
+    if (!complaint_.empty()) return;
+    if (dump_.memory) read_all(*dump_.memory);
+    if (dump_.mapped) read_all(*dump_.mapped);
+    if (!dump_.physical) return;
+    const std::uint64_t there = read_all(*dump_.physical);
+    require(there <= dump_.physical_bytes, "there is more physical memory than was counted");
   }
 
-  void read_through(const base::SegmentSource& memory,
-                    const base::SegmentSource::Segment& segment) {
-    for (std::uint64_t done = 0; done < segment.bytes.size(); done += buffer_.size()) {
-      const auto wanted = std::min<std::uint64_t>(buffer_.size(), segment.bytes.size() - done);
+  // Every byte from address 0 on, hole by hole; gives how many there are.
+  std::uint64_t read_all(const base::ByteSource& memory) {
+    const std::uint64_t most = std::uint64_t{file_.size()} * 4;
+    std::uint64_t listed = 0, address = 0;
+    bool is_hole = false;  // the last address that was asked for was one
+    while (complaint_.empty()) {
+      const base::Bytes piece = memory.view(address, 1 << 20);
+      if (piece.empty()) {
+        require(!is_hole, "a hole does not end where it is said to");
+        std::byte byte;
+        require(memory.read(address, std::span(&byte, 1)) == 0,
+                "read() gives what view() does not");
+        const std::uint64_t next = memory.hole_end(address);
+        require(next > address || next == UINT64_MAX, "a hole ends before it begins");
+        if (next == UINT64_MAX) break;
+        address = next;
+        is_hole = true;
+        continue;
+      }
+      is_hole = false;
+      inside(piece, "a piece of memory");
+      listed += piece.size();
+      require(listed <= most, "more memory is listed than can be");
+      if (complaint_.empty()) read_through(memory, address, piece);
+      if (piece.size() > UINT64_MAX - address) break;
+      address += piece.size();
+    }
+    for (const std::uint64_t at : {std::uint64_t{0}, UINT64_MAX, std::uint64_t{1} << 63}) {
+      sum_ += memory.get<std::uint64_t>(at).value_or(0);
+    }
+    return listed;
+  }
+
+  void read_through(const base::ByteSource& memory, std::uint64_t address, base::Bytes piece) {
+    for (std::uint64_t done = 0; done < piece.size(); done += buffer_.size()) {
+      const auto wanted = std::min<std::uint64_t>(buffer_.size(), piece.size() - done);
       const std::span<std::byte> out(buffer_.data(), static_cast<std::size_t>(wanted));
-      require(memory.read(segment.address + done, out) == wanted, "listed memory can't be read");
-      require(std::memcmp(out.data(), segment.bytes.data() + done, out.size()) == 0,
+      require(memory.read(address + done, out) == wanted, "listed memory can't be read");
+      require(std::memcmp(out.data(), piece.data() + done, out.size()) == 0,
               "memory reads as something else");
     }
   }

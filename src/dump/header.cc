@@ -243,7 +243,10 @@ void take_header(const KernelHeader& header, Dump& dump) {
   dump.attributes = header.attributes;
   dump.comment = header.comment;
   dump.bugcheck = header.bugcheck;
+  dump.dump_type = header.dump_type;
   dump.directory_table_base = header.directory_table_base;
+  dump.pae = header.pae;
+  dump.pfn_database = header.pfn_database;
   dump.ps_loaded_module_list = header.ps_loaded_module_list;
   dump.ps_active_process_head = header.ps_active_process_head;
   dump.kd_debugger_data_block = header.kd_debugger_data_block;

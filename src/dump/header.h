@@ -36,6 +36,8 @@ enum : std::uint32_t {
   attribute_decrypted = 0x200,
 };
 
+constexpr std::uint64_t page_size = 0x1000;  // in every dump, whatever the processor
+
 // MiniDumpFields: what a triage dump says that it holds. A writer may leave the field unset.
 enum : std::uint32_t {
   holds_context = 0x1,

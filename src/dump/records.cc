@@ -62,6 +62,16 @@ bool MemoryPieces::add(std::uint64_t address, base::Bytes bytes) {
     return false;
   }
   room_ -= bytes.size();
+  bytes_ += bytes.size();
+  if (!pieces_.empty()) {
+    auto& last = pieces_.back();
+    const std::uint64_t size = last.bytes.size();
+    if (address - last.address == size && address >= last.address &&
+        last.bytes.data() + size == bytes.data()) {
+      last.bytes = base::Bytes(last.bytes.data(), last.bytes.size() + bytes.size());
+      return true;
+    }
+  }
   pieces_.push_back({address, bytes});
   return true;
 }

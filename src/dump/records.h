@@ -58,14 +58,17 @@ class MemoryPieces {
  public:
   explicit MemoryPieces(std::size_t file_size) : room_(std::uint64_t{file_size} * 4) {}
 
-  // False where the piece is left out for want of room.
+  // False where the piece is left out for want of room. A piece that goes on where the last one
+  // ends, in memory and in the file, becomes one with it.
   bool add(std::uint64_t address, base::Bytes bytes);
   std::uint64_t left_out() const { return left_out_; }
+  std::uint64_t bytes() const { return bytes_; }  // of all pieces that were taken
   std::unique_ptr<base::ByteSource> source() &&;
 
  private:
   std::uint64_t room_;
   std::uint64_t left_out_ = 0;
+  std::uint64_t bytes_ = 0;
   std::vector<base::SegmentSource::Segment> pieces_;
 };
 

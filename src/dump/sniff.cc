@@ -41,9 +41,12 @@ constexpr std::array others{
     Magic{"USERDUMP"sv,
           "a user dump of the old kind (USERDUMP), which is not supported; "
           "write a minidump instead"},
-    Magic{"\x7f"
-          "ELF"sv,
-          "an ELF file: raw and ELF memory images are not supported yet"},
+    Magic{"KDUMP   "sv,
+          "a compressed kdump file, which is not supported: let QEMU write it without -z, -l and "
+          "-s"},
+    Magic{"LibvirtQemudSave"sv,
+          "a saved machine of libvirt, which is not supported: use virsh dump --memory-only"},
+    Magic{"QEVM"sv, "a saved machine of QEMU, which is not supported: use dump-guest-memory"},
     Magic{"HIBR"sv, "a hibernation file, which is not supported yet"},
     Magic{"hibr"sv, "a hibernation file, which is not supported yet"},
     Magic{"Microsoft C/C++ MSF 7.00"sv,
@@ -71,15 +74,20 @@ bool is_html(base::Bytes file) {
          text.find("<html") != std::string::npos;
 }
 
-std::string first_bytes(base::Bytes file) {
-  std::string text;
-  for (const std::byte value : file.clamp(0, 8).span()) {
-    text += fmt::format("{}{:02x}", text.empty() ? "" : " ", std::to_integer<unsigned>(value));
-  }
-  return text;
+}  // namespace
+
+bool is_known_other_file(base::Bytes file) {
+  const auto fits = [&](const Magic& magic) { return begins_with(file, magic.bytes); };
+  return std::ranges::any_of(packed, fits) || std::ranges::any_of(others, fits);
 }
 
-}  // namespace
+std::string first_bytes(base::Bytes bytes) {
+  std::string text;
+  for (const std::byte value : bytes.clamp(0, 8).span()) {
+    text += fmt::format("{}{:02x}", text.empty() ? "" : " ", std::to_integer<unsigned>(value));
+  }
+  return text.empty() ? "nothing" : text;
+}
 
 std::string text_of_other_file(base::Bytes file) {
   if (file.empty()) return "an empty file (0 bytes): copy the dump again from where it was written";
@@ -109,7 +117,7 @@ std::string text_of_other_file(base::Bytes file) {
   }
   return fmt::format(
       "no dump that is understood: it begins with {} (a kernel dump begins with "
-      "PAGEDU64 or PAGEDUMP, a minidump with MDMP)",
+      "PAGEDU64 or PAGEDUMP, a minidump with MDMP), and it does not look like a machine's memory",
       first_bytes(file));
 }
 

@@ -11,4 +11,11 @@ namespace ntstack::dump {
 // of the file.
 std::string text_of_other_file(base::Bytes file);
 
+// The bytes begin as archives, programs and the like do: whatever else may be thought of them, they
+// are those.
+bool is_known_other_file(base::Bytes file);
+
+// "52 44 4d 50", for messages: the first eight bytes, or as many as there are; "nothing".
+std::string first_bytes(base::Bytes bytes);
+
 }  // namespace ntstack::dump

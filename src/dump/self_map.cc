@@ -1,0 +1,114 @@
+#include "dump/self_map.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "dump/header.h"
+
+namespace ntstack::dump {
+
+namespace {
+
+constexpr std::uint64_t end_of_search = std::uint64_t{256} << 20;
+constexpr std::uint64_t frame_bits = 0x000ffffffffff000;  // of a 64-bit entry
+constexpr std::uint32_t frame_bits32 = 0xfffff000;
+constexpr std::uint64_t valid = 1;
+constexpr std::uint64_t accessed = 0x20;     // x86 and x64
+constexpr std::uint64_t arm64_used = 0x703;  // valid, a table, accessed, inner shareable
+
+bool points_to(std::uint64_t entry, std::uint64_t page) {
+  return (entry & valid) != 0 && (entry & frame_bits) == page;
+}
+
+// One entry of the upper half that points back, the kernel's half mapped by more than it alone,
+// and all of it to frames that a machine can have.
+std::optional<SelfMap> top_table64(base::Bytes table, std::uint64_t page) {
+  std::uint64_t itself = 0, used = 0;
+  for (std::uint64_t i = 256; i < 512; ++i) {
+    const std::uint64_t entry = table.get_or<std::uint64_t>(i * 8, 0);
+    if ((entry & valid) == 0) continue;
+    ++used;
+    if ((entry & frame_bits) >> 46 != 0) return std::nullopt;  // 64 TB
+    if (!points_to(entry, page)) continue;
+    if (itself != 0) return std::nullopt;
+    itself = entry;
+  }
+  if (itself == 0 || used < 3) return std::nullopt;
+  if ((itself & arm64_used) == arm64_used) {
+    return SelfMap{base::Architecture::arm64, false, page};
+  }
+  if ((itself & accessed) == 0) return std::nullopt;
+  return SelfMap{base::Architecture::x64, false, page};
+}
+
+// x86 maps its tables at C0000000. With PAE they are the fourth table's first four entries, of
+// which the last points back.
+std::optional<SelfMap> directory_pae(base::Bytes table, std::uint64_t page) {
+  if (!points_to(table.get_or<std::uint64_t>(3 * 8, 0), page)) return std::nullopt;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    const std::uint64_t entry = table.get_or<std::uint64_t>(i * 8, 0);
+    if ((entry & (valid | accessed)) != (valid | accessed)) return std::nullopt;
+    if ((entry & frame_bits) >> 36 != 0 || (i < 3 && points_to(entry, page))) return std::nullopt;
+  }
+  return SelfMap{base::Architecture::x86, true, 0};
+}
+
+// Without PAE it is entry 0x300.
+std::optional<SelfMap> directory32(base::Bytes table, std::uint64_t page) {
+  const std::uint32_t itself = table.get_or<std::uint32_t>(0x300 * 4, 0);
+  if ((itself & frame_bits32) != page || (itself & (valid | accessed)) != (valid | accessed)) {
+    return std::nullopt;
+  }
+  std::uint32_t used = 0;
+  for (std::uint64_t i = 0x200; i < 0x400; ++i) {
+    const std::uint32_t entry = table.get_or<std::uint32_t>(i * 4, 0);
+    if (entry != 0 && (entry & valid) == 0) return std::nullopt;
+    if (entry != 0) ++used;
+  }
+  if (used < 16) return std::nullopt;
+  return SelfMap{base::Architecture::x86, false, page};
+}
+
+}  // namespace
+
+std::optional<SelfMap> find_self_map(const base::ByteSource& physical) {
+  std::uint64_t page = page_size;  // page 0 is the firmware's
+  while (page < end_of_search) {
+    const base::Bytes table = physical.view(page, page_size);
+    if (table.empty()) {
+      const std::uint64_t next = physical.hole_end(page);
+      if (next >= end_of_search) break;
+      page = (next + page_size - 1) / page_size * page_size;
+      continue;
+    }
+    if (auto found = top_table64(table, page)) return found;
+    if (auto found = directory_pae(table, page)) return found;
+    if (auto found = directory32(table, page)) return found;
+    page += page_size;
+  }
+  return std::nullopt;
+}
+
+bool take_self_map(Dump& dump) {
+  const auto found = dump.physical ? find_self_map(*dump.physical) : std::nullopt;
+  if (!found) {
+    dump.warnings.push_back(
+        "the file does not say of what processor it is, and no page tables of a Windows kernel "
+        "were found in its first 256 MB");
+    return false;
+  }
+  dump.architecture = found->architecture;
+  dump.pae = found->pae;
+  dump.directory_table_base = found->directory_table_base;
+  const std::string where =
+      found->directory_table_base == 0
+          ? std::string()
+          : fmt::format(", in the page at {:#x}", found->directory_table_base);
+  dump.warnings.push_back(
+      fmt::format("the file does not say of what processor it is: {}{} was concluded from page "
+                  "tables that map themselves{}",
+                  base::name_of(found->architecture), found->pae ? " with PAE" : "", where));
+  return true;
+}
+
+}  // namespace ntstack::dump

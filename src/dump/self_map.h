@@ -1,0 +1,29 @@
+// Signs of a Windows kernel's page tables in physical memory, for containers that name neither the
+// processor nor the tables: the kernel maps its tables into themselves, so the top table has one
+// entry that points to its own page.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/architecture.h"
+#include "base/byte_source.h"
+#include "dump/dump.h"
+
+namespace ntstack::dump {
+
+struct SelfMap {
+  base::Architecture architecture = base::Architecture::unknown;
+  bool pae = false;
+  std::uint64_t directory_table_base = 0;  // the top table; 0 for PAE, whose top is elsewhere
+};
+
+// The first such table in the first 256 MB of the physical memory. The kernel's own tables are made
+// at boot and lie low.
+std::optional<SelfMap> find_self_map(const base::ByteSource& physical);
+
+// Looks in the dump's physical memory, and says in a warning what was found there and how. False
+// where nothing was found.
+bool take_self_map(Dump& dump);
+
+}  // namespace ntstack::dump
