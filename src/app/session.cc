@@ -14,10 +14,10 @@ std::string or_environment(const std::string& given, const char* variable) {
   return value ? value : "";
 }
 
-std::vector<symbols::ModuleKey> keys_of(const dump::Dump& dump) {
+std::vector<symbols::ModuleKey> keys_of(const std::vector<dump::ModuleRecord>& modules) {
   std::vector<symbols::ModuleKey> keys;
-  keys.reserve(dump.modules.size());
-  for (const dump::ModuleRecord& module : dump.modules) {
+  keys.reserve(modules.size());
+  for (const dump::ModuleRecord& module : modules) {
     symbols::ModuleKey key;
     key.name = std::string(base::file_name_of(module.path));
     key.base = module.base;
@@ -43,7 +43,7 @@ Session Session::over(dump::Dump dump, const DumpOptions& options) {
   Session session;
   session.file_name_ = base::printable(base::file_name_of(options.dump));
   session.dump_ = std::make_unique<dump::Dump>(std::move(dump));
-  session.machine_ = std::make_unique<target::Machine>(*session.dump_);
+  session.kernel_ = std::make_unique<target::Kernel>(*session.dump_);
   const auto symbol_path =
       store::SymbolPath::parse(or_environment(options.symbol_path, "_NT_SYMBOL_PATH"));
   auto image_path =
@@ -51,7 +51,10 @@ Session Session::over(dump::Dump dump, const DumpOptions& options) {
   image_path.elements.insert(image_path.elements.end(), symbol_path.elements.begin(),
                              symbol_path.elements.end());
   session.symbolizer_ = std::make_unique<symbols::Symbolizer>(
-      keys_of(*session.dump_), symbol_path, image_path, &session.machine_->memory());
+      keys_of(session.kernel_->modules()), symbol_path, image_path, &session.kernel_->memory());
+  const auto nt = session.symbolizer_->module_at(session.kernel_->base());
+  session.machine_ = std::make_unique<target::Machine>(
+      *session.kernel_, nt ? session.symbolizer_->pdb(*nt) : nullptr);
   return session;
 }
 

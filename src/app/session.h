@@ -33,8 +33,9 @@ class Session {
   Session() = default;
   std::string file_name_;
   std::unique_ptr<dump::Dump> dump_;
-  std::unique_ptr<target::Machine> machine_;
+  std::unique_ptr<target::Kernel> kernel_;
   std::unique_ptr<symbols::Symbolizer> symbolizer_;
+  std::unique_ptr<target::Machine> machine_;
 };
 
 }  // namespace ntstack::app

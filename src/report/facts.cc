@@ -21,8 +21,8 @@ std::string state_text(const target::Thread& thread) {
 
 std::vector<std::string> warnings_of(const DumpFacts& facts) {
   std::vector<std::string> warnings = facts.dump.warnings;
-  const auto& more = facts.machine.warnings();
-  warnings.insert(warnings.end(), more.begin(), more.end());
+  for (const auto* more : {&facts.machine.kernel().warnings(), &facts.machine.warnings()})
+    warnings.insert(warnings.end(), more->begin(), more->end());
   return warnings;
 }
 

@@ -72,7 +72,7 @@ Json exception_json(const dump::Dump& dump) {
 
 Json module_list(const DumpFacts& facts) {
   Json list = Json::array();
-  for (const dump::ModuleRecord& module : facts.dump.modules) {
+  for (const dump::ModuleRecord& module : facts.machine.kernel().modules()) {
     const std::string path = base::printable(module.path);
     Json json;
     json["name"] = base::file_name_of(path);
@@ -93,9 +93,9 @@ Json module_list(const DumpFacts& facts) {
   return list;
 }
 
-Json unloaded_list(const dump::Dump& dump) {
+Json unloaded_list(const DumpFacts& facts) {
   Json list = Json::array();
-  for (const dump::UnloadedModuleRecord& module : dump.unloaded_modules) {
+  for (const dump::UnloadedModuleRecord& module : facts.machine.kernel().unloaded_modules()) {
     list.push_back({{"name", base::printable(module.name)},
                     {"begin", hex_text(module.begin)},
                     {"end", hex_text(module.end)}});
@@ -229,7 +229,7 @@ std::string info_json(const DumpFacts& facts) {
   json["exception"] = exception_json(facts.dump);
   json["processors"] = processor_list(facts.machine);
   json["modules"] = module_list(facts);
-  json["unloaded_modules"] = unloaded_list(facts.dump);
+  json["unloaded_modules"] = unloaded_list(facts);
   json["secondary_data"] = secondary_list(facts.dump);
   json["warnings"] = warnings_of(facts);
   return document(json);
@@ -238,7 +238,7 @@ std::string info_json(const DumpFacts& facts) {
 std::string modules_json(const DumpFacts& facts) {
   Json json = header(facts);
   json["modules"] = module_list(facts);
-  json["unloaded_modules"] = unloaded_list(facts.dump);
+  json["unloaded_modules"] = unloaded_list(facts);
   return document(json);
 }
 

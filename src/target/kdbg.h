@@ -27,6 +27,9 @@ class Kdbg {
   std::optional<std::uint64_t> active_process_head(bool is_64_bit) const {
     return address(0x50, is_64_bit);
   }
+  std::optional<std::uint64_t> unloaded_drivers(bool is_64_bit) const {
+    return address(0x220, is_64_bit);
+  }
   std::optional<std::uint64_t> processor_block(bool is_64_bit) const {
     return address(0x218, is_64_bit);
   }

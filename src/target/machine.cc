@@ -1,17 +1,38 @@
 #include "target/machine.h"
 
-#include <algorithm>
-#include <unordered_set>
+#include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/text.h"
+#include "target/list.h"
 #include "target/structures.h"
 
 namespace ntstack::target {
 namespace {
 
 constexpr std::uint32_t kMostProcessors = 2048;  // Windows' own limit (KiProcessorBlock)
+constexpr std::size_t kMostProcesses = 0x40000, kMostThreads = 0x100000;
 
 Layout layout_of(const Machine& machine) {
   return {machine.offsets(), machine.dump().architecture, machine.dump().build};
+}
+
+// RSP, ESP or SP of a CONTEXT.
+std::optional<std::uint64_t> stack_pointer_of(base::Bytes context,
+                                              base::Architecture architecture) {
+  switch (architecture) {
+    case base::Architecture::x64:
+      return context.get<std::uint64_t>(0x98);
+    case base::Architecture::arm64:
+      return context.get<std::uint64_t>(0x100);
+    case base::Architecture::x86:
+      if (const auto esp = context.get<std::uint32_t>(0xc4)) return *esp;
+      break;
+    case base::Architecture::unknown:
+      break;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -36,40 +57,37 @@ std::string_view name_of(StackKind kind) {
   return "unknown";
 }
 
-Machine::Machine(const dump::Dump& dump)
-    : dump_(&dump), memory_(std::make_unique<memory::AddressSpace>(dump.memory.get())) {
-  if (dump.kind == dump::Kind::minidump) {
+Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
+  if (dump().kind == dump::Kind::minidump) {
     list_minidump_threads();
     return;
   }
-  if (dump.kdbg.empty()) {
-    warnings_.push_back("the dump has no KDBG block: offsets are taken from the tables by build");
-  } else if (auto kdbg = Kdbg::parse(dump.kdbg)) {
-    kdbg_ = *kdbg;
-  } else {
-    warnings_.push_back(kdbg.error().text() + ": offsets are taken from the tables by build");
-  }
-  offsets_ = Offsets::of(dump.architecture, dump.build, kdbg_ ? &*kdbg_ : nullptr);
-  find_triage_objects();
+  offsets_ = Offsets::of(dump().architecture, dump().build, kdbg() ? &*kdbg() : nullptr, types);
+  if (dump().triage) find_triage_objects();
   find_processors();
-  find_threads();
+  take_saved_contexts();
+  find_current_threads();
+  if (dump().triage)
+    find_captured_threads();
+  else
+    list_processes();
+  mark_crashed();
 }
 
 // A triage dump keeps the crashing processor's PRCB, thread and process apart, without addresses.
 // The PRCB names its thread, the thread its process.
 void Machine::find_triage_objects() {
-  if (!dump_->triage) return;
-  const dump::TriageRecords& triage = *dump_->triage;
+  const dump::TriageRecords& triage = *dump().triage;
   const base::SegmentSource prcb({{0, triage.prcb}});
   const Layout layout = layout_of(*this);
   const auto thread = layout.pointer(prcb, 0, Field::kprcb_current_thread);
   if (!thread || *thread == 0) return;
   const base::SegmentSource object({{0, triage.thread}});
   if (!looks_like_thread(object, 0, layout)) return;
-  memory_->place(*thread, triage.thread);
+  kernel_->memory().place(*thread, triage.thread);
   if (const auto process = layout.pointer(object, 0, Field::kthread_apc_process);
       process && *process) {
-    memory_->place(*process, triage.process);
+    kernel_->memory().place(*process, triage.process);
   }
 }
 
@@ -80,20 +98,20 @@ void Machine::add_processor(Processor processor) {
 
 void Machine::find_processors() {
   const Layout layout = layout_of(*this);
-  const auto block = kdbg_ ? kdbg_->processor_block(is_64_bit()) : std::nullopt;
+  const auto block = kdbg() ? kdbg()->processor_block(is_64_bit()) : std::nullopt;
   const std::uint64_t word = is_64_bit() ? 8 : 4;
-  const std::uint32_t count = std::min(dump_->processor_count, kMostProcessors);
+  const std::uint32_t count = std::min(dump().processor_count, kMostProcessors);
   for (std::uint32_t i = 0; block && i < count; ++i) {
-    const auto prcb = memory_->pointer(*block + i * word, is_64_bit());
+    const auto prcb = memory().pointer(*block + i * word, is_64_bit());
     if (!prcb || *prcb == 0) continue;
-    auto processor = read_processor(*memory_, *prcb, *memory_, layout);
+    auto processor = read_processor(memory(), *prcb, memory(), layout);
     if (!processor) continue;
     processor->number = i;
     add_processor(std::move(*processor));
   }
-  if (!dump_->triage) return;
-  const base::SegmentSource blob({{0, dump_->triage->prcb}});
-  auto crashed = read_processor(blob, 0, *memory_, layout);
+  if (!dump().triage) return;
+  const base::SegmentSource blob({{0, dump().triage->prcb}});
+  auto crashed = read_processor(blob, 0, memory(), layout);
   if (!crashed || crashed->number >= kMostProcessors) return;
   crashed->prcb = 0;
   const std::uint32_t number = crashed->number;
@@ -102,23 +120,55 @@ void Machine::find_processors() {
   std::ranges::sort(processors_, {}, &Processor::number);
 }
 
+// What the container saved of a processor is what it was doing; the kernel's own saved context is
+// that of an older event.
+void Machine::take_saved_contexts() {
+  for (const dump::ProcessorRecord& record : dump().processors) {
+    const auto known = std::ranges::find(processors_, record.number, &Processor::number);
+    if (known == processors_.end()) {
+      Processor processor;
+      processor.number = record.number;
+      processor.context = record.context;
+      processors_.push_back(std::move(processor));
+    } else if (!record.context.empty()) {
+      known->context = record.context;
+    }
+  }
+}
+
+// The header's context is the crashing processor's: the one whose thread's or own stacks it is on.
+void Machine::mark_crashed() {
+  const bool is_known = std::ranges::any_of(processors_, &Processor::crashed);
+  if (is_known || dump().context.empty()) return;
+  const auto sp = stack_pointer_of(dump().context, dump().architecture);
+  if (!sp) return;
+  for (Processor& processor : processors_) {
+    const Thread* thread = thread_at(processor.current_thread);
+    const auto holds = [&](const StackSegment& segment) { return segment.contains(*sp); };
+    if (std::ranges::any_of(processor.segments, holds) ||
+        (thread && std::ranges::any_of(thread->segments, holds))) {
+      processor.crashed = true;
+      return;
+    }
+  }
+}
+
 Thread* Machine::add_thread(std::uint64_t address) {
   if (address == 0) return nullptr;
-  const auto known = std::ranges::find(threads_, address, &Thread::address);
-  if (known != threads_.end()) return &*known;
-  threads_.push_back(read_thread(*memory_, address, layout_of(*this)));
+  const auto [known, is_new] = thread_index_.try_emplace(address, threads_.size());
+  if (!is_new) return &threads_[known->second];
+  threads_.push_back(read_thread(memory(), address, layout_of(*this)));
   add_process(threads_.back().process);
   return &threads_.back();
 }
 
 void Machine::add_process(std::uint64_t address) {
-  if (address == 0 || !memory_->get<std::uint8_t>(address)) return;
-  const auto known = std::ranges::find(processes_, address, &Process::address);
-  if (known == processes_.end())
-    processes_.push_back(read_process(*memory_, address, layout_of(*this)));
+  if (address == 0 || !memory().get<std::uint8_t>(address)) return;
+  if (process_index_.try_emplace(address, processes_.size()).second)
+    processes_.push_back(read_process(memory(), address, layout_of(*this)));
 }
 
-void Machine::find_threads() {
+void Machine::find_current_threads() {
   for (const Processor& processor : processors_) {
     Thread* thread = add_thread(processor.current_thread);
     if (!thread) continue;
@@ -130,35 +180,73 @@ void Machine::find_threads() {
       if (!thread->initial_stack) thread->initial_stack = processor.rsp_base;
     }
   }
-  if (!dump_->triage) return;
-  // A process's triage dump: every block of a thread object's size is one, in the order of the
-  // request.
+}
+
+// A process's triage dump: every block of a thread object's size is one, in the order of the
+// request.
+void Machine::find_captured_threads() {
   const Layout layout = layout_of(*this);
-  const dump::TriageRecords& triage = *dump_->triage;
+  const dump::TriageRecords& triage = *dump().triage;
   std::uint64_t size = offsets_[Field::ethread_size].value_or(0);
   for (const auto& block : triage.data_blocks) {
     if (block.file_offset == triage.thread_file_offset) size = block.bytes.size();
   }
   if (size < 0x100) return;
-  std::unordered_set<std::uint64_t> known;
-  for (const Thread& thread : threads_) known.insert(thread.address);
   for (const auto& block : triage.data_blocks) {
-    if (block.bytes.size() != size || !looks_like_thread(*memory_, block.address, layout)) continue;
-    if (!known.insert(block.address).second) continue;
-    threads_.push_back(read_thread(*memory_, block.address, layout));
-    add_process(threads_.back().process);
+    if (block.bytes.size() == size && looks_like_thread(memory(), block.address, layout))
+      add_thread(block.address);
+  }
+}
+
+// Every process of PsActiveProcessHead, and every thread of each.
+void Machine::list_processes() {
+  const auto links = offsets_[Field::eprocess_active_process_links];
+  const std::uint64_t head = kernel_->active_process_head();
+  if (!links || head == 0) {
+    warnings_.push_back("the list of processes (PsActiveProcessHead) is not known");
+    return;
+  }
+  const ListWalk list = walk_list(memory(), head, is_64_bit(), kMostProcesses);
+  if (!list.broken.empty())
+    warnings_.push_back(fmt::format("the list of processes is broken: {}", list.broken));
+  const std::size_t before = processes_.size();
+  for (const std::uint64_t entry : list.entries) add_process(entry - *links);
+  // The idle process and those of current threads are in no list, or known already.
+  for (std::size_t i = 0; i < processes_.size(); ++i) {
+    if (i < before && processes_[i].id.value_or(0) == 0) continue;
+    list_threads(processes_[i]);
+  }
+}
+
+void Machine::list_threads(const Process& process) {
+  const std::uint64_t address = process.address;
+  const std::string name = process.name;
+  struct Place {
+    Field head, entry;
+  };
+  for (const Place place :
+       {Place{Field::eprocess_thread_list_head, Field::ethread_thread_list_entry},
+        Place{Field::kprocess_thread_list_head, Field::kthread_thread_list_entry}}) {
+    const auto head = offsets_[place.head], entry = offsets_[place.entry];
+    if (!head || !entry) continue;
+    const ListWalk list = walk_list(memory(), address + *head, is_64_bit(), kMostThreads);
+    for (const std::uint64_t at : list.entries) add_thread(at - *entry);
+    if (list.broken.empty()) return;
+    if (place.head == Field::kprocess_thread_list_head)
+      warnings_.push_back(fmt::format("the list of threads of {} is broken: {}",
+                                      base::printable(name), list.broken));
   }
 }
 
 void Machine::list_minidump_threads() {
   Process process;
-  process.id = dump_->process_id;
-  if (!dump_->modules.empty()) process.name = dump_->modules.front().path;
+  process.id = dump().process_id;
+  if (!dump().modules.empty()) process.name = dump().modules.front().path;
   processes_.push_back(process);
-  for (const dump::ThreadRecord& record : dump_->threads) {
+  for (const dump::ThreadRecord& record : dump().threads) {
     Thread thread;
     thread.id = record.id;
-    thread.process_id = dump_->process_id;
+    thread.process_id = dump().process_id;
     thread.teb = record.teb;
     thread.context = record.context;
     thread.name = record.name;
@@ -171,13 +259,14 @@ void Machine::list_minidump_threads() {
 }
 
 const Thread* Machine::thread_at(std::uint64_t address) const {
-  const auto found = std::ranges::find(threads_, address, &Thread::address);
-  return found == threads_.end() ? nullptr : &*found;
+  const auto found = thread_index_.find(address);
+  return found == thread_index_.end() ? nullptr : &threads_[found->second];
 }
 
 const Process* Machine::process_of(const Thread& thread) const {
-  const auto found = std::ranges::find(processes_, thread.process, &Process::address);
-  return found == processes_.end() ? nullptr : &*found;
+  if (dump().kind == dump::Kind::minidump) return processes_.data();
+  const auto found = process_index_.find(thread.process);
+  return found == process_index_.end() ? nullptr : &processes_[found->second];
 }
 
 std::string_view thread_state_name(std::uint8_t state) {

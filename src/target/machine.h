@@ -3,15 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "dump/dump.h"
-#include "memory/address_space.h"
-#include "target/kdbg.h"
+#include "pdb/pdb.h"
+#include "target/kernel.h"
 #include "target/offsets.h"
 
 namespace ntstack::target {
@@ -42,6 +42,7 @@ struct Process {
   std::optional<std::uint64_t> id;
   std::optional<std::uint64_t> parent_id;
   std::string name;  // as the kernel keeps it, cut after 15 characters
+  std::optional<std::uint64_t> directory_table_base, peb;
 };
 
 struct Thread {
@@ -73,16 +74,18 @@ struct Processor {
 
 class Machine {
  public:
-  // Reads processors, threads and processes. `dump` outlives the machine. Never fails: what could
-  // not be found is in warnings().
-  explicit Machine(const dump::Dump& dump);
+  // Reads processors, threads and processes. `kernel` outlives the machine, which puts a triage
+  // dump's loose objects into its memory. `types`: nt's PDB, or null. Never fails: what could not
+  // be found is in warnings().
+  explicit Machine(Kernel& kernel, const pdb::Pdb* types = nullptr);
   Machine(Machine&&) noexcept = default;
 
-  const dump::Dump& dump() const { return *dump_; }
-  bool is_64_bit() const { return base::is_64_bit(dump_->architecture); }
-  const base::ByteSource& memory() const { return *memory_; }
+  const Kernel& kernel() const { return *kernel_; }
+  const dump::Dump& dump() const { return kernel_->dump(); }
+  bool is_64_bit() const { return kernel_->is_64_bit(); }
+  const base::ByteSource& memory() const { return kernel_->memory(); }
   const Offsets& offsets() const { return offsets_; }
-  const std::optional<Kdbg>& kdbg() const { return kdbg_; }
+  const std::optional<Kdbg>& kdbg() const { return kernel_->kdbg(); }
 
   const std::vector<Processor>& processors() const { return processors_; }
   const std::vector<Thread>& threads() const { return threads_; }
@@ -93,21 +96,25 @@ class Machine {
   const Process* process_of(const Thread& thread) const;
 
  private:
-  void find_processors();
   void find_triage_objects();
-  void find_threads();
+  void find_processors();
+  void take_saved_contexts();
+  void mark_crashed();
+  void find_current_threads();
+  void find_captured_threads();
+  void list_processes();
+  void list_threads(const Process& process);
   void list_minidump_threads();
   void add_processor(Processor processor);
   Thread* add_thread(std::uint64_t address);
   void add_process(std::uint64_t address);
 
-  const dump::Dump* dump_;
-  std::unique_ptr<memory::AddressSpace> memory_;  // stays where it is when the machine moves
-  std::optional<Kdbg> kdbg_;
+  Kernel* kernel_;
   Offsets offsets_;
   std::vector<Processor> processors_;
   std::vector<Thread> threads_;
   std::vector<Process> processes_;
+  std::unordered_map<std::uint64_t, std::size_t> thread_index_, process_index_;  // by address
   std::vector<std::string> warnings_;
 };
 

@@ -13,7 +13,8 @@ TEST(Machine, KernelGeneratedTriageDumpHasEveryProcessorAndItsContext) {
   NTSTACK_NEED_DATA(path, "kernel/triage_x64_19041.dmp");
   const auto dump = dump::open(path);
   ASSERT_TRUE(dump) << dump.error().text();
-  const Machine machine(*dump);
+  Kernel kernel(*dump);
+  const Machine machine(kernel);
   ASSERT_EQ(machine.processors().size(), 16u);
   for (const Processor& processor : machine.processors()) {
     EXPECT_EQ(processor.context.size(), 0x4d0u) << processor.number;
@@ -35,7 +36,8 @@ TEST(Machine, TriageDumpOfAMemoryDumpHasItsCurrentThread) {
   NTSTACK_NEED_DATA(path, "kernel/triage_x64_17763.dmp");
   const auto dump = dump::open(path);
   ASSERT_TRUE(dump) << dump.error().text();
-  const Machine machine(*dump);
+  Kernel kernel(*dump);
+  const Machine machine(kernel);
   ASSERT_EQ(machine.processors().size(), 1u);
   EXPECT_EQ(machine.processors()[0].number, 6u);
   EXPECT_EQ(machine.processors()[0].current_thread, 0xffff8903517e7240u);
@@ -51,7 +53,8 @@ TEST(Machine, UserMinidumpsListTheirThreads) {
   NTSTACK_NEED_DATA(path, "electron/windows.dmp");
   const auto dump = dump::open(path);
   ASSERT_TRUE(dump) << dump.error().text();
-  const Machine machine(*dump);
+  Kernel kernel(*dump);
+  const Machine machine(kernel);
   EXPECT_EQ(machine.threads().size(), 14u);
   for (const Thread& thread : machine.threads()) EXPECT_EQ(thread.segments.size(), 1u);
 }

@@ -1,5 +1,7 @@
 #include "target/offsets.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <utility>
 
 #include "target/offset_tables.h"
@@ -40,6 +42,69 @@ constexpr KdbgField kKdbgFields[] = {
     {Field::kpcr_prcb, kdbg_at::pcr_contained_prcb},
 };
 
+struct TypedField {
+  Field field;
+  std::string_view member;
+};
+struct TypedStructure {
+  std::string_view name;
+  Field size;  // Field::count: its size is not asked for
+  std::initializer_list<TypedField> fields;
+};
+
+// The names that nt's own types have had since XP; where one was renamed, both.
+const TypedStructure kTypedStructures[] = {
+    {"_KTHREAD",
+     Field::count,
+     {{Field::kthread_initial_stack, "InitialStack"},
+      {Field::kthread_stack_limit, "StackLimit"},
+      {Field::kthread_stack_base, "StackBase"},
+      {Field::kthread_kernel_stack, "KernelStack"},
+      {Field::kthread_trap_frame, "TrapFrame"},
+      {Field::kthread_apc_state, "ApcState"},
+      {Field::kthread_state, "State"},
+      {Field::kthread_wait_reason, "WaitReason"},
+      {Field::kthread_wait_block_list, "WaitBlockList"},
+      {Field::kthread_wait_time, "WaitTime"},
+      {Field::kthread_teb, "Teb"},
+      {Field::kthread_next_processor, "NextProcessor"},
+      {Field::kthread_process, "Process"},
+      {Field::kthread_thread_list_entry, "ThreadListEntry"}}},
+    {"_ETHREAD",
+     Field::ethread_size,
+     {{Field::ethread_create_time, "CreateTime"},
+      {Field::ethread_start_address, "StartAddress"},
+      {Field::ethread_cid, "Cid"},
+      {Field::ethread_win32_start_address, "Win32StartAddress"},
+      {Field::ethread_thread_list_entry, "ThreadListEntry"},
+      {Field::ethread_thread_name, "ThreadName"}}},
+    {"_KPROCESS",
+     Field::count,
+     {{Field::kprocess_directory_table_base, "DirectoryTableBase"},
+      {Field::kprocess_thread_list_head, "ThreadListHead"}}},
+    {"_EPROCESS",
+     Field::eprocess_size,
+     {{Field::eprocess_unique_process_id, "UniqueProcessId"},
+      {Field::eprocess_active_process_links, "ActiveProcessLinks"},
+      {Field::eprocess_parent_id, "InheritedFromUniqueProcessId"},
+      {Field::eprocess_peb, "Peb"},
+      {Field::eprocess_image_file_name, "ImageFileName"},
+      {Field::eprocess_thread_list_head, "ThreadListHead"}}},
+    {"_KPRCB",
+     Field::kprcb_size,
+     {{Field::kprcb_current_thread, "CurrentThread"},
+      {Field::kprcb_idle_thread, "IdleThread"},
+      {Field::kprcb_number, "Number"},
+      {Field::kprcb_rsp_base, "RspBase"},
+      {Field::kprcb_processor_state, "ProcessorState"},
+      {Field::kprcb_dpc_stack, "DpcStack"},
+      {Field::kprcb_isr_stack, "IsrStack"},
+      {Field::kprcb_dpc_routine_active, "DpcRoutineActive"},
+      {Field::kprcb_context, "Context"}}},
+    // On x86 Prcb is a pointer, and PrcbData the structure.
+    {"_KPCR", Field::count, {{Field::kpcr_prcb, "PrcbData"}, {Field::kpcr_prcb, "Prcb"}}},
+};
+
 // The row for a build: the one that spans it, else the last before it.
 std::pair<const OffsetRow*, OffsetSource> row_for(const OffsetTable& table, std::uint32_t build) {
   const OffsetRow* before = nullptr;
@@ -56,6 +121,8 @@ std::string_view name_of(OffsetSource source) {
   switch (source) {
     case OffsetSource::kdbg:
       return "kdbg";
+    case OffsetSource::types:
+      return "types";
     case OffsetSource::table:
       return "table";
     case OffsetSource::nearest_table:
@@ -72,7 +139,24 @@ void Offsets::set(Field field, std::optional<std::uint32_t> value, OffsetSource 
   entry = {static_cast<std::uint16_t>(*value), source};
 }
 
-Offsets Offsets::of(base::Architecture architecture, std::uint32_t build, const Kdbg* kdbg) {
+void Offsets::take_types(const pdb::Pdb& types) {
+  for (const TypedStructure& wanted : kTypedStructures) {
+    const auto structure = types.structure(wanted.name);
+    if (!structure || structure->size == 0) continue;
+    if (wanted.size != Field::count)
+      set(wanted.size, static_cast<std::uint32_t>(std::min<std::uint64_t>(structure->size, kNone)),
+          OffsetSource::types);
+    for (const TypedField& field : wanted.fields) {
+      const auto found = std::ranges::find(structure->fields, field.member, &pdb::Field::name);
+      if (found != structure->fields.end())
+        set(field.field, static_cast<std::uint32_t>(std::min<std::uint64_t>(found->offset, kNone)),
+            OffsetSource::types);
+    }
+  }
+}
+
+Offsets Offsets::of(base::Architecture architecture, std::uint32_t build, const Kdbg* kdbg,
+                    const pdb::Pdb* types) {
   Offsets offsets;
   if (kdbg) {
     for (const KdbgField& from : kKdbgFields) {
@@ -80,6 +164,7 @@ Offsets Offsets::of(base::Architecture architecture, std::uint32_t build, const 
                   OffsetSource::kdbg);
     }
   }
+  if (types) offsets.take_types(*types);
   for (const OffsetTable& table : offset_tables(architecture)) {
     const auto [row, source] = row_for(table, build);
     if (!row) continue;

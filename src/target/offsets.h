@@ -1,5 +1,6 @@
-// Where the fields of the kernel's structures are in this dump: from KDBG first, else from tables
-// by build (public PDB types). What none gives stays unknown; each offset says where it is from.
+// Where the fields of the kernel's structures are in this dump: from KDBG first, else from the
+// types of nt's PDB, else from tables by build (public PDB types). What none gives stays unknown;
+// each offset says where it is from.
 #pragma once
 
 #include <array>
@@ -8,6 +9,7 @@
 #include <string_view>
 
 #include "base/architecture.h"
+#include "pdb/pdb.h"
 #include "target/kdbg.h"
 
 namespace ntstack::target {
@@ -63,14 +65,16 @@ enum class Field : std::uint8_t {
   count
 };
 
-enum class OffsetSource : std::uint8_t { unknown, kdbg, table, nearest_table };
-std::string_view name_of(OffsetSource source);  // "kdbg", "table by build", ...
+enum class OffsetSource : std::uint8_t { unknown, kdbg, types, table, nearest_table };
+std::string_view name_of(
+    OffsetSource source);  // "kdbg", "types", "table", "nearest_table", "unknown"
 
 class Offsets {
  public:
-  // `kdbg` may be null. A build between two tables takes the one before it, and says so
-  // (nearest_table): code that uses such an offset checks what it sees.
-  static Offsets of(base::Architecture architecture, std::uint32_t build, const Kdbg* kdbg);
+  // `kdbg` and `types` (nt's PDB) may be null. A build between two tables takes the one before it,
+  // and says so (nearest_table): code that uses such an offset checks what it sees.
+  static Offsets of(base::Architecture architecture, std::uint32_t build, const Kdbg* kdbg,
+                    const pdb::Pdb* types = nullptr);
 
   std::optional<std::uint16_t> operator[](Field field) const {
     const Entry& entry = entries_[static_cast<std::size_t>(field)];
@@ -86,6 +90,7 @@ class Offsets {
     std::uint16_t value = 0;
     OffsetSource source = OffsetSource::unknown;
   };
+  void take_types(const pdb::Pdb& types);
   void set(Field field, std::optional<std::uint32_t> value, OffsetSource source);
   std::array<Entry, static_cast<std::size_t>(Field::count)> entries_{};
 };

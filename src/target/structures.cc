@@ -207,6 +207,9 @@ Process read_process(const base::ByteSource& memory, std::uint64_t address, cons
   };
   process.id = small_id(Field::eprocess_unique_process_id);
   process.parent_id = small_id(Field::eprocess_parent_id);
+  process.directory_table_base =
+      layout.pointer(memory, address, Field::kprocess_directory_table_base);
+  process.peb = layout.pointer(memory, address, Field::eprocess_peb);
   if (const auto at = layout.offsets[Field::eprocess_image_file_name]) {
     process.name = image_file_name(memory, address + *at);
   }
