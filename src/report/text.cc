@@ -43,6 +43,8 @@ std::string_view trust_text(const Frame& frame) {
       return "fpo";
     case unwind::Trust::frame_pointer:
       return "frameptr";
+    case unwind::Trust::code:
+      return "code";
     case unwind::Trust::trap_frame:
       return "trap";
     case unwind::Trust::stack_switch:
@@ -284,8 +286,8 @@ std::string info_text(const DumpFacts& facts, const TextStyle& style) {
     out += fmt::format("exception {:08x} at {}\n", dump.exception->code,
                        address_text(dump.exception->address, facts.machine.is_64_bit()));
   }
-  out += fmt::format("modules   {} loaded, {} unloaded\n", dump.modules.size(),
-                     dump.unloaded_modules.size());
+  out += fmt::format("modules   {} loaded, {} unloaded\n", facts.machine.kernel().modules().size(),
+                     facts.machine.kernel().unloaded_modules().size());
   const auto& processors = facts.machine.processors();
   const auto with_context =
       std::ranges::count_if(processors, [](const auto& p) { return !p.context.empty(); });
@@ -304,13 +306,13 @@ std::string modules_text(const DumpFacts& facts) {
   const bool wide = facts.machine.is_64_bit();
   std::string out =
       fmt::format("{:<{}} {:<{}} timestamp name\n", "start", wide ? 17 : 8, "end", wide ? 17 : 8);
-  for (const dump::ModuleRecord& module : facts.dump.modules) {
+  for (const dump::ModuleRecord& module : facts.machine.kernel().modules()) {
     out += fmt::format("{} {} {:08x}  {}\n", address_text(module.base, wide),
                        address_text(module.base + module.size, wide), module.timestamp,
                        base::printable(module.path));
   }
-  if (!facts.dump.unloaded_modules.empty()) out += "\nunloaded:\n";
-  for (const dump::UnloadedModuleRecord& module : facts.dump.unloaded_modules) {
+  if (!facts.machine.kernel().unloaded_modules().empty()) out += "\nunloaded:\n";
+  for (const dump::UnloadedModuleRecord& module : facts.machine.kernel().unloaded_modules()) {
     out += fmt::format("{} {}           {}\n", address_text(module.begin, wide),
                        address_text(module.end, wide), base::printable(module.name));
   }

@@ -13,6 +13,7 @@ enum class Trust : std::uint8_t {
   frame_data,     // a PDB's FrameData program (x86)
   fpo,            // a PDB's FPO record (x86)
   frame_pointer,  // the chain of saved frame pointers
+  code,           // the function's own code from its start to here, no record being at hand (x86)
   trap_frame,     // a trap or machine frame was crossed
   stack_switch,   // a change to another stack of the same thread
   scan            // a slot of the stack that follows a call: a guess
@@ -32,6 +33,8 @@ constexpr std::string_view name_of(Trust trust) {
       return "fpo";
     case Trust::frame_pointer:
       return "frame_pointer";
+    case Trust::code:
+      return "code";
     case Trust::trap_frame:
       return "trap_frame";
     case Trust::stack_switch:

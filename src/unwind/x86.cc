@@ -6,6 +6,7 @@
 
 #include "code/call.h"
 #include "unwind/x86_code.h"
+#include "unwind/x86_start.h"
 
 namespace ntstack::unwind::x86 {
 namespace {
@@ -14,7 +15,10 @@ constexpr std::uint32_t kLowestReturn = 0x10000;
 constexpr std::size_t kMaximumPrograms = 4096;
 constexpr int kMaximumRecords = 32;  // that share one function's end
 constexpr std::uint32_t kSearchedSlots = 64;
-constexpr std::uint32_t kFunctionStart = 4;  // of FrameData's flags
+constexpr std::uint32_t kFunctionStart = 4;      // of FrameData's flags
+constexpr std::uint32_t kMostFunction = 0x4000;  // bytes, of a function without a record
+constexpr int kMostStarts = 4;                   // tried, of places where it may begin
+constexpr std::uint32_t kMostCallSlots = 1024;   // looked through for the call of such a function
 
 constexpr std::array<Name, 4> kSavedOrder = {ebx, ebp, esi, edi};  // as x86_code.h has them
 
@@ -84,10 +88,15 @@ class Stepper {
     std::expected<Step, StepError> found = std::unexpected(StepError::not_described);
     if (described_.frame_data) found = by_frame_data();
     if (!found && described_.fpo) found = by_fpo();
+    if (!has_record()) {
+      if (const auto coded = by_found_function()) return *coded;
+    }
     if (found || !may_have_frame_pointer()) return found;
-    const auto chained = by_frame_pointer();
-    if (chained) return chained;
-    return chained.error() == StepError::not_described ? found : chained;
+    auto chained = by_frame_pointer();
+    if (chained && !has_record() && !is_own_frame_pointer(*chained)) chained->trust = Trust::scan;
+    if (guess_ && (!chained || chained->trust == Trust::scan)) return *guess_;
+    if (!chained && chained.error() == StepError::not_described) return found;
+    return chained;
   }
 
  private:
@@ -98,18 +107,19 @@ class Stepper {
     if (size != bytes.size()) return Fit::may_call_here;  // the code is not at hand
     const auto call = code::call_before(base::Bytes(std::span(bytes)), code::Mode::x86);
     if (!call) return Fit::none;
-    if (call->kind != code::CallKind::direct || described_.function.start == 0)
-      return Fit::may_call_here;
-    const auto target = static_cast<std::uint32_t>(call->target(value));
-    return leads_here(target) ? Fit::calls_here : Fit::calls_elsewhere;
+    if (described_.function.start == 0) return Fit::may_call_here;
+    if (call->kind == code::CallKind::direct &&
+        static_cast<std::uint32_t>(call->target(value)) == described_.function.start)
+      return Fit::calls_here;
+    const auto called = function_called_before(value);
+    if (!called) return Fit::may_call_here;
+    return *called == described_.function.start ? Fit::calls_here : Fit::calls_elsewhere;
   }
 
-  // The function itself, or a jump to it (incremental linking's thunks).
-  bool leads_here(std::uint32_t target) const {
-    if (target == described_.function.start) return true;
-    if (memory_.get<std::uint8_t>(target) != 0xe9) return false;
-    const auto distance = memory_.get<std::uint32_t>(std::uint64_t{target} + 1);
-    return distance && target + 5 + *distance == described_.function.start;
+  // Nothing where it is not known.
+  std::optional<std::uint32_t> function_called_before(std::uint32_t return_address) const {
+    const auto called = called_function(memory_, return_address);
+    return called && code_.find(*called) ? called : std::nullopt;
   }
 
   Fit fit_at(std::uint32_t slot) const {
@@ -123,10 +133,9 @@ class Stepper {
     return described_.fpo ? described_.fpo->params_size : 0;
   }
   Trust records_trust() const {
-    return described_.frame_data ? Trust::frame_data
-           : described_.fpo      ? Trust::fpo
-                                 : Trust::frame_pointer;
+    return described_.frame_data ? Trust::frame_data : described_.fpo ? Trust::fpo : Trust::code;
   }
+  bool has_record() const { return described_.frame_data || described_.fpo; }
 
   // The caller without its registers but ESP and EIP.
   std::optional<Step> returning_from(std::uint32_t slot, Trust trust) const {
@@ -150,17 +159,20 @@ class Stepper {
     if (callee_.knows(number)) know(registers, number, callee_.gpr[number]);
   }
 
+  // Of the instruction whose frame is asked: the call's, where EIP is behind it.
+  std::optional<std::uint32_t> instruction_address() const {
+    if (!is_call_site_) return callee_.eip;
+    std::array<std::byte, code::kBytesBeforeReturn> bytes;
+    if (memory_.read(callee_.eip - bytes.size(), bytes) != bytes.size()) return {};
+    const auto call = code::call_before(base::Bytes(std::span(bytes)), code::Mode::x86);
+    return call ? std::optional(callee_.eip - call->length) : std::nullopt;
+  }
+
   std::optional<FrameState> state() const {
     if (described_.function.start == 0) return {};
-    std::uint32_t address = callee_.eip;
-    if (is_call_site_) {
-      std::array<std::byte, code::kBytesBeforeReturn> bytes;
-      if (memory_.read(address - bytes.size(), bytes) != bytes.size()) return {};
-      const auto call = code::call_before(base::Bytes(std::span(bytes)), code::Mode::x86);
-      if (!call) return {};
-      address -= call->length;
-    }
-    return frame_state_at(memory_, described_.function.start, described_.function.size, address);
+    const auto address = instruction_address();
+    if (!address) return {};
+    return frame_state_at(memory_, described_.function.start, described_.function.size, *address);
   }
 
   // Where the return address is by the function's code.
@@ -203,20 +215,84 @@ class Stepper {
   // The youngest frame: pushed arguments, prologues and epilogues are told apart by code alone.
   std::optional<Step> by_code() const {
     const auto found = state();
-    if (!found) return {};
-    const auto slot = slot_by(*found);
+    const auto slot = found ? slot_by(*found) : std::nullopt;
     if (!slot || fit_at(*slot) == Fit::none) return {};
-    auto step = returning_from(*slot, records_trust());
+    return by_state(*found, *slot);
+  }
+
+  std::optional<Step> by_state(const FrameState& state, std::uint32_t slot) const {
+    auto step = returning_from(slot, records_trust());
     if (!step) return {};
     for (std::size_t i = 0; i < kSavedOrder.size(); ++i) {
-      if (found->saved[i] == 0) {
+      if (state.saved[i] == 0) {
         keep(step->caller, kSavedOrder[i]);
       } else if (const auto value = memory_.get<std::uint32_t>(
-                     *slot - static_cast<std::uint32_t>(found->saved[i]))) {
+                     slot - static_cast<std::uint32_t>(state.saved[i]))) {
         know(step->caller, kSavedOrder[i], *value);
       }
     }
     return step;
+  }
+
+  // A function without a record: it begins behind padding, or where a return address on the stack
+  // says that it was called. Its code must lead from there to here, and the slot where its return
+  // address is by its code must hold one of a call to it.
+  std::optional<Step> by_found_function() {
+    const auto address = instruction_address();
+    const Module* module = code_.find(callee_.eip);
+    if (!address || !module) return {};
+    const auto lowest = static_cast<std::uint32_t>(module->base);
+    auto start = padded_start(memory_, *address, lowest);
+    for (int i = 0; start && i < kMostStarts; ++i) {
+      if (const auto step = by_function_at(*start, *address)) return step;
+      start = padded_start(memory_, *start - 1, lowest);
+    }
+    if (callee_.knows(ebp) && callee_.gpr[ebp] >= callee_.gpr[esp]) {
+      if (const auto step = by_call_at(callee_.gpr[ebp] + 4, *address)) return step;
+    }
+    for (std::uint32_t i = 0; i < kMostCallSlots; ++i) {
+      const std::uint32_t slot = callee_.gpr[esp] + 4 * i;
+      if (!stack_.holds(slot, 4)) break;
+      if (const auto step = by_call_at(slot, *address)) return step;
+    }
+    return {};
+  }
+
+  std::optional<Step> by_call_at(std::uint32_t slot, std::uint32_t address) {
+    if (!stack_.holds(slot, 4) || slot < callee_.gpr[esp]) return {};
+    const auto value = memory_.get<std::uint32_t>(slot);
+    if (!value || *value < kLowestReturn || !code_.find(*value)) return {};
+    const auto start = function_called_before(*value);
+    return start ? by_function_at(*start, address) : std::nullopt;
+  }
+
+  std::optional<Step> by_function_at(std::uint32_t start, std::uint32_t address) {
+    if (address - start >= kMostFunction) return {};
+    described_.function = {start, address - start + kMostFunction};
+    const auto found = frame_state_at(memory_, start, described_.function.size, address);
+    const auto slot = found ? slot_by(*found) : std::nullopt;
+    const Fit fit = slot ? fit_at(*slot) : Fit::none;
+    if (fit == Fit::calls_here || (fit == Fit::may_call_here && !found->assumed))
+      return by_state(*found, *slot);
+    if (fit == Fit::may_call_here && !guess_) {
+      guess_ = by_state(*found, *slot);
+      if (guess_) guess_->trust = Trust::scan;
+    }
+    described_.function = {};
+    return {};
+  }
+
+  // Without a record: EBP is this function's own where the function that its frame's return address
+  // says was called is the one that begins before EIP, or that one begins by setting it up. Where
+  // the code is not at hand, the chain is taken as it is.
+  bool is_own_frame_pointer(const Step& step) const {
+    const auto address = instruction_address();
+    const Module* module = code_.find(callee_.eip);
+    if (!address || !module) return true;
+    const auto start = padded_start(memory_, *address, static_cast<std::uint32_t>(module->base));
+    const auto called = function_called_before(step.caller.eip);
+    if (start && called) return *start == *called;
+    return start && starts_with_frame_pointer(memory_, *start);
   }
 
   struct Found {
@@ -369,6 +445,7 @@ class Stepper {
   const StackRange& stack_;
   ProgramCache& cache_;
   Described described_;
+  std::optional<Step> guess_;  // of a function without a record
 };
 
 }  // namespace

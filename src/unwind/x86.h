@@ -51,7 +51,7 @@ struct StackRange {
 
 struct Step {
   Registers caller;
-  Trust trust = Trust::frame_data;  // frame_data, fpo or frame_pointer; scan for a guess
+  Trust trust = Trust::frame_data;  // frame_data, fpo, frame_pointer or code; scan for a guess
   std::uint32_t return_slot = 0;
 };
 

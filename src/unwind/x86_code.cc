@@ -270,7 +270,7 @@ class Walk {
         return true;
       case 0xff:
         if (i.reg() == 4 || i.reg() == 5) return false;
-        if (i.reg() == 2 || i.reg() == 3) return call(point, {}), true;
+        if (i.reg() == 2 || i.reg() == 3) return call(point, pointed_to(i)), true;
         break;
       default:
         break;
@@ -278,6 +278,12 @@ class Walk {
     apply(point.state, i);
     moved_to_eax_ = i.opcode == 0xb8 ? static_cast<std::int32_t>(i.immediate & 0x7fffffff) : 0;
     return true;
+  }
+
+  // Where a call through a pointer in memory leads: an import's.
+  std::optional<std::uint32_t> pointed_to(const Instruction& i) const {
+    if (i.reg() != 2 || i.mod() != 0 || i.rm() != 5) return {};
+    return memory_.get<std::uint32_t>(static_cast<std::uint32_t>(i.displacement));
   }
 
   // `point` is behind the call already.
@@ -349,6 +355,8 @@ std::optional<LeavingFrame> leaving_frame_at(const base::ByteSource& memory,
       const std::uint8_t number = i->opcode == 0xc9 ? kEbp : i->opcode & 7;
       if (number == kEsp) return {};
       if (const std::size_t index = saved_index(number); index < 4) leaving.popped[index] = top;
+      top.offset += 4;
+    } else if (i->opcode == 0x8f && i->mod() != 3) {  // pop memory: the exception list
       top.offset += 4;
     } else if (!is_lea && !is_mov) {
       return {};

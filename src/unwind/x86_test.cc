@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <vector>
 
@@ -18,6 +19,9 @@ class X86Step : public testing::Test, public CodeMap {
  protected:
   X86Step() : code_(0x2000, std::byte{0x90}), slots_(256, 0) {
     put(kCalled - 2, {0xff, 0xd0});
+    // A function with a frame pointer, the body of which no code leads to; nothing pads it.
+    std::fill_n(code_.begin() + 0x1000, 0x100, std::byte{0x40});
+    put(0x1000, {0x55, 0x8b, 0xec, 0xff, 0xe0});
     rebuild();
   }
   void put(std::uint32_t rva, std::initializer_list<int> bytes) {
@@ -80,6 +84,55 @@ TEST_F(X86Step, TheFramePointersChainGivesReturnAddressAndFrame) {
   EXPECT_EQ(found->caller.gpr[ebp], kStack + 0x80);
   EXPECT_EQ(found->caller.gpr[esp], kStack + 0x48);
   EXPECT_FALSE(found->caller.knows(ebx));
+}
+
+TEST_F(X86Step, AFramePointerOfAFunctionThatDoesNotSetItUpIsAGuess) {
+  put(0x1000, {0x90, 0x90, 0x90});
+  slots_[16] = kStack + 0x80;
+  slots_[17] = kBase + kCalled;
+  const auto found = from(at(0x1010), false);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->trust, Trust::scan);
+}
+
+TEST_F(X86Step, WithoutARecordTheFunctionBehindThePaddingIsDecoded) {
+  put(0x10fd, {0xc3, 0x90, 0x90});
+  put(0x1100, {0x53, 0x83, 0xec, 0x08, 0x6a, 0x01, 0x40});  // push ebx; sub esp, 8; push 1; inc eax
+  slots_[3] = 0x1234;
+  slots_[4] = kBase + kCalled;
+  const auto found = from(at(0x1106), false);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->trust, Trust::code);
+  EXPECT_EQ(found->return_slot, kStack + 16);
+  EXPECT_EQ(found->caller.gpr[ebx], 0x1234u);
+  EXPECT_EQ(found->caller.gpr[ebp], kStack + 0x40);
+}
+
+TEST_F(X86Step, WithoutARecordAFunctionIsFoundByACallOfIt) {
+  std::fill_n(code_.begin() + 0x1100, 0x100, std::byte{0x40});
+  put(0x1143, {0x56, 0x83, 0xec, 0x08, 0x40});  // push esi; sub esp, 8; inc eax
+  put(0x1700, {0xe8, 0x3e, 0xfa, 0xff, 0xff});  // call 1143
+  put(0x1710, {0xe8, 0x00, 0x01, 0x00, 0x00});  // call 1815
+  slots_[1] = kBase + 0x1715;                   // left over
+  slots_[2] = 0x5656;
+  slots_[3] = kBase + 0x1705;
+  const auto found = from(at(0x1147), false);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->trust, Trust::code);
+  EXPECT_EQ(found->return_slot, kStack + 12);
+  EXPECT_EQ(found->caller.gpr[esi], 0x5656u);
+}
+
+TEST_F(X86Step, AFunctionIsFoundByACallOfItThroughAnImport) {
+  std::fill_n(code_.begin() + 0x1100, 0x100, std::byte{0x40});
+  put(0x1143, {0x56, 0x83, 0xec, 0x08, 0x40});
+  put(0x1700, {0xff, 0x15, 0x00, 0x15, 0x40, 0x80});  // call [80401500]
+  put(0x1500, {0x43, 0x11, 0x40, 0x80});
+  slots_[3] = kBase + 0x1706;
+  const auto found = from(at(0x1147), false);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->trust, Trust::code);
+  EXPECT_EQ(found->return_slot, kStack + 12);
 }
 
 TEST_F(X86Step, AFramePointerMustRiseAndStayInTheStack) {
