@@ -190,7 +190,9 @@ _Static_assert(sizeof(KAPC) == 0x58 || sizeof(void*) == 4, "KAPC");
 typedef struct KDPC {
   UCHAR Type, Importance;
   unsigned short Number;
+#ifdef _WIN64
   ULONG Unused;
+#endif
   LIST_ENTRY ListEntry;
   void (*DeferredRoutine)(struct KDPC*, void*, void*, void*);
   void* DeferredContext;

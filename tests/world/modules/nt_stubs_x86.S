@@ -36,16 +36,14 @@
     push ebx
     push esi
     push edi
-    push fs
+    .byte 0x0f, 0xa0  // push fs, four bytes of it
     push dword ptr fs:[0]
     push 0
     push 0
     push eax
     push ecx
     push edx
-    push ds
-    push es
-    push gs
+    .byte 0x1e, 0x06, 0x0f, 0xa8  // push ds, es, gs
     sub esp, 0x2c
     mov ebp, esp
     mov ebx, [ebp+0x60]
@@ -182,8 +180,12 @@ _KeBugCheckExHalt:
 
 // Runs the processor's DPCs on its DPC stack, where the old stack pointer is the oldest thing.
     function _KiDispatchInterrupt@0
+    .cv_fpo_proc _KiDispatchInterrupt@0 0
     push ebx
+    .cv_fpo_pushreg ebx
     push dword ptr fs:[0]
+    .cv_fpo_stackalloc 4
+    .cv_fpo_endprologue
     mov ebx, fs:[0x20]
     mov dword ptr fs:[0], 0xffffffff
     mov edx, esp
@@ -195,6 +197,7 @@ _KeBugCheckExHalt:
     pop dword ptr fs:[0]
     pop ebx
     ret
+    .cv_fpo_endproc
 
 // Waits for an interrupt.
     function _HalProcessorIdle@0
@@ -313,6 +316,7 @@ KiArgumentTable:
     .section .debug$S, "dr"
     .p2align 2
     .long 4
+    .cv_fpo_data _KiDispatchInterrupt@0
     .cv_fpo_data _KeSwitchKernelStackAndCallout@16
     .cv_fpo_data "@KiSwapContext@8"
     .cv_fpo_data _RtlCaptureContext@4

@@ -17,7 +17,7 @@
 // Moves ESP down by EAX, a page at a time, and takes its return address along.
     function __chkstk
     push ecx
-    lea ecx, [esp+4]
+    lea ecx, [esp+8]
     sub ecx, eax
     push edx
     mov edx, esp
@@ -160,10 +160,11 @@ _ShapeBugCheckHalt:
     push ebx
     push esi
     push edi
-    push dword ptr [ebp-8]
+    push dword ptr [ebp-4]
     ret
     function AsmRemoveFrame
-    mov ecx, [ebp-4]
+    mov ecx, [ebp-8]
+    mov fs:[0], ecx
     pop edx
     pop edi
     pop esi
