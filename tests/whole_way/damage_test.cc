@@ -30,9 +30,14 @@ std::vector<Subject> subjects() {
     int changes;
   };
   const std::string seed1 = (source_dir() / "samples/seed1/symbols").string();
+  const std::filesystem::path arm64 = binary_dir() / "tests/world_arm64/samples";
+  const std::string arm64_symbols = (arm64 / "seed1/symbols").string();
   const Source sources[] = {
       {source_dir() / "samples/seed1/w3wp.dmp", seed1, 6000},
       {source_dir() / "samples/seed1/w3wp.dmp", "", 3000},
+      {arm64 / "seed1/w3wp.dmp", arm64_symbols, 4000},
+      {arm64 / "seed1/w3wp.dmp", "", 2000},
+      {arm64 / "processors/processors.dmp", arm64_symbols, 4000},
       {data_dir() / "kernel/triage_x64_17763.dmp", "", 6000},
       {data_dir() / "kernel/triage_x64_19041.dmp", "", 500},
       {data_dir() / "lldb/sigsegv.dmp", (data_dir() / "lldb").string(), 1500},
@@ -116,7 +121,7 @@ TEST(WholeWay, UndamagedDumpsGiveStacks) {
   }
 }
 
-TEST(WholeWay, TwentyThousandDamagedDumpsGiveStacksOrAClearError) {
+TEST(WholeWay, ThirtyThousandDamagedDumpsGiveStacksOrAClearError) {
   int tried = 0;
   for (Subject& subject : subjects()) {
     std::mt19937_64 random(20261121);

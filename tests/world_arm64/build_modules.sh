@@ -1,6 +1,7 @@
 #!/bin/sh
-# build_modules.sh OUT: as the world's build_modules.sh, the same modules as ARM64 images. Half of them sign
-# their return addresses, as Windows' own have done since Windows 11.
+# build_modules.sh OUT: as the world's build_modules.sh, the same modules as ARM64 images. All but mrxsmb20.sys
+# keep the chain of frame records, as the platform's rules want it; the kernel, rdbss.sys and mrxsmb.sys sign
+# their return addresses, as Windows' own code has done since Windows 11.
 set -eu
 out=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,16 +29,17 @@ image() {
 }
 
 signed=-mbranch-protection=pac-ret+b-key
-compile nt.c nt.obj -O2 $signed
+chained=-fno-omit-frame-pointer
+compile nt.c nt.obj -O2 $chained $signed
 compile nt_stubs_arm64.S nt_stubs.obj
 image ntoskrnl.exe ntkrnlmp.pdb 0xfffff80002a00000 KiSystemStartup nt.obj nt_stubs.obj
-compile fltmgr.c fltmgr.obj -O2
+compile fltmgr.c fltmgr.obj -O2 $chained
 image fltmgr.sys fltMgr.pdb 0xfffff88001200000 DriverEntry fltmgr.obj ntoskrnl.exe.lib
-compile mup.c mup.obj -O1
+compile mup.c mup.obj -O1 $chained
 image mup.sys mup.pdb 0xfffff88001640000 DriverEntry mup.obj ntoskrnl.exe.lib
-compile rdbss.c rdbss.obj -O2 $signed
+compile rdbss.c rdbss.obj -O2 $chained $signed
 image rdbss.sys rdbss.pdb 0xfffff88003c00000 DriverEntry rdbss.obj ntoskrnl.exe.lib
-compile mrxsmb.c mrxsmb.obj -O1 $signed -fno-omit-frame-pointer
+compile mrxsmb.c mrxsmb.obj -O1 $chained $signed
 image mrxsmb.sys mrxsmb.pdb 0xfffff88003e00000 DriverEntry mrxsmb.obj rdbss.sys.lib ntoskrnl.exe.lib
 compile mrxsmb20.c mrxsmb20.obj -O2
 image mrxsmb20.sys mrxsmb20.pdb 0xfffff88003f40000 DriverEntry mrxsmb20.obj mrxsmb.sys.lib ntoskrnl.exe.lib

@@ -63,13 +63,13 @@ std::string Arm64Truth::compare(const arm64::Step& step, const Arm64ShadowFrame&
   return {};
 }
 
-bool Arm64Truth::walk() {
+bool Arm64Truth::walk(arm64::RuleCache* cache) {
   const Arm64Cpu cpu = machine_->cpu();
   arm64::Registers registers{cpu.x, cpu.sp, cpu.pc, 0x7fffffff};
   bool is_call_site = false;
   std::size_t depth = 0;
   for (auto frame = machine_->shadow.rbegin(); frame != machine_->shadow.rend(); ++frame, ++depth) {
-    const auto step = arm64::step(*code_, memory_, registers, is_call_site);
+    const auto step = arm64::step(*code_, memory_, registers, is_call_site, cache);
     if (is_call_site && find_exemption(not_described, registers.pc)) {
       if (!step && step.error() == arm64::StepError::not_described) return true;
       return fail(depth, registers.pc, "should be refused as not described");
@@ -97,7 +97,7 @@ void Arm64Truth::check(std::uint64_t address) {
 
 bool Arm64Truth::check_here() {
   walks++;
-  return walk();
+  return walk(nullptr) && walk(&cache_);
 }
 
 std::vector<std::uint64_t> arm64_instructions_of(const LoadedImage& image) {

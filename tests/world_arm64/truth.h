@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "unwind/arm64.h"
+#include "unwind/arm64_cache.h"
 #include "world/image_map.h"
 #include "world_arm64/machine.h"
 
@@ -44,13 +45,14 @@ class Arm64Truth {
   std::vector<std::string> first_failures;
 
  private:
-  bool walk();
+  bool walk(unwind::arm64::RuleCache* cache);
   std::string compare(const unwind::arm64::Step& step, const Arm64ShadowFrame& frame) const;
   bool fail(std::size_t depth, std::uint64_t pc, const std::string& what);
 
   const Arm64Machine* machine_ = nullptr;
   MachineMemory memory_;
   const unwind::CodeMap* code_;
+  unwind::arm64::RuleCache cache_{14};
   std::map<std::pair<std::uint64_t, std::size_t>, unsigned> seen_;
 };
 

@@ -383,6 +383,8 @@ KiSwitchKernelStackContinue:
     .seh_save_next
     stp d14, d15, [sp, #0x90]
     .seh_save_next
+    add x29, sp, #0x50
+    .seh_add_fp 0x50
     .seh_endprologue
     mov x19, x0
     mov x20, x1
