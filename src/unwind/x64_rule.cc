@@ -203,8 +203,9 @@ bool Compiler::epilogue(const RawInfo& info) {
 
 std::optional<Next> Compiler::codes(const RawInfo& info, bool is_first, bool is_call_site) {
   const bool in_prologue = is_first && rva_ - info.function.begin < info.prolog_size;
-  // No epilogue holds a call.
-  if (is_first && !in_prologue && !is_call_site && epilogue(info)) return Next::none;
+  // Microsoft's compiler saves registers late, and may return before: then an epilogue lies in the
+  // prologue. No epilogue holds a call.
+  if (is_first && !is_call_site && epilogue(info)) return Next::none;
   if (!prologue_and_body(info, in_prologue)) return {};
   return info.chains() ? Next::parent : Next::none;
 }
@@ -237,7 +238,7 @@ std::optional<Next> Compiler::windings(const RawInfo& info, bool is_first, bool 
   if (!payload) return {};
   const std::uint32_t ip_offset = rva_ - info.function.begin;
   const bool in_prologue = is_first && ip_offset < info.prolog_size;
-  if (is_first && !in_prologue) {
+  if (is_first) {
     const auto* epilog = payload->epilog_at(rva_);
     // A return address at an epilogue's first instruction is that of a call before it.
     if (epilog && !(is_call_site && rva_ == epilog->start)) {

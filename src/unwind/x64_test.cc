@@ -53,6 +53,23 @@ TEST(X64Step, TheEpilogueOfVersion1IsKnownByItsInstructions) {
   expect_return_from_slot(frames.from(0x1015), 0, "at ret");
 }
 
+TEST(X64Step, AnEpilogueMayLieInThePrologue) {
+  // As Microsoft's compiler does where a register is saved late: push rdi; sub rsp, 20h; ...;
+  // add rsp, 20h; pop rdi; ret; mov [rsp+30h], rbx
+  Frames frames;
+  frames.function(0x1000, 0x1040,
+                  frames.info(1, 0x13, 0, {0x13, 0x34, 0x06, 0x00, 0x06, 0x32, 0x02, 0x70}));
+  frames.code(0x1000, {0x40, 0x57, 0x48, 0x83, 0xec, 0x20, 0x74, 0x06, 0x48, 0x83, 0xc4, 0x20});
+  frames.code(0x100c, {0x5f, 0xc3, 0x48, 0x89, 0x5c, 0x24, 0x30, 0x90});
+  expect_return_from_slot(frames.from(0x1006), 5, "at je");
+  expect_return_from_slot(frames.from(0x1008), 5, "at add rsp");
+  expect_return_from_slot(frames.from(0x100c), 1, "at pop rdi");
+  expect_return_from_slot(frames.from(0x100d), 0, "at ret");
+  expect_return_from_slot(frames.from(0x100e), 5, "at mov");
+  EXPECT_EQ(frames.from(0x100e)->caller.gpr[rbx], 0xa03u);
+  EXPECT_EQ(frames.from(0x1013)->caller.gpr[rbx], 0x5006u);
+}
+
 TEST(X64Step, AReturnAddressAtAnEpiloguesFirstInstructionGivesTheSameBothWays) {
   Frames frames = plain_function();
   const auto as_call_site = frames.from(0x100e, true);

@@ -67,6 +67,20 @@ TEST(X64StepV3, InAnEpilogueWhatIsNotUndoneYetIsUndone) {
   expect_return_from_slot(frames.from(0x108a), 0, "at ret");
 }
 
+TEST(X64StepV3, AnEpilogueMayLieInThePrologue) {
+  // push rdi; sub rsp, 20h; ...; add rsp, 20h; pop rdi; ret; mov [rsp+30h], rbx
+  Frames frames = one_function({0x03, 0x13, 9, 0x23, 14,   2, 0,     //
+                                0x10, 8,    0, 3,    0,    5, 0, 4,  //
+                                0x1e, 6,    0, 0x38, 0x3c, 0, 0});
+  expect_return_from_slot(frames.from(0x1006), 5, "before it");
+  expect_return_from_slot(frames.from(0x1008), 5, "at add rsp");
+  expect_return_from_slot(frames.from(0x100c), 1, "at pop rdi");
+  expect_return_from_slot(frames.from(0x100d), 0, "at ret");
+  expect_return_from_slot(frames.from(0x100e), 5, "at mov");
+  EXPECT_EQ(frames.from(0x100e)->caller.gpr[rbx], 0xa03u);
+  EXPECT_EQ(frames.from(0x1013)->caller.gpr[rbx], 0x5006u);
+}
+
 TEST(X64StepV3, ACallInAnEpilogueReturnsIntoItsMiddle) {
   Frames frames = plain_function();
   expect_return_from_slot(frames.from(0x1080, true), 7, "the call lies before the epilogue");
