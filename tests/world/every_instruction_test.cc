@@ -18,11 +18,18 @@ constexpr std::uint64_t dpc_stack = 0xfffff80000ba3000;
 
 std::filesystem::path modules() { return tests::binary_dir() / "tests" / "world" / "modules"; }
 
+// What the unwinder reads: the same images, or with their unwind data written anew
+// (tests/version_3).
+#ifndef NTSTACK_UNWIND_MODULES
+#define NTSTACK_UNWIND_MODULES "tests/world/modules"
+#endif
+std::filesystem::path unwind_modules() { return tests::binary_dir() / NTSTACK_UNWIND_MODULES; }
+
 class EveryInstruction : public KernelScenarios {
  protected:
   EveryInstruction() {
     fresh_world();
-    map_ = std::make_unique<ImageMap>(modules(), world_->images());
+    map_ = std::make_unique<ImageMap>(unwind_modules(), world_->images());
     truth_ = std::make_unique<InstructionTruth>(*map_);
     exempt_stubs();
     truth_->watch(machine());
