@@ -52,7 +52,8 @@ ExactStepper::Result ExactStepper::step(const Registers& callee, bool is_call_si
 }
 
 ExactStepper::Result ExactStepper::step_x64(const x64::Registers& callee, bool is_call_site) {
-  const auto found = x64::step(modules_, machine_.memory(), callee, is_call_site, &x64_rules_);
+  if (!x64_rules_) x64_rules_.emplace();
+  const auto found = x64::step(modules_, machine_.memory(), callee, is_call_site, &*x64_rules_);
   if (!found) return std::unexpected(reason(found.error()));
   ExactStep step{found->caller, found->trust, !found->machine_frame, false, false, {}, {}};
   if (found->machine_frame) {
@@ -78,7 +79,8 @@ ExactStepper::Result ExactStepper::step_x86(const x86::Registers& callee, bool i
 ExactStepper::Result ExactStepper::step_arm64(const arm64::Registers& callee, bool is_call_site,
                                               StackLimits limits) {
   const base::ByteSource& memory = machine_.memory();
-  auto found = arm64::step(modules_, memory, callee, is_call_site);
+  if (!arm64_rules_) arm64_rules_.emplace();
+  auto found = arm64::step(modules_, memory, callee, is_call_site, &*arm64_rules_);
   if (!found) {
     using arm64::StepError;
     const StepError error = found.error();

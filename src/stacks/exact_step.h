@@ -10,6 +10,7 @@
 #include "stacks/module_map.h"
 #include "stacks/registers.h"
 #include "target/machine.h"
+#include "unwind/arm64_cache.h"
 #include "unwind/x64_cache.h"
 
 namespace ntstack::stacks {
@@ -53,7 +54,9 @@ class ExactStepper {
   const ModuleMap& modules_;
   ModuleCode code_;
   base::LayeredSource memory_;  // the dump's, and code behind it
-  unwind::x64::RuleCache x64_rules_;
+  // Of the one architecture that the machine has, made at the first step.
+  std::optional<unwind::x64::RuleCache> x64_rules_;
+  std::optional<unwind::arm64::RuleCache> arm64_rules_;
   unwind::x86::ProgramCache x86_programs_;
 };
 

@@ -159,7 +159,7 @@ Registers Stepper::registers_behind(const unwind::ScanHit& hit, const Walk& walk
   Registers registers = registers_at(architecture, hit.value, sp);
   if (architecture != base::Architecture::x64) {
     const auto saved = machine_.memory().pointer(hit.slot - width, wide);
-    if (saved && *saved >= sp && *saved < stack_end && *saved % (wide ? 16 : 4) == 0)
+    if (saved && *saved >= sp && *saved < stack_end && *saved % width == 0)
       registers = registers_at(architecture, hit.value, sp, *saved);
   }
   if (auto* arm = std::get_if<unwind::arm64::Registers>(&registers)) arm->sp_is_bound = true;
