@@ -7,7 +7,7 @@ std::expected<Step, StepError> step_by_frame_pointer(const base::ByteSource& mem
                                                      std::uint64_t stack_base) {
   if ((callee.known >> fp & 1) == 0) return std::unexpected(StepError::register_unknown);
   const std::uint64_t record = callee.x[fp];
-  if (record < callee.sp || record % 16 != 0 || record >= stack_base)
+  if (record < callee.sp || record % 8 != 0 || record >= stack_base)
     return std::unexpected(StepError::no_progress);
   struct Record {
     std::uint64_t fp, lr;
@@ -17,7 +17,7 @@ std::expected<Step, StepError> step_by_frame_pointer(const base::ByteSource& mem
   if (saved->fp != 0 && saved->fp <= record) return std::unexpected(StepError::no_progress);
   Step step;
   step.caller.pc = without_pac(saved->lr);
-  step.caller.sp = record + sizeof(Record);
+  step.caller.sp = (record + sizeof(Record) + 15) & ~std::uint64_t{15};  // as SP always is
   step.caller.sp_is_bound = true;
   step.caller.x[fp] = saved->fp;
   step.caller.known = 1u << fp;

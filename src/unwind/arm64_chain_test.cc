@@ -45,13 +45,22 @@ TEST_F(Chain, ARecordGivesTheCallersFpAndReturnAddressWithoutItsSignature) {
   EXPECT_EQ(found->trust, Trust::frame_pointer);
 }
 
+// clang: "sub sp, sp, #0x70; stp x29, x30, [sp, #0x58]; add x29, sp, #0x58".
+TEST_F(Chain, ARecordLiesWhereverTheFrameHasItsSlotsAndSpIsAlignedAboveIt) {
+  record(kStack + 0x158, kStack + 0x200, kReturn);
+  const auto found = from(kStack + 0x158);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->caller.pc, kReturn);
+  EXPECT_EQ(found->caller.sp, kStack + 0x170);
+}
+
 TEST_F(Chain, ItRisesStaysOnTheStackAndEndsWithZero) {
   record(kStack + 0x140, kStack + 0x140, kReturn);
   EXPECT_EQ(from(kStack + 0x140).error(), StepError::no_progress);
   record(kStack + 0x140, kStack + 0x120, kReturn);
   EXPECT_EQ(from(kStack + 0x140).error(), StepError::no_progress);
   EXPECT_EQ(from(kStack + 0xf0).error(), StepError::no_progress);   // below SP
-  EXPECT_EQ(from(kStack + 0x148).error(), StepError::no_progress);  // not aligned
+  EXPECT_EQ(from(kStack + 0x144).error(), StepError::no_progress);  // not aligned
   EXPECT_EQ(from(kBase).error(), StepError::no_progress);
   record(kStack + 0x140, 0, 0);
   ASSERT_TRUE(from(kStack + 0x140));

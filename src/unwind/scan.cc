@@ -121,8 +121,7 @@ class ChainFinder {
   // Where the frame pointer saved at `pair` leads: up, and not out of the stack.
   std::optional<std::uint64_t> next_of(std::uint64_t pair) const {
     const auto saved = memory_.pointer(pair, width_ == 8);
-    const std::uint64_t alignment = width_ == 8 ? 16 : 4;
-    if (!saved || *saved % alignment != 0 || *saved < pair + 2 * width_) return std::nullopt;
+    if (!saved || *saved % width_ != 0 || *saved < pair + 2 * width_) return std::nullopt;
     return *saved < end_ && end_ - *saved >= 2 * width_ ? saved : std::nullopt;
   }
 
@@ -137,7 +136,7 @@ class ChainFinder {
 std::optional<ScanHit> scan_for_chain(const CodeMap& code, const base::ByteSource& memory,
                                       base::Architecture architecture, std::uint64_t from,
                                       std::uint64_t end) {
-  const std::uint64_t step = architecture == base::Architecture::x86 ? 4 : 16;
+  const std::uint64_t step = architecture == base::Architecture::x86 ? 4 : 8;
   std::uint64_t pair = (from + step - 1) & ~(step - 1);
   if (pair < from || architecture == base::Architecture::x64) return std::nullopt;
   end = std::min(end, pair > UINT64_MAX - kMostBytes ? UINT64_MAX : pair + kMostBytes);

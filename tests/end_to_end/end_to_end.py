@@ -185,6 +185,23 @@ class Arm64Seed1(Sample, unittest.TestCase):
             self.assertIn([line.split("+")[0] for line in listing.strip().splitlines()], ours)
 
 
+    def test_frame_records_lead_through_the_stack_without_images(self):
+        """The kernel and its drivers keep the chain; only the owner's stack has a driver that does not."""
+        with tempfile.TemporaryDirectory() as empty:
+            stacks = run_json("stacks", self.dump, "-y", empty)["stacks"]
+        checked = 0
+        for thread in self.captured():
+            if thread["role"] == "owner":
+                continue
+            (stack,) = [s for s in stacks if s["thread"]["address"] == thread["ethread"]]
+            frames = real_frames(stack)[: len(thread["frames"])]
+            self.assertEqual([int(f["ip"], 16) for f in frames], [int(t["ip"], 16) for t in thread["frames"]])
+            for ours, true in zip(frames, thread["frames"]):  # where a record lies, SP is no lower
+                self.assertLessEqual(int(ours["child_sp"], 16), int(true["child_sp"], 16))
+            checked += len(frames)
+        print(f"end to end: {self.dump.name}: {checked} ARM64 frames found by frame records alone")
+
+
 class Arm64Processors(Sample, unittest.TestCase):
     """The same four processors on ARM64; the idle one is in a thread that KiStartSystemThread began."""
 
