@@ -79,7 +79,7 @@ int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
   }
   auto session = Session::open(options.dump);
   if (!session) return failed(session.error(), err);
-  stacks::Walker walker(session->machine(), session->symbolizer());
+  stacks::Walker walker(session->machine(), session->symbolizer(), session->symbolizer_maker());
   std::vector<stacks::Stack> stacks = walker.walk_all();
   if (chosen) {
     std::erase_if(stacks, [&](const stacks::Stack& stack) { return !is_chosen(stack, *chosen); });
@@ -89,7 +89,7 @@ int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
       return kFailed;
     }
   }
-  const report::StackFacts facts{session->facts(), stacks};
+  const report::StackFacts facts{session->facts(), stacks, walker.missing()};
   if (options.json) return write(report::stacks_json(facts), out, err);
   return write(report::stacks_text(facts, {wants_colour(out), options.group}), out, err);
 }

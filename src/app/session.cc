@@ -44,18 +44,28 @@ Session Session::over(dump::Dump dump, const DumpOptions& options) {
   session.file_name_ = base::printable(base::file_name_of(options.dump));
   session.dump_ = std::make_unique<dump::Dump>(std::move(dump));
   session.kernel_ = std::make_unique<target::Kernel>(*session.dump_);
-  const auto symbol_path =
+  session.symbol_path_ =
       store::SymbolPath::parse(or_environment(options.symbol_path, "_NT_SYMBOL_PATH"));
-  auto image_path =
+  session.image_path_ =
       store::SymbolPath::parse(or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
-  image_path.elements.insert(image_path.elements.end(), symbol_path.elements.begin(),
-                             symbol_path.elements.end());
+  auto& images = session.image_path_.elements;
+  const auto& symbols = session.symbol_path_.elements;
+  images.insert(images.end(), symbols.begin(), symbols.end());
   session.symbolizer_ = std::make_unique<symbols::Symbolizer>(
-      keys_of(session.kernel_->modules()), symbol_path, image_path, &session.kernel_->memory());
+      keys_of(session.kernel_->modules()), session.symbol_path_, session.image_path_,
+      &session.kernel_->memory());
   const auto nt = session.symbolizer_->module_at(session.kernel_->base());
   session.machine_ = std::make_unique<target::Machine>(
       *session.kernel_, nt ? session.symbolizer_->pdb(*nt) : nullptr);
   return session;
+}
+
+stacks::SymbolizerMaker Session::symbolizer_maker() const {
+  return [symbol_path = symbol_path_, image_path = image_path_](
+             const std::vector<dump::ModuleRecord>& modules, const base::ByteSource& memory) {
+    return std::make_unique<symbols::Symbolizer>(keys_of(modules), symbol_path, image_path,
+                                                 &memory);
+  };
 }
 
 }  // namespace ntstack::app

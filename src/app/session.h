@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "dump/dump.h"
 #include "report/facts.h"
+#include "stacks/user_part.h"
+#include "store/symbol_path.h"
 #include "symbols/symbolizer.h"
 #include "target/machine.h"
 
@@ -27,11 +29,14 @@ class Session {
 
   const target::Machine& machine() const { return *machine_; }
   symbols::Symbolizer& symbolizer() { return *symbolizer_; }
+  // For the images of processes, by the same paths.
+  stacks::SymbolizerMaker symbolizer_maker() const;
   report::DumpFacts facts() const { return {*dump_, *machine_, *symbolizer_, file_name_}; }
 
  private:
   Session() = default;
   std::string file_name_;
+  store::SymbolPath symbol_path_, image_path_;  // where symbols and images are looked for
   std::unique_ptr<dump::Dump> dump_;
   std::unique_ptr<target::Kernel> kernel_;
   std::unique_ptr<symbols::Symbolizer> symbolizer_;

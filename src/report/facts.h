@@ -22,6 +22,7 @@ struct DumpFacts {
 struct StackFacts {
   DumpFacts of;
   const std::vector<stacks::Stack>& stacks;
+  std::vector<symbols::Missing> missing;  // for these stacks
 };
 
 // "RUNNING on processor 3", "WAIT: (Executive)", "captured in an APC", "" where the state is

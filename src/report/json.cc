@@ -4,6 +4,7 @@
 
 #include "analysis/bugcheck.h"
 #include "base/text.h"
+#include "dump/header.h"
 
 namespace ntstack::report {
 namespace {
@@ -39,6 +40,11 @@ Json dump_json(const DumpFacts& facts) {
   json["system_time"] = hex_or_null(dump.system_time);
   json["up_time"] = hex_or_null(dump.up_time);
   json["comment"] = text_or_null(base::printable(dump.comment));
+  json["dump_type"] = or_null(dump.dump_type);
+  json["live"] = (dump.attributes & dump::attribute_live_dump) != 0;
+  json["physical_bytes"] = dump.physical ? Json(dump.physical_bytes) : Json(nullptr);
+  json["directory_table_base"] =
+      dump.directory_table_base != 0 ? Json(hex_text(dump.directory_table_base)) : Json(nullptr);
   return json;
 }
 
@@ -204,9 +210,9 @@ Json stack_json(const stacks::Stack& stack) {
   return json;
 }
 
-Json missing_list(const symbols::Symbolizer& symbolizer) {
+Json missing_list(const std::vector<symbols::Missing>& all) {
   Json list = Json::array();
-  for (const symbols::Missing& missing : symbolizer.missing()) {
+  for (const symbols::Missing& missing : all) {
     list.push_back({{"module", base::printable(missing.module)},
                     {"what", missing.what},
                     {"remedy", base::printable(missing.remedy)}});
@@ -247,7 +253,7 @@ std::string stacks_json(const StackFacts& facts) {
   json["bugcheck"] = bugcheck_json(facts.of.dump);
   json["stacks"] = Json::array();
   for (const stacks::Stack& stack : facts.stacks) json["stacks"].push_back(stack_json(stack));
-  json["missing"] = missing_list(facts.of.symbolizer);
+  json["missing"] = missing_list(facts.missing);
   json["warnings"] = warnings_of(facts.of);
   return document(json);
 }

@@ -6,6 +6,7 @@
 
 #include "analysis/bugcheck.h"
 #include "base/text.h"
+#include "report/container.h"
 
 namespace ntstack::report {
 namespace {
@@ -73,10 +74,8 @@ std::string time_text(std::uint64_t filetime) {
 
 std::string header_line(const DumpFacts& facts) {
   const dump::Dump& dump = facts.dump;
-  const std::string_view kind =
-      dump.kind == dump::Kind::minidump ? "user minidump" : "kernel triage dump";
-  std::string line =
-      fmt::format("{}: {}, {}", facts.file_name, kind, base::name_of(dump.architecture));
+  std::string line = fmt::format("{}: {}, {}", facts.file_name, container_name(dump),
+                                 base::name_of(dump.architecture));
   if (dump.build != 0) line += fmt::format(", Windows build {}", dump.build);
   if (dump.processor_count != 0) {
     line +=
@@ -253,8 +252,7 @@ std::string stack_text(const Group& group, const DumpFacts& facts, const Paint& 
   return out;
 }
 
-std::string missing_text(const symbols::Symbolizer& symbolizer, const Paint& paint) {
-  const auto missing = symbolizer.missing();
+std::string missing_text(const std::vector<symbols::Missing>& missing, const Paint& paint) {
   if (missing.empty()) return "";
   std::string out = "\n" + paint.bold("Not at hand, for these stacks:") + "\n";
   for (const symbols::Missing& one : missing) {
@@ -286,6 +284,7 @@ std::string info_text(const DumpFacts& facts, const TextStyle& style) {
     out += fmt::format("exception {:08x} at {}\n", dump.exception->code,
                        address_text(dump.exception->address, facts.machine.is_64_bit()));
   }
+  out += container_lines(dump);
   out += fmt::format("modules   {} loaded, {} unloaded\n", facts.machine.kernel().modules().size(),
                      facts.machine.kernel().unloaded_modules().size());
   const auto& processors = facts.machine.processors();
@@ -326,7 +325,7 @@ std::string stacks_text(const StackFacts& facts, const TextStyle& style) {
   for (const Group& group : grouped(facts.stacks, style.group))
     out += stack_text(group, facts.of, paint);
   if (facts.stacks.empty()) out += "\nno thread and no processor's context is in this dump\n";
-  return out + missing_text(facts.of.symbolizer, paint);
+  return out + missing_text(facts.missing, paint);
 }
 
 }  // namespace ntstack::report

@@ -53,7 +53,7 @@ ExactStepper::Result ExactStepper::step(const Registers& callee, bool is_call_si
 
 ExactStepper::Result ExactStepper::step_x64(const x64::Registers& callee, bool is_call_site) {
   if (!x64_rules_) x64_rules_.emplace();
-  const auto found = x64::step(modules_, machine_.memory(), callee, is_call_site, &*x64_rules_);
+  const auto found = x64::step(modules_, *space_.memory, callee, is_call_site, &*x64_rules_);
   if (!found) return std::unexpected(reason(found.error()));
   ExactStep step{found->caller, found->trust, !found->machine_frame, false, false, {}, {}};
   if (found->machine_frame) {
@@ -69,7 +69,7 @@ ExactStepper::Result ExactStepper::step_x86(const x86::Registers& callee, bool i
   const x86::StackRange range{narrow(limits.low), narrow(limits.high)};
   const auto found = x86::step(modules_, memory_, callee, is_call_site, range, &x86_programs_);
   if (!found) {
-    if (const auto end = end_of_chain(machine_.memory(), callee, limits)) return *end;
+    if (const auto end = end_of_chain(*space_.memory, callee, limits)) return *end;
     return std::unexpected(NoStep{x86::text_of(found.error()), false});
   }
   ExactStep step{found->caller, found->trust, true, false, false, {}, found->return_slot - 4};
@@ -78,7 +78,7 @@ ExactStepper::Result ExactStepper::step_x86(const x86::Registers& callee, bool i
 
 ExactStepper::Result ExactStepper::step_arm64(const arm64::Registers& callee, bool is_call_site,
                                               StackLimits limits) {
-  const base::ByteSource& memory = machine_.memory();
+  const base::ByteSource& memory = *space_.memory;
   if (!arm64_rules_) arm64_rules_.emplace();
   auto found = arm64::step(modules_, memory, callee, is_call_site, &*arm64_rules_);
   if (!found) {

@@ -9,7 +9,7 @@
 
 #include "stacks/module_map.h"
 #include "stacks/registers.h"
-#include "target/machine.h"
+#include "stacks/space.h"
 #include "unwind/arm64_cache.h"
 #include "unwind/x64_cache.h"
 
@@ -37,9 +37,9 @@ struct StackLimits {
 
 class ExactStepper {
  public:
-  // Both outlive this.
-  ExactStepper(const target::Machine& machine, const ModuleMap& modules)
-      : machine_(machine), modules_(modules), code_(modules), memory_(&machine.memory(), &code_) {}
+  // `modules` outlives this.
+  ExactStepper(const Space& space, const ModuleMap& modules)
+      : space_(space), modules_(modules), code_(modules), memory_(space.memory, &code_) {}
 
   std::expected<ExactStep, NoStep> step(const Registers& callee, bool is_call_site,
                                         StackLimits limits);
@@ -50,10 +50,10 @@ class ExactStepper {
   Result step_x86(const unwind::x86::Registers& callee, bool is_call_site, StackLimits limits);
   Result step_arm64(const unwind::arm64::Registers& callee, bool is_call_site, StackLimits limits);
 
-  const target::Machine& machine_;
+  Space space_;
   const ModuleMap& modules_;
   ModuleCode code_;
-  base::LayeredSource memory_;  // the dump's, and code behind it
+  base::LayeredSource memory_;  // the space's, and code behind it
   // Of the one architecture that the machine has, made at the first step.
   std::optional<unwind::x64::RuleCache> x64_rules_;
   std::optional<unwind::arm64::RuleCache> arm64_rules_;

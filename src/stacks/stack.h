@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "stacks/registers.h"
 #include "symbols/symbolizer.h"
 #include "target/machine.h"
 #include "unwind/trust.h"
@@ -58,6 +59,8 @@ struct Stack {
   // What the crashing processor did since: from the exception on to the bugcheck, down to
   // frames[0].
   std::vector<Frame> bugcheck_frames;
+  // Where the kernel's part ends in user mode: the registers that user code entered it with.
+  std::optional<Registers> user_registers;
   End end = End::lost;
   std::string end_reason;          // a sentence
   std::vector<std::string> notes;  // sentences: what is doubtful here

@@ -50,7 +50,7 @@ void list_segments(Walk& walk) {
 
 bool Stepper::is_present(std::uint64_t address) const {
   std::byte byte;
-  return machine_.memory().read(address, std::span(&byte, 1)) == 1;
+  return space_.memory->read(address, std::span(&byte, 1)) == 1;
 }
 
 void Stepper::run(Walk& walk) {
@@ -89,7 +89,7 @@ bool Stepper::step_exactly(Walk& walk) {
   if (step->crosses_trap && step->from_user) return cross_to_user(walk, *step);
   if (ip_of(next) == 0) return end_at_zero(walk, next);
   // A guess that leads out of all modules, or any step out of all stacks, is none.
-  if ((walk.is_guessing() || is_guess) && !symbolizer_.module_at(ip_of(next))) return false;
+  if ((walk.is_guessing() || is_guess) && !space_.symbolizer->module_at(ip_of(next))) return false;
   const StackSegment* here = walk.segment();
   const StackSegment* there = walk.segment_of(sp_of(next));
   if (here && !there) return false;
@@ -111,6 +111,7 @@ bool Stepper::cross_to_user(Walk& walk, const ExactStep& step) const {
   if (step.trap_frame && walk.anchor_between(*step.trap_frame, *step.trap_frame + 1))
     walk.confirm();
   walk.push(step.caller, Trust::trap_frame, false);
+  walk.stack.user_registers = step.caller;
   walk.end(End::user_mode, std::string(kUserPart));
   return true;
 }
@@ -132,8 +133,8 @@ bool Stepper::end_at_zero(Walk& walk, const Registers& next) const {
 
 // What the scan finds, but for what a PDB knows to be no code.
 std::optional<unwind::ScanHit> Stepper::next_return_address(std::uint64_t from, std::uint64_t end) {
-  const base::Architecture architecture = machine_.dump().architecture;
-  while (auto hit = unwind::scan(modules_, machine_.memory(), architecture, from, end)) {
+  const base::Architecture architecture = space_.architecture;
+  while (auto hit = unwind::scan(modules_, *space_.memory, architecture, from, end)) {
     if (hit->verified_by_code || !is_known_as_data(hit->value)) return hit;
     from = hit->slot + 1;
   }
@@ -141,11 +142,11 @@ std::optional<unwind::ScanHit> Stepper::next_return_address(std::uint64_t from, 
 }
 
 bool Stepper::is_known_as_data(std::uint64_t address) {
-  const auto module = symbolizer_.module_at(address);
-  const pdb::Pdb* pdb = module ? symbolizer_.pdb(*module) : nullptr;
+  const auto module = space_.symbolizer->module_at(address);
+  const pdb::Pdb* pdb = module ? space_.symbolizer->pdb(*module) : nullptr;
   if (!pdb) return false;
   return !pdb->function_at(
-      static_cast<std::uint32_t>(address - symbolizer_.modules()[*module].base));
+      static_cast<std::uint32_t>(address - space_.symbolizer->modules()[*module].base));
 }
 
 // What is known of a frame whose return address was found. Where a frame pointer was saved beside
@@ -153,12 +154,12 @@ bool Stepper::is_known_as_data(std::uint64_t address) {
 Registers Stepper::registers_behind(const unwind::ScanHit& hit, const Walk& walk,
                                     std::uint64_t stack_end) const {
   const base::Architecture architecture = walk.architecture();
-  const bool wide = machine_.is_64_bit();
+  const bool wide = space_.is_64_bit();
   const std::uint64_t width = wide ? 8 : 4;
   const std::uint64_t sp = hit.slot + width;
   Registers registers = registers_at(architecture, hit.value, sp);
   if (architecture != base::Architecture::x64) {
-    const auto saved = machine_.memory().pointer(hit.slot - width, wide);
+    const auto saved = space_.memory->pointer(hit.slot - width, wide);
     if (saved && *saved >= sp && *saved < stack_end && *saved % width == 0)
       registers = registers_at(architecture, hit.value, sp, *saved);
   }
@@ -179,7 +180,7 @@ bool Stepper::step_by_guess(Walk& walk) {
   auto hit = next_return_address(from, end);
   if (!hit || !hit->verified_by_code) {
     const auto chained =
-        unwind::scan_for_chain(modules_, machine_.memory(), walk.architecture(), from, end);
+        unwind::scan_for_chain(modules_, *space_.memory, walk.architecture(), from, end);
     if (chained) hit = chained;
   }
   if (step_to_trap_frame(walk, from, hit ? hit->slot : end, end)) return true;
@@ -203,13 +204,14 @@ bool Stepper::step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t b
        at >= from && at < before && end - at >= needed; at += alignment) {
     if (!is_present(at + needed)) {
       // On to the first that may be there, a hole of a mebibyte at once.
-      const std::uint64_t there = machine_.memory().hole_end(at + needed);
+      const std::uint64_t there = space_.memory->hole_end(at + needed);
       if (there - needed >= before) return false;
       at = std::max(at, (there - needed - 1) & ~(alignment - 1));
       continue;
     }
-    const auto frame = read_trap_frame(machine_.memory(), at, architecture, machine_.dump().build);
-    if (!frame || frame->from_user || !symbolizer_.module_at(ip_of(frame->registers))) continue;
+    const auto frame = read_trap_frame(*space_.memory, at, architecture, space_.build);
+    if (!frame || frame->from_user || !space_.symbolizer->module_at(ip_of(frame->registers)))
+      continue;
     walk.doubt();
     walk.last().trap_frame = at;
     walk.push(frame->registers, Trust::scan, false);
@@ -227,7 +229,9 @@ bool Stepper::step_to_anchor(Walk& walk, const Anchor& anchor) const {
   }
   walk.last().trap_frame = anchor.trap_frame;
   walk.push(anchor.registers, anchor.trust, false);
-  if (anchor.from_user) walk.end(End::user_mode, std::string(kUserPart));
+  if (!anchor.from_user) return true;
+  walk.stack.user_registers = anchor.registers;
+  walk.end(End::user_mode, std::string(kUserPart));
   return true;
 }
 
@@ -239,7 +243,7 @@ bool Stepper::continue_below(Walk& walk) {
     if (walk.has_been_in(next)) continue;
     std::uint64_t from = next.saved_sp.value_or(0);
     if (!next.contains(from))
-      from = is_present(next.limit) ? next.limit : machine_.memory().hole_end(next.limit);
+      from = is_present(next.limit) ? next.limit : space_.memory->hole_end(next.limit);
     if (!next.contains(from)) continue;
     walk.stack.notes.push_back(fmt::format(
         "the switch from the {} stack to the {} stack could not be unwound: what is below it "
@@ -256,7 +260,7 @@ void Stepper::give_up(Walk& walk) const {
   const StackSegment* here = walk.segment();
   if (!is_present(sp) && (!here || sp < here->base)) {
     walk.end(End::memory_missing, fmt::format("the stack's memory at {} is not in the dump",
-                                              base::address_text(sp, machine_.is_64_bit())));
+                                              base::address_text(sp, space_.is_64_bit())));
     return;
   }
   std::string reason = "no further return address was found";

@@ -10,12 +10,9 @@ namespace ntstack::stacks {
 
 class Stepper {
  public:
-  // Both outlive the stepper.
-  Stepper(const target::Machine& machine, symbols::Symbolizer& symbolizer)
-      : machine_(machine),
-        symbolizer_(symbolizer),
-        modules_(symbolizer),
-        exact_(machine, modules_) {}
+  explicit Stepper(const Space& space)
+      : space_(space), modules_(*space.symbolizer), exact_(space, modules_) {}
+  Stepper(const Stepper&) = delete;
 
   // Steps until the walk is over; the frames then have their return addresses and sizes, and no
   // names.
@@ -38,8 +35,7 @@ class Stepper {
   void give_up(Walk& walk) const;
   bool is_present(std::uint64_t address) const;
 
-  const target::Machine& machine_;
-  symbols::Symbolizer& symbolizer_;
+  Space space_;
   ModuleMap modules_;
   ExactStepper exact_;
 };

@@ -88,6 +88,7 @@ Stack Walker::walk_processor(const target::Processor& processor) {
   walk.push(*start, Trust::context, false);
   stepper_.run(walk);
   name_frames(walk.stack.frames, symbolizer_);
+  user_part_.add_to(walk.stack);
   if (crash) walk.stack.bugcheck_frames = bugcheck_path(processor, *crash, walk.stack);
   return std::move(walk.stack);
 }
@@ -129,7 +130,15 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   if (is_switched) step_out_of_switch(walk, *thread.kernel_stack);
   stepper_.run(walk);
   name_frames(walk.stack.frames, symbolizer_);
+  user_part_.add_to(walk.stack);
   return std::move(walk.stack);
+}
+
+std::vector<symbols::Missing> Walker::missing() const {
+  std::vector<symbols::Missing> all = symbolizer_.missing();
+  const std::vector<symbols::Missing> of_users = user_part_.missing();
+  all.insert(all.end(), of_users.begin(), of_users.end());
+  return all;
 }
 
 std::vector<Stack> Walker::walk_all() {

@@ -4,14 +4,20 @@
 #include <vector>
 
 #include "stacks/stepper.h"
+#include "stacks/user_part.h"
 
 namespace ntstack::stacks {
 
 class Walker {
  public:
-  // Both outlive the walker and the stacks that it makes.
-  Walker(const target::Machine& machine, symbols::Symbolizer& symbolizer)
-      : machine_(machine), symbolizer_(symbolizer), stepper_(machine, symbolizer) {}
+  // Both outlive the walker and the stacks that it makes. `make` is for the images of processes
+  // whose memory the dump has; without it, stacks end where user mode begins.
+  Walker(const target::Machine& machine, symbols::Symbolizer& symbolizer, SymbolizerMaker make = {})
+      : machine_(machine),
+        symbolizer_(symbolizer),
+        stepper_(
+            {machine.dump().architecture, machine.dump().build, &machine.memory(), &symbolizer}),
+        user_part_(machine, std::move(make)) {}
 
   // The stack of a processor's current thread: the crash's where the header tells of one, else from
   // the processor's own context, else as a thread that is on no processor.
@@ -22,6 +28,9 @@ class Walker {
   // context nor a thread are left out.
   std::vector<Stack> walk_all();
 
+  // What was not at hand for the stacks so far.
+  std::vector<symbols::Missing> missing() const;
+
  private:
   std::vector<Anchor> anchors_of(const target::Thread* thread) const;
   void step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const;
@@ -31,6 +40,7 @@ class Walker {
   const target::Machine& machine_;
   symbols::Symbolizer& symbolizer_;
   Stepper stepper_;
+  UserPart user_part_;
 };
 
 }  // namespace ntstack::stacks
