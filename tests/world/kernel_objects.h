@@ -55,6 +55,9 @@ class KernelObjects {
   // The one that runs from now on; the first one at the start.
   void use_processor(unsigned number) { current_ = number; }
 
+  // What memory has there, in the width of an address.
+  std::uint64_t pointer(std::uint64_t address) const;
+
   // Zeroed pool memory, `alignment` at least 16. Addresses rise.
   std::uint64_t pool(std::uint64_t size, std::uint64_t alignment = 16);
 
@@ -81,7 +84,6 @@ class KernelObjects {
   // Puts the images into memory, `more` behind the kernel's own. Nothing runs.
   void load(const std::filesystem::path& modules, std::span<const std::string> more);
 
-  std::uint64_t pointer(std::uint64_t address) const;
   void put_pointer(std::uint64_t address, std::uint64_t value);
 
   KernelLayout layout_;

@@ -53,6 +53,7 @@ struct KernelLayout {
   std::uint64_t pool = 0xfffffa800c0e0000, boot_stack_base = 0xfffff88002f67000,
                 highest_teb = 0x7fffffde000, user_start_address = 0x7fef8a61f10;
   std::uint32_t kernel_stack_size = 0x6000;
+  bool has_pae = false;  // x86: page tables of 64-bit entries
 };
 
 // Windows 10 2004 to 22H2, x64.
@@ -151,6 +152,7 @@ inline constexpr KernelLayout windows_10_19041_x86 = {
     0x8b467000,
     0x7ffde000,
     0x6fa61f10,
-    0x3000};
+    0x3000,
+    true};
 
 }  // namespace ntstack::world

@@ -6,8 +6,30 @@
 namespace ntstack::world {
 namespace {
 
-constexpr std::uint32_t header_size = 0x2000, triage_size = 0x80, driver_entry_size = 0x90,
-                        kdbg_size = 0x380;
+// Where DUMP_HEADER32 and DUMP_HEADER64 and what follows them keep their fields.
+struct Container {
+  std::uint32_t header_size, valid_dump;
+  std::uint32_t directory_table_base, pfn_data_base, module_list, process_head, machine, processors,
+      bugcheck, parameters, kdbg, context, context_room, exception, exception_size,
+      exception_address, dump_type, required_space, system_time, system_up_time, mini_dump_fields,
+      product_type, suite_mask, writer_status;
+  // TRIAGE_DUMP
+  std::uint32_t triage_size, debugger_data, data_blocks;
+  // A driver: the offset of its name, then KLDR_DATA_TABLE_ENTRY.
+  std::uint32_t driver_size, driver_base, driver_entry_point, driver_image_size, driver_checksum,
+      driver_timestamp;
+  // An unloaded driver, behind a count: UNICODE_STRING, its letters, start, end.
+  std::uint32_t unloaded_size, unloaded_letters, unloaded_begin;
+};
+constexpr Container container64 = {
+    0x2000, 0x34365544, 0x10, 0x18, 0x20,  0x28,  0x30,  0x34,   0x38,   0x40,   0x80,   0x348,
+    0xbb8,  0xf00,      0x98, 0x10, 0xf98, 0xfa0, 0xfa8, 0x1030, 0x1038, 0x1040, 0x1044, 0x1048,
+    0x80,   0x70,       0x78, 0x90, 0x38,  0x40,  0x48,  0x80,   0x88,   0x38,   0x10,   0x28};
+constexpr Container container32 = {
+    0x1000, 0x504d5544, 0x10, 0x14, 0x18,  0x1c,  0x20,  0x24,  0x28,  0x2c,  0x60,  0x320,
+    0x4b0,  0x7d0,      0x50, 0xc,  0xf88, 0xfa0, 0xfc0, 0xfb8, 0xf8c, 0xf94, 0xf98, 0xf9c,
+    0x68,   0x58,       0x60, 0x4c, 0x1c,  0x20,  0x24,  0x44,  0x48,  0x28,  0x8,   0x20};
+constexpr std::uint32_t pae_enabled = 0x5c;  // of DUMP_HEADER32
 
 class FileBytes {
  public:
@@ -46,7 +68,30 @@ struct Block {
 class Writer {
  protected:
   explicit Writer(const KernelObjects& world)
-      : world_(world), memory_(world.memory()), layout_(world.layout()) {}
+      : world_(world),
+        memory_(world.memory()),
+        layout_(world.layout()),
+        wide_(layout_.pointer_size == 8),
+        at_(wide_ ? container64 : container32) {}
+
+  // An address, in the width of the machine's.
+  void put_address(std::size_t offset, std::uint64_t value) {
+    if (wide_)
+      file_.put(offset, value);
+    else
+      file_.put(offset, static_cast<std::uint32_t>(value));
+  }
+  void patch_address(std::vector<std::uint8_t>& bytes, std::size_t offset, std::uint64_t value) {
+    if (wide_)
+      patch(bytes, offset, value);
+    else
+      patch(bytes, offset, static_cast<std::uint32_t>(value));
+  }
+  // KDDEBUGGER_DATA64 has 32-bit addresses sign-extended.
+  std::uint64_t extended(std::uint64_t address) const {
+    const auto narrow = static_cast<std::int32_t>(static_cast<std::uint32_t>(address));
+    return wide_ ? address : static_cast<std::uint64_t>(std::int64_t{narrow});
+  }
 
   std::uint32_t add_area(std::span<const std::uint8_t> bytes) {
     const std::uint32_t offset = file_.end();
@@ -58,7 +103,10 @@ class Writer {
     blocks_.push_back({address, offset, static_cast<std::uint32_t>(bytes.size())});
     return offset;
   }
-  void triage(std::uint32_t field, std::uint32_t value) { file_.put(header_size + field, value); }
+  void triage(std::uint32_t field, std::uint32_t value) {
+    file_.put(at_.header_size + field, value);
+  }
+  void triage_stack(std::uint64_t top) { put_address(at_.header_size + 0x48, top); }
 
   void write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> context);
   void write_drivers();
@@ -68,6 +116,8 @@ class Writer {
   const KernelObjects& world_;
   const GuestMemory& memory_;
   const KernelLayout& layout_;
+  bool wide_;
+  const Container& at_;
   FileBytes file_;
   std::vector<Block> blocks_;
 };
@@ -105,33 +155,35 @@ class CrashWriter : Writer {
 };
 
 void Writer::write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> context) {
-  for (std::uint32_t i = 0; i < header_size; i += 4)
+  for (std::uint32_t i = 0; i < at_.header_size; i += 4)
     file_.put(i, std::uint32_t{0x45474150});  // "PAGE": not set
-  file_.put(0x4, std::uint32_t{0x34365544});  // "DU64"
+  file_.put(0x4, at_.valid_dump);
   file_.put(0x8, std::uint32_t{0xf});
   file_.put(0xc, layout_.build);
-  file_.put(0x10, memory_.get(world_.process() + layout_.eprocess.directory_table_base));
-  file_.put(0x18, std::uint64_t{0xfffffa8000000000});
-  file_.put(0x20, world_.nt("PsLoadedModuleList"));
-  file_.put(0x28, world_.nt("PsActiveProcessHead"));
-  file_.put(0x30, std::uint32_t{layout_.machine});
-  file_.put(0x34, std::uint32_t{world_.processors()});
-  file_.put(0x38, bugcheck);
-  for (std::uint32_t i = 0; i < 4; i++) file_.put(0x40 + 8 * i, std::uint64_t{0});
-  file_.put(0x80, world_.nt("KdDebuggerDataBlock"));
-  file_.put_bytes(0x348, std::vector<std::uint8_t>(0xbb8));
-  file_.put_bytes(0x348, context);
-  file_.put_bytes(0xf00, std::vector<std::uint8_t>(0x98));
-  file_.put(0xf98, std::uint32_t{4});
-  file_.put(0xfa8, std::uint64_t{0x01d6f0a1c0ffee00});   // SystemTime: 2021-01-22
-  file_.put(0x1030, std::uint64_t{0x000000a1b2c3d400});  // SystemUpTime
-  file_.put(0x1038, std::uint32_t{0xcff});
-  file_.put(0x1040, std::uint32_t{3});
-  file_.put(0x1044, std::uint32_t{0x110});
-  file_.put(0x1048, std::uint32_t{0});
-  file_.put_bytes(header_size, std::vector<std::uint8_t>(triage_size));
-  triage(0xc, 0x348);
-  triage(0x10, 0xf00);
+  put_address(at_.directory_table_base,
+              world_.pointer(world_.process() + layout_.eprocess.directory_table_base));
+  put_address(at_.pfn_data_base, wide_ ? 0xfffffa8000000000 : 0x83c00000);
+  put_address(at_.module_list, world_.nt("PsLoadedModuleList"));
+  put_address(at_.process_head, world_.nt("PsActiveProcessHead"));
+  file_.put(at_.machine, std::uint32_t{layout_.machine});
+  file_.put(at_.processors, std::uint32_t{world_.processors()});
+  file_.put(at_.bugcheck, bugcheck);
+  for (std::uint32_t i = 0; i < 4; i++) put_address(at_.parameters + layout_.pointer_size * i, 0);
+  if (!wide_) file_.put(pae_enabled, static_cast<std::uint8_t>(layout_.has_pae));
+  put_address(at_.kdbg, world_.nt("KdDebuggerDataBlock"));
+  file_.put_bytes(at_.context, std::vector<std::uint8_t>(at_.context_room));
+  file_.put_bytes(at_.context, context);
+  file_.put_bytes(at_.exception, std::vector<std::uint8_t>(at_.exception_size));
+  file_.put(at_.dump_type, std::uint32_t{4});
+  file_.put(at_.system_time, std::uint64_t{0x01d6f0a1c0ffee00});  // 2021-01-22
+  file_.put(at_.system_up_time, std::uint64_t{0x000000a1b2c3d400});
+  file_.put(at_.mini_dump_fields, std::uint32_t{0xcff});
+  file_.put(at_.product_type, std::uint32_t{3});
+  file_.put(at_.suite_mask, std::uint32_t{0x110});
+  file_.put(at_.writer_status, std::uint32_t{0});
+  file_.put_bytes(at_.header_size, std::vector<std::uint8_t>(at_.triage_size));
+  triage(0xc, at_.context);
+  triage(0x10, at_.exception);
   triage(0x44, 0xffffffff);
 }
 
@@ -139,7 +191,7 @@ void Writer::write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> 
 void Writer::write_drivers() {
   const std::uint32_t list = file_.end();
   const auto images = world_.images();
-  file_.put_bytes(list, std::vector<std::uint8_t>(driver_entry_size * images.size()));
+  file_.put_bytes(list, std::vector<std::uint8_t>(at_.driver_size * images.size()));
   const std::uint32_t pool = file_.end();
   for (std::uint32_t i = 0; i < images.size(); i++) {
     const LoadedImage& image = images[i];
@@ -152,13 +204,13 @@ void Writer::write_drivers() {
     for (std::uint32_t k = 0; k < path.size(); k++)
       file_.put(name + 4 + 2 * k, std::uint16_t{static_cast<std::uint8_t>(path[k])});
     file_.put(name + 4 + 2 * path.size(), std::uint16_t{0});
-    const std::uint32_t entry = list + driver_entry_size * i;
+    const std::uint32_t entry = list + at_.driver_size * i;
     file_.put(entry, name);
-    file_.put(entry + 0x38, image.base);
-    file_.put(entry + 0x40, image.base + image.entry_point);
-    file_.put(entry + 0x48, image.size);
-    file_.put(entry + 0x80, image.checksum);
-    file_.put(entry + 0x88, image.timestamp);
+    put_address(entry + at_.driver_base, image.base);
+    put_address(entry + at_.driver_entry_point, image.base + image.entry_point);
+    file_.put(entry + at_.driver_image_size, image.size);
+    file_.put(entry + at_.driver_checksum, image.checksum);
+    file_.put(entry + at_.driver_timestamp, image.timestamp);
   }
   triage(0x30, list);
   triage(0x34, static_cast<std::uint32_t>(images.size()));
@@ -167,21 +219,25 @@ void Writer::write_drivers() {
 }
 
 void Writer::write_kdbg() {
+  // Up to Windows 7 it ends before the offsets of stacks.
+  const std::uint32_t size = layout_.build < 9200 ? 0x340 : 0x380;
   const std::uint32_t k = file_.end();
-  file_.put_bytes(k, std::vector<std::uint8_t>(kdbg_size));
-  const std::uint64_t self = world_.nt("KdDebuggerDataBlock");
-  file_.put(k, self);
-  file_.put(k + 8, self);
+  file_.put_bytes(k, std::vector<std::uint8_t>(size));
+  const auto put_variable = [&](std::uint32_t field, const char* name) {
+    file_.put(k + field, extended(world_.nt(name)));
+  };
+  put_variable(0, "KdDebuggerDataBlock");
+  put_variable(8, "KdDebuggerDataBlock");
   file_.put(k + 0x10, std::uint32_t{0x4742444b});  // "KDBG"
-  file_.put(k + 0x14, kdbg_size);
-  file_.put(k + 0x18, world_.images().front().base);
-  file_.put(k + 0x48, world_.nt("PsLoadedModuleList"));
-  file_.put(k + 0x50, world_.nt("PsActiveProcessHead"));
-  file_.put(k + 0x60, world_.nt("ExpSystemResourcesList"));
+  file_.put(k + 0x14, size);
+  file_.put(k + 0x18, extended(world_.images().front().base));
+  put_variable(0x48, "PsLoadedModuleList");
+  put_variable(0x50, "PsActiveProcessHead");
+  put_variable(0x60, "ExpSystemResourcesList");
   file_.put(k + 0x138, std::uint64_t{0x1000});
-  file_.put(k + 0x218, world_.nt("KiProcessorBlock"));
-  file_.put(k + 0x220, world_.nt("MmUnloadedDrivers"));
-  file_.put(k + 0x228, world_.nt("MmLastUnloadedDriver"));
+  put_variable(0x218, "KiProcessorBlock");
+  put_variable(0x220, "MmUnloadedDrivers");
+  put_variable(0x228, "MmLastUnloadedDriver");
   const auto& t = layout_.kthread;
   const auto& p = layout_.prcb;
   const std::pair<std::uint32_t, std::uint32_t> offsets[] = {
@@ -219,18 +275,19 @@ void Writer::write_kdbg() {
       {0x358, layout_.dpc_stack_frame_size},
       {0x35c, t.wait_reason}};
   for (const auto& [field, value] : offsets)
-    file_.put(k + field, static_cast<std::uint16_t>(value));
-  file_.put(k + 0x360, layout_.page_tables);
-  triage(0x70, k);
-  triage(0x74, kdbg_size);
+    if (field < size) file_.put(k + field, static_cast<std::uint16_t>(value));
+  if (size > 0x360) file_.put(k + 0x360, extended(layout_.page_tables));
+  triage(at_.debugger_data, k);
+  triage(at_.debugger_data + 4, size);
 }
 
 void SnapWriter::write_processors() {
-  add_block(world_.nt("KiProcessorBlock"),
-            memory_.read(world_.nt("KiProcessorBlock"), 8 * world_.processors()));
+  add_block(
+      world_.nt("KiProcessorBlock"),
+      memory_.read(world_.nt("KiProcessorBlock"), layout_.pointer_size * world_.processors()));
   for (unsigned i = 0; i < world_.processors(); i++) {
     auto prcb = memory_.read(world_.prcb(i), layout_.prcb.size);
-    if (i == 0) patch(prcb, layout_.prcb.current_thread, first_thread().ethread);
+    if (i == 0) patch_address(prcb, layout_.prcb.current_thread, first_thread().ethread);
     const std::uint32_t offset = add_block(world_.prcb(i), prcb);
     if (i == 0) triage(0x1c, offset);
   }
@@ -249,7 +306,7 @@ void SnapWriter::write_thread(const ThreadTruth& thread, bool first) {
   const std::uint64_t sp = thread.frames.front().child_sp;
   auto object = memory_.read(thread.ethread, layout_.ethread.size);
   if (forged) {
-    patch(object, layout_.kthread.kernel_stack, sp - frame.size);
+    patch_address(object, layout_.kthread.kernel_stack, sp - frame.size);
     patch(object, layout_.kthread.state, std::uint8_t{0xff});
   }
   const std::uint32_t offset = add_block(thread.ethread, object);
@@ -260,27 +317,28 @@ void SnapWriter::write_thread(const ThreadTruth& thread, bool first) {
     auto bytes = memory_.read(from, segment.base - from);
     if (current && forged) {
       std::fill_n(bytes.begin(), frame.size, std::uint8_t{0});
-      patch(bytes, frame.frame_pointer, thread.frames.front().frame_pointer);
-      patch(bytes, frame.return_address, thread.frames.front().ip);
+      patch_address(bytes, frame.frame_pointer, thread.frames.front().frame_pointer);
+      patch_address(bytes, frame.return_address, thread.frames.front().ip);
     }
     const std::uint32_t stack = add_block(from, bytes);
     if (!first || !current) continue;
     triage(0x28, stack);
     triage(0x2c, static_cast<std::uint32_t>(bytes.size()));
-    file_.put(header_size + 0x48, from);
+    triage_stack(from);
   }
 }
 
 // An array of statuses with its mark, a record that names it, and the kernel variable that names
 // that.
 void SnapWriter::write_status_list() {
-  constexpr std::uint64_t list = 0xfffff8a00d2f1c40, record = 0xfffff8a00d2f1be0;
-  std::vector<std::uint8_t> statuses(4 * threads_.size() + 4), head(16), variable(8);
+  const std::uint64_t list = wide_ ? 0xfffff8a00d2f1c40 : 0x9d2f1c40, record = list - 0x60;
+  std::vector<std::uint8_t> statuses(4 * threads_.size() + 4), head(2 * layout_.pointer_size),
+      variable(layout_.pointer_size);
   for (std::size_t i = 0; i < threads_.size(); i++) patch(statuses, 4 * i, threads_[i].status);
   patch(statuses, 4 * threads_.size(), std::uint32_t{0x42534354});  // "TCSB"
   patch(head, 0, static_cast<std::uint32_t>(threads_.size()));
-  patch(head, 8, list);
-  patch(variable, 0, record);
+  patch_address(head, layout_.pointer_size, list);
+  patch_address(variable, 0, record);
   add_block(list, statuses);
   add_block(record, head);
   add_block(world_.nt("DbgkpLkmdLiveDumpDiagnosticInformation"), variable);
@@ -290,17 +348,18 @@ void Writer::write_block_list() {
   const std::uint32_t list = file_.end();
   for (std::uint32_t i = 0; i < blocks_.size(); i++) {
     const Block& block = blocks_[i];
-    file_.put(list + 16 * i, block.address);
-    file_.put(list + 16 * i + 8, block.offset);
-    file_.put(list + 16 * i + 12, block.size);
+    const std::uint32_t entry = list + (layout_.pointer_size + 8) * i;
+    put_address(entry, block.address);
+    file_.put(entry + layout_.pointer_size, block.offset);
+    file_.put(entry + layout_.pointer_size + 4, block.size);
   }
-  triage(0x78, list);
-  triage(0x7c, static_cast<std::uint32_t>(blocks_.size()));
+  triage(at_.data_blocks, list);
+  triage(at_.data_blocks + 4, static_cast<std::uint32_t>(blocks_.size()));
   const std::uint32_t valid = file_.end();
   file_.put(valid, std::uint32_t{0x44475254});  // "TRGD"
   triage(0x4, valid + 4);
   triage(0x8, valid);
-  file_.put(0xfa0, std::uint64_t{valid} + 4);
+  file_.put(at_.required_space, std::uint64_t{valid} + 4);
 }
 
 const ThreadTruth& SnapWriter::first_thread() const {
@@ -310,7 +369,7 @@ const ThreadTruth& SnapWriter::first_thread() const {
 
 std::vector<std::uint8_t> SnapWriter::write() {
   write_header(0x69696969, first_thread().context);
-  file_.put(0x1050, std::uint32_t{0x10});  // made by the live dump
+  if (wide_) file_.put(0x1050, std::uint32_t{0x10});  // made by the live dump
   write_drivers();
   write_kdbg();
   write_processors();
@@ -337,20 +396,22 @@ void CrashWriter::write_crashed() {
   const std::uint64_t size = stack.base - stack.used_from;
   triage(0x28, add_area(memory_.read(stack.used_from, size)));
   triage(0x2c, static_cast<std::uint32_t>(size));
-  file_.put(header_size + 0x48, stack.used_from);
+  triage_stack(stack.used_from);
 }
 
 // A count, then for each a UNICODE_STRING, twelve letters, the addresses where it was.
 void CrashWriter::write_unloaded_drivers() {
   constexpr std::string_view name = "rdpdr.sys";
-  std::vector<std::uint8_t> list(8 + 0x38);
-  patch(list, 0, std::uint64_t{1});
-  patch(list, 8, static_cast<std::uint16_t>(2 * name.size()));
-  patch(list, 10, static_cast<std::uint16_t>(2 * name.size()));
+  const std::uint32_t head = layout_.pointer_size;
+  std::vector<std::uint8_t> list(head + at_.unloaded_size);
+  patch_address(list, 0, 1);
+  patch(list, head, static_cast<std::uint16_t>(2 * name.size()));
+  patch(list, head + 2, static_cast<std::uint16_t>(2 * name.size()));
   for (std::size_t i = 0; i < name.size(); i++)
-    patch(list, 0x18 + 2 * i, static_cast<std::uint16_t>(name[i]));
-  patch(list, 0x30, std::uint64_t{0xfffff88004e00000});
-  patch(list, 0x38, std::uint64_t{0xfffff88004e2f000});
+    patch(list, head + at_.unloaded_letters + 2 * i, static_cast<std::uint16_t>(name[i]));
+  const std::uint64_t begin = wide_ ? 0xfffff88004e00000 : 0x94e00000;
+  patch_address(list, head + at_.unloaded_begin, begin);
+  patch_address(list, head + at_.unloaded_begin + layout_.pointer_size, begin + 0x2f000);
   triage(0x18, add_area(list));
 }
 
@@ -361,7 +422,7 @@ void CrashWriter::write_processor(const ThreadTruth& thread) {
   add_block(prcb, memory_.read(prcb, layout_.prcb.size));
   auto context = thread.context;
   if (&thread != &crashed()) context.resize(layout_.context_allocation);
-  add_block(memory_.get(prcb + layout_.prcb.context), context);
+  add_block(world_.pointer(prcb + layout_.prcb.context), context);
   for (const StackSegment& segment : thread.segments) {
     add_block(segment.used_from, memory_.read(segment.used_from, segment.base - segment.used_from));
   }
@@ -369,16 +430,19 @@ void CrashWriter::write_processor(const ThreadTruth& thread) {
 
 std::vector<std::uint8_t> CrashWriter::write() {
   write_header(crash_.bugcheck, crashed().context);
-  for (std::size_t i = 0; i < 4; i++) file_.put(0x40 + 8 * i, crash_.parameters[i]);
-  file_.put(0xf00, std::uint32_t{0x80000003});  // as in real ones, whatever it was
-  file_.put(0xf10, crashed().frames.front().ip);
+  for (std::size_t i = 0; i < 4; i++)
+    put_address(at_.parameters + layout_.pointer_size * i, crash_.parameters[i]);
+  file_.put(at_.exception, std::uint32_t{0x80000003});  // as in real ones, whatever it was
+  put_address(at_.exception + at_.exception_address, crashed().frames.front().ip);
   write_unloaded_drivers();
   write_crashed();
   write_kdbg();
   write_drivers();
   for (const ThreadTruth& thread : crash_.threads) write_processor(thread);
   const std::uint64_t list = world_.nt("KiProcessorBlock");
-  add_block(list, memory_.read(list, 8 * world_.processors()));
+  add_block(list, memory_.read(list, layout_.pointer_size * world_.processors()));
+  for (const Crash::Memory& each : crash_.more)
+    add_block(each.address, memory_.read(each.address, each.size));
   write_block_list();
   return file_.take();
 }

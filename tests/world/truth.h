@@ -56,6 +56,10 @@ struct Crash {
   unsigned crashed = 1;              // the processor
   std::uint32_t bugcheck = 0;
   std::array<std::uint64_t, 4> parameters{};
+  struct Memory {
+    std::uint64_t address, size;
+  };
+  std::vector<Memory> more;  // that the dump has besides
 };
 
 // The CONTEXT (0x4d0 bytes) of a processor's registers.

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "world/kernel_objects.h"
-#include "world/x86_machine.h"
+#include "world_x86/machine.h"
 
 namespace ntstack::world {
 

@@ -15,7 +15,7 @@
 #include "test_files.h"
 #include "unwind/x86.h"
 #include "unwind/x86_trap.h"
-#include "world/x86_kernel.h"
+#include "world_x86/kernel.h"
 
 namespace ntstack::world {
 namespace {
@@ -118,7 +118,7 @@ class X86Chain : public testing::TestWithParam<Variant> {
   }
 
   static std::filesystem::path folder() {
-    return tests::binary_dir() / "tests" / "world" / "modules_x86" / GetParam().modules;
+    return tests::binary_dir() / "tests" / "world_x86" / "modules" / GetParam().modules;
   }
   X86Machine& machine() { return world_->machine(); }
   std::uint32_t nt(const std::string& name) const { return world_->at(name); }

@@ -1,11 +1,11 @@
 #!/bin/sh
-# build_modules_x86.sh OUT BUILD FRAME_POINTERS: the test world's modules for 32-bit Windows BUILD (7601 or
-# 19041), with `omit` or `keep` for frame pointers; else as build_modules.sh.
+# build_modules.sh OUT BUILD FRAME_POINTERS: the test world's modules for 32-bit Windows BUILD (7601 or
+# 19041), with `omit` or `keep` for frame pointers; else as the x64 world's.
 set -eu
 out=$1 build=$2
 frame_pointers=-fomit-frame-pointer
 [ "$3" = keep ] && frame_pointers=-fno-omit-frame-pointer
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")/../world" && pwd)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$here/modules"

@@ -1,4 +1,4 @@
-#include "world/x86_machine.h"
+#include "world_x86/machine.h"
 
 #include <fmt/format.h>
 

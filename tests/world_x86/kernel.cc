@@ -1,4 +1,4 @@
-#include "world/x86_kernel.h"
+#include "world_x86/kernel.h"
 
 #include <fmt/format.h>
 
@@ -10,8 +10,11 @@ namespace {
 
 constexpr std::uint32_t shared_user_data = 0xffdf0000, system_call_return = 0x304;
 constexpr std::uint32_t pcr_gdt = 0x3c, pcr_tss = 0x40, tss_esp0 = 4, tss_size = 0x80;
-constexpr std::uint32_t below_initial_stack = 0x10;  // KTRAP_FRAME's end, of virtual 8086 mode
 constexpr std::uint32_t eip_in_trap_frame = 0x68;
+
+// Below InitialStack: up to Windows 7 the floating-point state; KTRAP_FRAME's end, of virtual 8086
+// mode.
+std::uint32_t below_initial_stack(std::uint32_t build) { return (build < 9200 ? 0x210 : 0) + 0x10; }
 
 }  // namespace
 
@@ -63,7 +66,7 @@ void X86World::make_current(const Thread& thread) {
   const auto initial_stack =
       static_cast<std::uint32_t>(pointer(thread.ethread + layout_.kthread.initial_stack));
   put_pointer(prcb(current_) + layout_.prcb.current_thread, thread.ethread);
-  machine_.put(tss(current_) + tss_esp0, initial_stack - below_initial_stack);
+  machine_.put(tss(current_) + tss_esp0, initial_stack - below_initial_stack(layout_.build));
   machine_.reset_cpu(static_cast<std::uint32_t>(pcr(current_)));
 }
 
