@@ -164,7 +164,7 @@ struct TriageBuilder {
     return file.take();
   }
 
- private:
+  // DUMP_HEADER32 or 64 alone; its place is already filled with the letters PAGE.
   void put_header(File& file) const {
     const bool wide = is_64_bit;
     file.text(0, wide ? "PAGEDU64" : "PAGEDUMP");
@@ -193,6 +193,7 @@ struct TriageBuilder {
     if (attributes) file.put32(wide ? 0x1050 : 0x8a0, *attributes);
   }
 
+ private:
   void put_unloaded(File& file, std::uint32_t header) const {
     const bool wide = is_64_bit;
     const std::uint32_t begin = file.size();

@@ -15,6 +15,7 @@
 #include "base/byte_source.h"
 #include "base/bytes.h"
 #include "dump/dump.h"
+#include "dump/vmware.h"
 
 namespace ntstack::dump::building {
 
@@ -145,6 +146,12 @@ class Exercise {
 // Parses the bytes and exercises what comes of it; an error must say something.
 inline std::string complaint_about(base::Bytes file) {
   const auto dump = parse(file);
+  // A VMware state's memory is another file: the state itself is as good as any.
+  if (is_vmware_state(file)) {
+    if (const auto both = parse_vmware(file, file)) {
+      if (auto complaint = Exercise(*both, file).complaint(); !complaint.empty()) return complaint;
+    }
+  }
   if (!dump) return dump.error().text().empty() ? "an error without a text" : std::string();
   return Exercise(*dump, file).complaint();
 }

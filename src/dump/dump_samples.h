@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dump/dump_builder.h"
+#include "dump/physical_builder.h"
 
 namespace ntstack::dump::building {
 
@@ -70,6 +71,54 @@ inline Data minidump_sample(std::uint16_t processor, bool pads) {
   return builder.build();
 }
 
+inline Data physical_sample(bool is_64_bit, std::uint32_t type, bool old_counts = false) {
+  PhysicalBuilder builder;
+  builder.header.is_64_bit = is_64_bit;
+  builder.header.machine = is_64_bit ? 0x8664 : 0x14c;
+  builder.header.dump_type = type;
+  builder.old_counts = old_counts;
+  builder.pages = pages_of({3, 4, 77});
+  builder.bit_count = 83;
+  return builder.build();
+}
+
+inline Data elf_sample(bool is_64_bit) {
+  ElfBuilder builder;
+  builder.is_64_bit = is_64_bit;
+  builder.machine = is_64_bit ? 62 : 3;
+  const std::uint64_t high = is_64_bit ? 0xfffff80400000000 : 0x80000000;
+  builder.ranges = {{0, counting(0x180, 1), 0},
+                    {0x100000, counting(0x140, 2), high},
+                    {0x100040, counting(0x140, 3), high + 0x1000}};
+  builder.notes = {note("CORE", 1, counting(0x90, 4)), note("QEMU", 0, qemu_state(0x1000)),
+                   note("QEMU", 0, qemu_state(0x2000, false))};
+  return builder.build();
+}
+
+inline Data vmware_sample() {
+  using B = VmwareBuilder;
+  VmwareBuilder builder;
+  builder.groups = {{"cpu",
+                     {B::number("cpu:numVCPUs", {}, 2, 4),
+                      B::number("rip", {0}, 0xfffff80412345678, 8),
+                      {"gpregs", {0}, counting(128, 5), true},
+                      {"CR64", {0}, counting(72, 6), true},
+                      B::number("rsp", {1}, 0x7000, 8),
+                      B::number("CR64", {1, 3}, 0x1ad000, 8),
+                      {"IDTR", {0}, counting(10, 7)},
+                      B::number("IDTR", {1, 1}, 0x44556677, 4)}},
+                    {"memory",
+                     {B::number("regionsCount", {}, 2, 4),
+                      B::number("regionPageNum", {0}, 0, 4),
+                      B::number("regionPPN", {0}, 0, 4),
+                      B::number("regionSize", {0}, 1, 4),
+                      B::number("regionPageNum", {1}, 1, 4),
+                      B::number("regionPPN", {1}, 0x100, 4),
+                      B::number("regionSize", {1}, 2, 4),
+                      {"Memory", {0, 0}, page_of(1), true}}}};
+  return builder.build();
+}
+
 inline std::vector<Sample> samples() {
   return {
       {"triage_x64_kernel", triage_sample(true, 0x8664, TriageWriter::kernel)},
@@ -80,6 +129,19 @@ inline std::vector<Sample> samples() {
       {"minidump_x64", minidump_sample(9, false)},
       {"minidump_x86", minidump_sample(0, true)},
       {"minidump_arm64", minidump_sample(12, true)},
+      {"full_x64", physical_sample(true, 1)},
+      {"full_x86", physical_sample(false, 1)},
+      {"summary_x64", physical_sample(true, 2, true)},
+      {"summary_x86", physical_sample(false, 2, true)},
+      {"bitmap_full_x64", physical_sample(true, 5)},
+      {"bitmap_kernel_x64", physical_sample(true, 6)},
+      {"bitmap_x86", physical_sample(false, 5)},
+      {"rdmp_kernel_x64", physical_sample(true, 8)},
+      {"rdmp_full_x64", physical_sample(true, 10)},
+      {"elf_x64", elf_sample(true)},
+      {"elf_x86", elf_sample(false)},
+      {"lime", lime_dump({{0x1000, counting(0x80, 1), 0}, {0x100000, counting(0x40, 2), 0}})},
+      {"vmware", vmware_sample()},
   };
 }
 
