@@ -67,7 +67,8 @@ ExactStepper::Result ExactStepper::step_x64(const x64::Registers& callee, bool i
 ExactStepper::Result ExactStepper::step_x86(const x86::Registers& callee, bool is_call_site,
                                             StackLimits limits) {
   const x86::StackRange range{narrow(limits.low), narrow(limits.high)};
-  const auto found = x86::step(modules_, memory_, callee, is_call_site, range, &x86_programs_);
+  if (!x86_rules_) x86_rules_.emplace();
+  const auto found = x86::step(modules_, memory_, callee, is_call_site, range, &*x86_rules_);
   if (!found) {
     if (const auto end = end_of_chain(*space_.memory, callee, limits)) return *end;
     return std::unexpected(NoStep{x86::text_of(found.error()), false});

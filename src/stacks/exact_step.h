@@ -12,6 +12,7 @@
 #include "stacks/space.h"
 #include "unwind/arm64_cache.h"
 #include "unwind/x64_cache.h"
+#include "unwind/x86_cache.h"
 
 namespace ntstack::stacks {
 
@@ -57,7 +58,7 @@ class ExactStepper {
   // Of the one architecture that the machine has, made at the first step.
   std::optional<unwind::x64::RuleCache> x64_rules_;
   std::optional<unwind::arm64::RuleCache> arm64_rules_;
-  unwind::x86::ProgramCache x86_programs_;
+  std::optional<unwind::x86::RuleCache> x86_rules_;
 };
 
 }  // namespace ntstack::stacks

@@ -1,15 +1,13 @@
 // One step on an x86 stack: the caller's registers from the callee's, by what is known best: a
 // PDB's FrameData program, its FPO record, the chain of frame pointers. Pure functions of
-// registers, memory and records. x86 has no unwind data in its images.
+// registers, memory, code and records. x86 has no unwind data in its images.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <expected>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/byte_source.h"
 #include "pdb/pdb.h"
@@ -27,6 +25,9 @@ struct Registers {
   // was before the call instruction; the return goes past the arguments where the callee removes
   // them.
   std::uint32_t arguments = 0;
+  // True where the registers are those behind the call before EIP, not those before it: the callee
+  // was a helper, such as __chkstk, that changes its caller's frame and had begun to.
+  bool after_call = false;
 
   bool knows(std::size_t number) const { return (known >> number & 1) != 0; }
 };
@@ -39,11 +40,20 @@ class CodeMap : public unwind::CodeMap {
   virtual std::optional<pdb::FrameDataRecord> frame_data_at(const Module& module,
                                                             std::uint32_t rva) const = 0;
   virtual std::optional<pdb::FpoRecord> fpo_at(const Module& module, std::uint32_t rva) const = 0;
+  // Where the function at an RVA begins by a symbol, if one is known: asked where no record says.
+  virtual std::optional<std::uint32_t> function_start_at(const Module& /*module*/,
+                                                         std::uint32_t /*rva*/) const {
+    return {};
+  }
 };
 
-// Where the stack may be: [low, high).
+enum class TrapLayout : std::uint8_t { xp_to_8_0, since_8_1 };  // of KTRAP_FRAME: x86_trap.h
+
+// Where the stack may be: [low, high). Of a thread's kernel stack [StackLimit, InitialStack), of a
+// DPC stack its own bounds.
 struct StackRange {
   std::uint32_t low = 0, high = UINT32_MAX;
+  std::optional<TrapLayout> traps{};  // of the trap frames on it; nothing: none are looked for
   bool holds(std::uint32_t address, std::uint32_t size) const {
     return address >= low && address <= high && high - address >= size;
   }
@@ -51,8 +61,14 @@ struct StackRange {
 
 struct Step {
   Registers caller;
-  Trust trust = Trust::frame_data;  // frame_data, fpo, frame_pointer or code; scan for a guess
+  // frame_data, fpo, code, frame_pointer or trap_frame; scan for a guess: where the code at hand
+  // does not decide which slot holds the return address.
+  Trust trust = Trust::frame_data;
   std::uint32_t return_slot = 0;
+  // Where EBP was the address of a KTRAP_FRAME: the caller is what was interrupted, all its
+  // registers are known, and EIP is no return address. The interrupted code may be user mode's.
+  std::optional<std::uint32_t> trap_frame{};
+  bool trap_from_user = false;
 };
 
 enum class StepError : std::uint8_t {
@@ -63,14 +79,7 @@ enum class StepError : std::uint8_t {
 };
 std::string_view text_of(StepError error);  // a sentence without a full stop
 
-// Programs compiled once each. One walk at a time uses it.
-class ProgramCache {
- public:
-  const std::expected<Program, ProgramError>& compiled(std::string_view text);
-
- private:
-  std::unordered_map<std::string, std::expected<Program, ProgramError>> programs_;
-};
+class RuleCache;  // makes repeated steps cheap; see x86_cache.h
 
 // One step. `is_call_site` is true where EIP is a return address (every frame but the youngest and
 // the one below a trap frame). `memory` is asked for the stack and for code. A return address is
@@ -78,6 +87,6 @@ class ProgramCache {
 // is not asked. A frame pointer rises and stays in `stack`. `cache` may be null.
 std::expected<Step, StepError> step(const CodeMap& code, const base::ByteSource& memory,
                                     const Registers& callee, bool is_call_site,
-                                    const StackRange& stack, ProgramCache* cache = nullptr);
+                                    const StackRange& stack, RuleCache* cache = nullptr);
 
 }  // namespace ntstack::unwind::x86

@@ -1,9 +1,10 @@
 #include "unwind/x86_code.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <vector>
 
-#include "code/instruction.h"
+#include "unwind/x86_frame.h"
 
 namespace ntstack::unwind::x86 {
 namespace {
@@ -11,162 +12,11 @@ namespace {
 using code::Instruction;
 using code::Map;
 
-constexpr std::uint32_t kMaximumFunction = 0x10000;
-constexpr std::size_t kMaximumInstructions = 0x4000;
-constexpr std::int32_t kMaximumDepth = 0x1000000;
+constexpr std::size_t kMaximumInstructions = 0x8000;
+constexpr std::size_t kMaximumCallees = 256;
+constexpr std::size_t kMaximumCandidates = 8;
+constexpr std::uint32_t kMaximumCases = 512;  // of a switch
 constexpr std::uint8_t kEsp = 4, kEbp = 5;
-
-bool writes_reg(const Instruction& i) {  // op r, r/m
-  if (i.map == Map::map_0f) {
-    return (i.opcode >= 0x40 && i.opcode <= 0x4f) || i.opcode == 0xaf ||
-           (i.opcode >= 0xb6 && i.opcode <= 0xb7) || (i.opcode >= 0xbc && i.opcode <= 0xbf);
-  }
-  if (i.map != Map::one_byte) return false;
-  const bool arithmetic = i.opcode < 0x38 && (i.opcode & 7) == 3;
-  return arithmetic || i.opcode == 0x8b || i.opcode == 0x8d || i.opcode == 0x69 ||
-         i.opcode == 0x6b || i.opcode == 0x87;
-}
-
-bool writes_rm(const Instruction& i) {  // op r/m, ...
-  if (i.map != Map::one_byte) return false;
-  switch (i.opcode) {
-    case 0x81:
-    case 0x83:
-      return i.reg() != 7;
-    case 0xf7:
-      return i.reg() == 2 || i.reg() == 3;
-    case 0xff:
-      return i.reg() < 2;
-    case 0x87:
-    case 0x89:
-    case 0x8f:
-    case 0xc1:
-    case 0xc7:
-    case 0xd1:
-    case 0xd3:
-      return true;
-    default:
-      return i.opcode < 0x38 && (i.opcode & 7) == 1;
-  }
-}
-
-bool writes(const Instruction& i, std::uint8_t number) {
-  if (i.vex) return false;
-  if (i.map == Map::one_byte && !i.has_modrm) {
-    const std::uint8_t low = i.opcode & 7, row = i.opcode & 0xf8;
-    return low == number && (row == 0x40 || row == 0x48 || row == 0x90 || row == 0xb8);
-  }
-  if (!i.has_modrm) return false;
-  return (i.reg() == number && writes_reg(i)) || (i.mod() == 3 && i.rm() == number && writes_rm(i));
-}
-
-std::size_t saved_index(std::uint8_t number) {  // ebx 3, ebp 5, esi 6, edi 7
-  return number == 3 ? 0 : number == kEbp ? 1 : number == 6 ? 2 : number == 7 ? 3 : 4;
-}
-
-void set_esp(FrameState& state, std::optional<std::int32_t> depth) {
-  if (depth && (*depth < -4096 || *depth > kMaximumDepth)) depth.reset();
-  state.esp = depth;
-  if (depth) state.fixed = std::min(state.fixed, *depth);
-}
-
-void push(FrameState& state) {
-  if (state.esp) set_esp(state, *state.esp + 4);
-}
-
-void push_register(FrameState& state, std::uint8_t number) {
-  push(state);
-  const std::size_t index = saved_index(number);
-  const bool is_callers = number != kEbp || !state.ebp;
-  if (index < 4 && state.saved[index] == 0 && state.esp && is_callers)
-    state.saved[index] = state.fixed = *state.esp;
-}
-
-void pop_register(FrameState& state, std::uint8_t number) {
-  const std::size_t index = saved_index(number);
-  if (number == kEbp) state.ebp.reset();
-  if (index < 4 && state.esp && state.saved[index] == *state.esp) state.saved[index] = 0;
-  if (number == kEsp) return set_esp(state, {});
-  if (state.esp) set_esp(state, *state.esp - 4);
-}
-
-// add, sub, and, lea, mov with ESP or EBP as what is written; true where it was one of these.
-bool apply_to_frame(FrameState& state, const Instruction& i) {
-  const bool on_esp = (i.opcode == 0x81 || i.opcode == 0x83) && i.modrm >= 0xc0 && i.rm() == kEsp;
-  if (on_esp && (i.reg() == 0 || i.reg() == 5)) {
-    const auto amount = static_cast<std::int32_t>(i.immediate);
-    if (state.esp && amount > -kMaximumDepth && amount < kMaximumDepth)
-      set_esp(state, i.reg() == 0 ? *state.esp - amount : *state.esp + amount);
-    else
-      state.esp.reset();
-    if (state.esp && i.reg() == 5) state.fixed = *state.esp;
-    return true;
-  }
-  if ((i.opcode == 0x8b && i.modrm == 0xec) || (i.opcode == 0x89 && i.modrm == 0xe5)) {
-    state.ebp = state.esp;
-    return true;
-  }
-  if ((i.opcode == 0x8b && i.modrm == 0xe5) || (i.opcode == 0x89 && i.modrm == 0xec)) {
-    set_esp(state, state.ebp);
-    return true;
-  }
-  if (i.opcode != 0x8d || i.mod() == 3) return false;
-  const bool from_esp = i.rm() == 4 && i.sib == 0x24 && i.mod() != 0;
-  const bool from_ebp = i.rm() == kEbp && i.mod() != 0;
-  if ((i.reg() != kEsp && i.reg() != kEbp) || (!from_esp && !from_ebp)) return false;
-  auto source = from_esp ? state.esp : state.ebp;
-  if (source && i.displacement > -kMaximumDepth && i.displacement < kMaximumDepth)
-    *source -= i.displacement;
-  else
-    source.reset();
-  if (i.reg() == kEsp)
-    set_esp(state, source);
-  else
-    state.ebp = source;
-  return true;
-}
-
-// What an instruction that goes on to the next does.
-void apply(FrameState& state, const Instruction& i) {
-  if (i.map == Map::one_byte && !i.vex) {
-    if (i.opcode >= 0x50 && i.opcode <= 0x57) return push_register(state, i.opcode & 7);
-    if (i.opcode >= 0x58 && i.opcode <= 0x5f) return pop_register(state, i.opcode & 7);
-    switch (i.opcode) {
-      case 0x68:
-      case 0x6a:
-      case 0x9c:
-        return push(state);
-      case 0x9d:
-        if (state.esp) set_esp(state, *state.esp - 4);
-        return;
-      case 0x8f:
-        return pop_register(state, i.mod() == 3 ? i.rm() : 0);
-      case 0xc9:
-        set_esp(state, state.ebp);
-        return pop_register(state, kEbp);
-      case 0xff:
-        if (i.reg() == 6) return push(state);
-        break;
-      case 0x06:
-      case 0x0e:
-      case 0x16:
-      case 0x1e:
-      case 0x60:
-      case 0x61:
-        return state.esp.reset();  // pushed segments and whole sets: hand-written code
-      default:
-        break;
-    }
-    if (apply_to_frame(state, i)) return;
-  }
-  if (writes(i, kEsp)) state.esp.reset();
-  if (writes(i, kEbp)) state.ebp.reset();
-}
-
-bool is_conditional(const Instruction& i) {
-  return (i.map == Map::one_byte && ((i.opcode & 0xf0) == 0x70 || (i.opcode & 0xfc) == 0xe0)) ||
-         (i.map == Map::map_0f && (i.opcode & 0xf0) == 0x80);
-}
 
 // The bytes from an address on: without a copy where they lie together.
 class Code {
@@ -188,60 +38,101 @@ class Code {
   base::Bytes bytes_;
 };
 
-// The bytes of arguments that a function removes: those of the first return that its code comes
-// to. Jumps to other functions' starts are followed a few times.
-std::optional<std::int32_t> removed_by(const base::ByteSource& memory, std::uint32_t function) {
-  for (int jumps = 0; jumps < 4; ++jumps) {
-    const Code code(memory, function, 0x1000);
-    std::uint32_t offset = 0;
-    bool jumped = false;
-    for (int count = 0; count < 1024 && !jumped; ++count) {
-      const auto i = code.at(offset);
-      if (!i || i->opcode == 0xcc) return {};
-      if (i->is(Map::one_byte, 0xc3)) return 0;
-      if (i->is(Map::one_byte, 0xc2)) return static_cast<std::int32_t>(i->immediate & 0xffff);
-      offset += i->length;
-      if (count == 0 && i->is(Map::one_byte, 0xe9)) {
-        function += offset + static_cast<std::uint32_t>(i->immediate);
-        jumped = true;
-      }
-    }
-    if (!jumped) return {};
-  }
-  return {};
+bool is_same(const FrameState& a, const FrameState& b) {
+  return a.esp == b.esp && a.ebp == b.ebp && a.saved == b.saved && a.is_inner == b.is_inner;
 }
 
+// Goes along all paths of a function from some points on; tells of each state at one instruction,
+// and of each return. An instruction is gone over again where the state differs, a few times.
 class Walk {
  public:
-  Walk(const base::ByteSource& memory, std::uint32_t start, std::uint32_t size)
-      : memory_(memory), start_(start), size_(size), code_(memory, start, size), seen_(size) {}
+  struct Point {
+    std::uint32_t offset = 0;
+    PathState state;
+  };
 
-  std::optional<FrameState> to(std::uint32_t target) {
-    pending_.push_back({0, {}});
-    while (!pending_.empty()) {
-      Point point = pending_.back();
-      pending_.pop_back();
-      if (const auto found = along(point, target)) return found;
-    }
-    return {};
+  Walk(const base::ByteSource& memory, Function function)
+      : memory_(memory),
+        start_(function.start),
+        size_(function.size),
+        prolog_(function.prolog),
+        code_(memory, function.start, function.size) {}
+
+  // The states in which paths from the function's start come to `target`.
+  const std::vector<PathState>& states_at(std::uint32_t target) {
+    target_ = target;
+    run({0, {}});
+    enter_called();
+    target_.reset();
+    return found_;
+  }
+
+  enum class Outcome : std::uint8_t { returns, returns_elsewhere, does_not_return };
+
+  // How a path from `target` in this state first returns, if it does. `assumptions` are then those
+  // of the whole path.
+  Outcome outcome_of(const PathState& state, std::uint32_t target, std::uint8_t& assumptions) {
+    outcome_ = Outcome::does_not_return;
+    stops_at_return_ = true;
+    run({target, state});
+    stops_at_return_ = false;
+    assumptions = returned_.assumptions;
+    return outcome_;
   }
 
  private:
-  struct Point {
-    std::uint32_t offset = 0;
-    FrameState state;
-  };
+  void run(Point from) {
+    seen_.assign(size_, {});
+    pending_.assign(1, std::move(from));
+    returned_ = {};
+    follow_pending();
+  }
 
-  std::optional<FrameState> along(Point& point, std::uint32_t target) {
-    moved_to_eax_ = 0;
-    while (point.offset < size_ && !seen_[point.offset]) {
-      seen_[point.offset] = true;
-      if (point.offset == target) return point.state;
+  void follow_pending() {
+    while (!pending_.empty() && !(stops_at_return_ && outcome_ == Outcome::returns)) {
+      Point point = pending_.back();
+      pending_.pop_back();
+      along(point);
+    }
+  }
+
+  // Two states of one instruction are followed: of more the paths are lost anyway.
+  bool is_new(const Point& point) {
+    const FrameState& frame = point.state.frame;
+    const auto part = [](const std::optional<std::int32_t>& depth) {
+      return depth ? static_cast<std::uint32_t>(*depth) : 0x7fffffffu;
+    };
+    std::uint32_t mark = part(frame.esp) * 31 + part(frame.ebp) + (frame.is_inner ? 0x55555 : 0);
+    mark = (mark << 1 ^ mark >> 15) | 1;
+    for (std::uint32_t& seen : seen_[point.offset]) {
+      if (seen == mark) return false;
+      if (seen == 0) return seen = mark, true;
+    }
+    return false;
+  }
+
+  void along(Point& point) {
+    while (point.offset < size_ && is_new(point)) {
+      if (target_ == point.offset) keep(point.state);
       if (++count_ > kMaximumInstructions) break;
       const auto i = code_.at(point.offset);
       if (!i || !step(point, *i)) break;
     }
-    return {};
+  }
+
+  void keep(const PathState& state) {
+    if (found_.size() == kMaximumCandidates) return;
+    const bool known = std::ranges::any_of(
+        found_, [&](const PathState& each) { return is_same(each.frame, state.frame); });
+    if (!known) found_.push_back(state);
+  }
+
+  void leaves(const PathState& state) {
+    // A helper that moves its return address says nothing by its return.
+    if (!stops_at_return_ || state.top_is_own || outcome_ == Outcome::returns) return;
+    if (state.frame.is_inner && !state.frame.esp) return;
+    outcome_ = state.frame.esp == 0 ? Outcome::returns : Outcome::returns_elsewhere;
+    returned_ = state;
   }
 
   // False where the path ends.
@@ -251,80 +142,203 @@ class Walk {
     const bool one_byte = i.map == Map::one_byte && !i.vex;
     point.offset = next;
     if (is_conditional(i)) {
-      pending_.push_back({branch, point.state});
+      if (branch < size_) pending_.push_back({branch, point.state});
       return true;
     }
-    if (!one_byte) return apply(point.state, i), true;
+    if (i.is(Map::map_0f, 0x0b)) return false;  // ud2
+    if (!one_byte) return point.state.apply(i), true;
     switch (i.opcode) {
       case 0xc2:
       case 0xc3:
+        leaves(point.state);
+        return false;
       case 0xcc:
       case 0xcf:
+      case 0xf4:
         return false;
+      case 0xcd:
+        return (i.immediate & 0xff) != 0x29;  // __fastfail
       case 0xe9:
       case 0xeb:
+        if (branch >= size_) leaves(point.state);
         point.offset = branch;
         return true;
       case 0xe8:
         call(point, start_ + branch);
         return true;
       case 0xff:
-        if (i.reg() == 4 || i.reg() == 5) return false;
+        if (i.reg() == 4) return jump(point, i), false;
+        if (i.reg() == 5) return false;
         if (i.reg() == 2 || i.reg() == 3) return call(point, pointed_to(i)), true;
         break;
       default:
         break;
     }
-    apply(point.state, i);
-    moved_to_eax_ = i.opcode == 0xb8 ? static_cast<std::int32_t>(i.immediate & 0x7fffffff) : 0;
+    point.state.apply(i);
+    FrameState& frame = point.state.frame;
+    if (next <= prolog_ && frame.esp) frame.fixed = *frame.esp;
     return true;
   }
 
-  // Where a call through a pointer in memory leads: an import's.
+  // jmp [table + register * 4]: a switch. Other jumps through memory leave the function.
+  void jump(const Point& point, const Instruction& i) {
+    const bool is_switch = i.mod() == 0 && i.rm() == 4 && (i.sib & 0xc7) == 0x85;
+    if (!is_switch) return leaves(point.state);
+    const auto table = static_cast<std::uint32_t>(i.displacement);
+    for (std::uint32_t n = 0; n < kMaximumCases; ++n) {
+      const auto target = memory_.get<std::uint32_t>(std::uint64_t{table} + 4 * n);
+      if (!target || *target - start_ >= size_) break;
+      pending_.push_back({*target - start_, point.state});
+    }
+  }
+
   std::optional<std::uint32_t> pointed_to(const Instruction& i) const {
-    if (i.reg() != 2 || i.mod() != 0 || i.rm() != 5) return {};
+    if (i.mod() != 0 || i.rm() != 5) return {};
     return memory_.get<std::uint32_t>(static_cast<std::uint32_t>(i.displacement));
+  }
+
+  CallEffect effect_of(std::optional<std::uint32_t> function) {
+    if (!function) return {};
+    const auto known = effects_.find(*function);
+    if (known != effects_.end()) return known->second;
+    if (effects_.size() == kMaximumCallees) return {};
+    return effects_[*function] = effect_of_call(memory_, *function);
+  }
+
+  // A handler within the function may be called by it as well as gone on to. Where the function's
+  // end is not known, only what is gone on to counts as within.
+  void note_called(std::uint32_t function) {
+    const std::uint32_t offset = function - start_;
+    if (offset != 0 && offset < size_ && called_.size() < kMaximumCallees)
+      called_.push_back(offset);
+  }
+  void enter_called() {
+    const std::vector<std::uint32_t> called = std::move(called_);
+    for (const std::uint32_t offset : called) {
+      if (size_ == kLargestFunction && seen_[offset][0] == 0) continue;
+      Point inner{offset, {}};
+      inner.state.frame.is_inner = true;
+      pending_.push_back(inner);
+    }
+    follow_pending();
   }
 
   // `point` is behind the call already.
   void call(Point& point, std::optional<std::uint32_t> function) {
-    FrameState& state = point.state;
-    if (!state.esp) return;
-    if (moved_to_eax_ >= 0x1000) {  // __chkstk: it moves ESP down by EAX
-      set_esp(state, *state.esp + moved_to_eax_);
-      state.fixed = state.esp.value_or(0);
-      moved_to_eax_ = 0;
-      return;
+    if (function) note_called(*function);
+    PathState& state = point.state;
+    FrameState& frame = state.frame;
+    const CallEffect effect = effect_of(function);
+    const auto eax = state.eax_constant;
+    state.eax_constant.reset();
+    state.eax_place.reset();
+    switch (effect.kind) {
+      case CallEffect::removes:
+        if (frame.esp) state.set_esp(*frame.esp - effect.amount);
+        return;
+      case CallEffect::lowers_esp:
+        state.set_esp(frame.esp && eax ? std::optional(*frame.esp + *eax) : std::nullopt);
+        if (frame.esp) frame.fixed = *frame.esp;
+        return;
+      case CallEffect::sets_frame:
+        return begin_frame(state, effect);
+      case CallEffect::leaves_frame:
+        state.set_esp(frame.ebp ? std::optional(*frame.ebp - 4) : std::nullopt);
+        frame.ebp.reset();
+        frame.saved = {};
+        return;
+      case CallEffect::unknown:
+        break;
     }
-    const auto removed = function ? removed_by(memory_, *function) : std::nullopt;
-    if (removed) {
-      set_esp(state, *state.esp - *removed);
-      return;
+    if (frame.esp) assume(point);
+  }
+
+  static void begin_frame(PathState& state, const CallEffect& effect) {
+    FrameState& frame = state.frame;
+    const bool is_known = frame.esp.has_value();
+    const std::int32_t slot = frame.esp.value_or(0) + 4;  // of the helper's return address
+    state.set_esp({});
+    frame.ebp.reset();
+    if (is_known) frame.ebp = slot + effect.amount;
+    for (std::size_t n = 0; n < frame.saved.size(); ++n) {
+      const std::int32_t there = effect.saved[n];
+      if (frame.saved[n] != 0 || there == 0) continue;
+      const bool is_placed = is_known && there != FrameState::somewhere;
+      frame.saved[n] = is_placed ? slot + there : FrameState::somewhere;
     }
-    state.assumed = true;
-    // Not known: either an `add esp` or `pop ecx` follows, or all arguments are taken to be gone.
+  }
+
+  // Either an `add esp` or `pop ecx` follows, or all arguments are taken to be gone.
+  void assume(Point& point) {
+    PathState& state = point.state;
+    const FrameState& frame = state.frame;
     const auto next = code_.at(point.offset);
     const bool cleaned_here = next && (next->is(Map::one_byte, 0x59) ||
                                        (next->is(Map::one_byte, 0x83) && next->modrm == 0xc4));
-    if (!cleaned_here) set_esp(state, std::min(*state.esp, state.fixed));
+    state.assumptions |= cleaned_here ? none_removed : all_removed;
+    if (!cleaned_here) state.set_esp(std::min(*frame.esp, frame.fixed));
   }
 
   const base::ByteSource& memory_;
-  std::uint32_t start_, size_;
+  std::uint32_t start_, size_, prolog_;
   Code code_;
-  std::vector<bool> seen_;
+  std::vector<std::array<std::uint32_t, 2>> seen_;
   std::vector<Point> pending_;
+  std::vector<std::uint32_t> called_;
+  std::unordered_map<std::uint32_t, CallEffect> effects_;
+  std::optional<std::uint32_t> target_;
+  std::vector<PathState> found_;
+  bool stops_at_return_ = false;
+  Outcome outcome_ = Outcome::does_not_return;
+  PathState returned_;
   std::size_t count_ = 0;
-  std::int32_t moved_to_eax_ = 0;
 };
 
 }  // namespace
 
-std::optional<FrameState> frame_state_at(const base::ByteSource& memory, std::uint32_t start,
-                                         std::uint32_t size, std::uint32_t address) {
-  size = std::min(size, kMaximumFunction);
-  if (address - start >= size) return {};
-  return Walk(memory, start, size).to(address - start);
+namespace {
+
+// What two paths to one instruction agree in; nothing where that is too little.
+std::optional<FrameState> common(FrameState a, const FrameState& b) {
+  if (a.ebp != b.ebp || a.is_inner != b.is_inner) return {};
+  if (a.esp != b.esp) {
+    if (!a.ebp) return {};
+    a.esp.reset();
+  }
+  for (std::size_t n = 0; n < a.saved.size(); ++n)
+    if (a.saved[n] != b.saved[n]) a.saved[n] = FrameState::lost;
+  a.assumed = a.assumed || b.assumed;
+  return a;
+}
+
+}  // namespace
+
+std::optional<FrameState> frame_state_at(const base::ByteSource& memory, Function function,
+                                         std::uint32_t address) {
+  function.size = std::min(function.size, kLargestFunction);
+  const std::uint32_t target = address - function.start;
+  if (target >= function.size) return {};
+  Walk walk(memory, function);
+  const std::vector<PathState> candidates = walk.states_at(target);
+  std::optional<FrameState> proven, unproven;
+  const FrameState doubtful{.esp = {}, .ebp = {}, .fixed = 0, .saved = {}, .assumed = true};
+  for (const PathState& state : candidates) {
+    std::uint8_t behind = 0;
+    const auto outcome = walk.outcome_of(state, target, behind);
+    if (outcome == Walk::Outcome::returns_elsewhere && behind == 0) continue;
+    const bool returns = outcome == Walk::Outcome::returns;
+    FrameState frame = state.frame;
+    frame.assumed = returns ? state.assumptions != 0 && behind == (all_removed | none_removed)
+                            : state.assumptions != 0 || behind != 0;
+    // What the function calls itself counts as much as what returns.
+    const bool counts = (returns && !frame.assumed) || frame.is_inner;
+    std::optional<FrameState>& place = counts ? proven : unproven;
+    if (!place)
+      place = frame;
+    else
+      place = common(*place, frame).value_or(doubtful);
+  }
+  return proven ? proven : unproven;
 }
 
 std::optional<LeavingFrame> leaving_frame_at(const base::ByteSource& memory,
@@ -336,7 +350,7 @@ std::optional<LeavingFrame> leaving_frame_at(const base::ByteSource& memory,
   std::uint32_t offset = 0;
   for (int count = 0; count < most_instructions; ++count) {
     const auto i = code.at(offset);
-    if (!i || i->map != Map::one_byte || i->vex) return {};
+    if (!i || i->map != Map::one_byte || i->vex || i->operand_size_prefix) return {};
     offset += i->length;
     const bool is_add = (i->opcode == 0x83 || i->opcode == 0x81) && i->modrm == 0xc4;
     const bool is_lea = i->opcode == 0x8d && i->reg() == kEsp && i->rm() == kEbp &&

@@ -11,7 +11,7 @@ constexpr std::uint32_t kKernelCs = 0x08, kUserCs = 0x1b, kUserSs = 0x23;
 std::optional<TrapFrame> read_trap_frame(const base::ByteSource& memory, std::uint32_t address,
                                          TrapLayout layout) {
   std::array<std::byte, kTrapFrameSize> raw{};
-  constexpr std::size_t least = 0x74;  // a kernel trap's frame may end the stack
+  constexpr std::size_t least = kTrapFrameHeaderSize;  // a kernel trap's frame may end the stack
   const std::size_t size = memory.read(address, raw);
   if (address % 4 != 0 || size < least) return {};
   const base::Bytes bytes(std::span<const std::byte>(raw).first(size));
@@ -35,6 +35,16 @@ std::optional<TrapFrame> read_trap_frame(const base::ByteSource& memory, std::ui
   registers.gpr = {at(0x40), at(0x3c), at(0x38), at(0x5c), sp, at(0x60), at(0x58), at(0x54)};
   registers.eip = at(0x68);
   registers.known = 0xff;
+  return frame;
+}
+
+std::optional<TrapFrame> read_chained_trap_frame(const base::ByteSource& memory,
+                                                 std::uint32_t address, TrapLayout layout) {
+  const auto ebp_copy = memory.get<std::uint32_t>(address);
+  const auto eip_copy = memory.get<std::uint32_t>(std::uint64_t{address} + 4);
+  auto frame = read_trap_frame(memory, address, layout);
+  if (!frame || ebp_copy != frame->registers.gpr[ebp] || eip_copy != frame->registers.eip)
+    return {};
   return frame;
 }
 

@@ -8,8 +8,9 @@
 
 namespace ntstack::unwind::x86 {
 
-enum class TrapLayout : std::uint8_t { xp_to_8_0, since_8_1 };
 inline constexpr std::uint32_t kTrapFrameSize = 0x8c;
+// Up to where a trap from kernel mode ends, and where its EIP lies.
+inline constexpr std::uint32_t kTrapFrameHeaderSize = 0x74, kTrapFrameEip = 0x68;
 
 struct TrapFrame {
   Registers registers;  // all of them known
@@ -21,5 +22,11 @@ struct TrapFrame {
 // Windows uses and flags that a processor can have.
 std::optional<TrapFrame> read_trap_frame(const base::ByteSource& memory, std::uint32_t address,
                                          TrapLayout layout);
+
+// The same for a frame that a chain of frame pointers leads to: it begins with copies of the
+// interrupted EBP and EIP (DbgEbp, DbgEip), by which a walk along EBP passes through it. Both must
+// equal the registers.
+std::optional<TrapFrame> read_chained_trap_frame(const base::ByteSource& memory,
+                                                 std::uint32_t address, TrapLayout layout);
 
 }  // namespace ntstack::unwind::x86

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace ntstack::tests {
 namespace {
 
@@ -11,6 +13,18 @@ constexpr std::array<int, 8> kIds = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_
 constexpr std::uint32_t kEnd = 0x00050000;  // where the program returns to
 
 }  // namespace
+
+std::size_t read_pages(uc_engine* engine, std::uint64_t address, std::span<std::byte> out) {
+  if (uc_mem_read(engine, address, out.data(), out.size()) == UC_ERR_OK) return out.size();
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const std::size_t left_of_page = 0x1000 - (address + done) % 0x1000;
+    const std::size_t part = std::min(out.size() - done, left_of_page);
+    if (uc_mem_read(engine, address + done, &out[done], part) != UC_ERR_OK) break;
+    done += part;
+  }
+  return done;
+}
 
 X86Machine::X86Machine(const pe::Image& image) {
   uc_open(UC_ARCH_X86, UC_MODE_32, &engine_);
@@ -39,7 +53,7 @@ std::array<std::uint32_t, 8> X86Machine::gpr() const {
 }
 
 std::size_t X86Machine::read(std::uint64_t address, std::span<std::byte> out) const {
-  return uc_mem_read(engine_, address, out.data(), out.size()) == UC_ERR_OK ? out.size() : 0;
+  return read_pages(engine_, address, out);
 }
 
 void X86Machine::on_instruction(std::uint32_t address, std::uint32_t size) {

@@ -18,7 +18,11 @@ struct Call {
   std::uint32_t return_address = 0;
   std::uint32_t slot = 0;              // that holds it
   std::array<std::uint32_t, 8> gpr{};  // of the caller, before the call
+  std::uint32_t function = 0;          // that was called
 };
+
+// An emulator's memory up to the first page that is not there.
+std::size_t read_pages(uc_engine* engine, std::uint64_t address, std::span<std::byte> out);
 
 class X86Machine : public base::ByteSource {
  public:

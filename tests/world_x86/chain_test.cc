@@ -13,7 +13,7 @@
 #include "pdb/pdb.h"
 #include "pe/image.h"
 #include "test_files.h"
-#include "unwind/x86.h"
+#include "unwind/x86_cache.h"
 #include "unwind/x86_trap.h"
 #include "world_x86/kernel.h"
 
@@ -190,7 +190,7 @@ class X86Chain : public testing::TestWithParam<Variant> {
   std::unique_ptr<X86World> world_;
   std::unique_ptr<GuestBytes> memory_;
   std::unique_ptr<X86Code> code_;
-  ProgramCache cache_;
+  RuleCache cache_;
   Thread thread_;
   std::set<std::uint32_t> stops_;
   std::function<bool(std::uint32_t)> stop_;
