@@ -240,6 +240,54 @@ void Arm64EveryInstruction::fault_and_crash() {
   EXPECT_FALSE(call(nt("KiStartSystemThread"), {}));
 }
 
+// What kinds of unwind data the images have, in numbers of functions and of codes.
+struct Kinds {
+  std::map<pe::arm64::Op, unsigned> codes;
+  std::map<unsigned, unsigned> packed;  // by CR
+  unsigned homed = 0, packed_fragments = 0, epilogs_in_extended_header = 0,
+           codes_in_extended_header = 0, several_epilogs = 0, shared_epilogs = 0;
+
+  void add(const pe::Image& image, const pe::arm64::RuntimeFunction& function) {
+    const auto info = pe::arm64::decode(image, function);
+    ASSERT_TRUE(info) << info.error().text();
+    packed_fragments += info->form == pe::arm64::Form::packed_fragment;
+    if (info->form != pe::arm64::Form::xdata) {
+      packed[pe::arm64::packed_of(function).cr]++;
+      homed += pe::arm64::packed_of(function).homes_parameters;
+      return;
+    }
+    for (const pe::arm64::UnwindCode& code : info->codes) codes[code.op]++;
+    several_epilogs += info->epilogs.size() > 1;
+    std::set<std::uint32_t> starts;
+    for (const auto& epilog : info->epilogs) starts.insert(epilog.index);
+    shared_epilogs += starts.size() < info->epilogs.size();
+    epilogs_in_extended_header += info->epilogs.size() > 31;
+    codes_in_extended_header += info->code_bytes > 31 * 4;
+  }
+};
+
+TEST_F(Arm64EveryInstruction, IsUnderUnwindDataOfEveryKindThatTheAssemblerWrites) {
+  using pe::arm64::Op;
+  Kinds kinds;
+  for (const LoadedImage& each : world_->images()) {
+    const unwind::Module* module = map_->find(each.base);
+    const auto& table = std::get<pe::arm64::FunctionTable>(module->functions);
+    for (std::size_t i = 0; i < table.size(); i++) kinds.add(*module->image, *table.at(i));
+  }
+  // The assembler has no directive for SVE's allocation; an ARM64EC context's layout is not public.
+  const std::set<Op> none = {Op::alloc_z, Op::ec_context};
+  for (unsigned op = 0; op <= static_cast<unsigned>(Op::pac_sign_lr); op++)
+    EXPECT_EQ(kinds.codes.contains(Op(op)), !none.contains(Op(op))) << "operation " << op;
+  for (const unsigned cr : {0u, 1u, 2u, 3u}) EXPECT_GT(kinds.packed[cr], 0u) << "CR " << cr;
+  EXPECT_GT(kinds.homed, 0u);
+  EXPECT_GT(kinds.packed_fragments, 0u);
+  EXPECT_GT(kinds.several_epilogs, 0u);
+  EXPECT_GT(kinds.shared_epilogs, 0u);
+  EXPECT_GT(kinds.epilogs_in_extended_header, 0u);
+  EXPECT_GT(kinds.codes_in_extended_header, 0u);
+  EXPECT_GT(kinds.codes[Op::end_c], 3u);  // fragments, of which the assembler itself makes some
+}
+
 TEST_F(Arm64EveryInstruction, OfTheShapesUnwindsToTheTrueStack) {
   run_shapes();
   expect_no_failures();
