@@ -13,6 +13,34 @@ using namespace ntstack::pe;
 
 namespace {
 
+std::size_t count_of(const x64::RawWindings& raw) {
+  x64::WindingReader reader(raw);
+  std::size_t count = 0;
+  while (const auto winding = reader.next()) {
+    if (winding->second > 31) std::abort();
+    ++count;
+  }
+  if (count > 31 || (count != raw.count && !reader.error())) std::abort();
+  return count;
+}
+
+// The same of version 3.
+void check_windings(const x64::RawUnwindInfo& raw, const base::Result<x64::UnwindInfo>& info) {
+  const auto payload = x64::windings_of(raw);
+  if (!payload) {
+    if (info) std::abort();
+    return;
+  }
+  const std::size_t count = count_of(payload->prolog);
+  if (info && info->windings.size() != count) std::abort();
+  if (info && info->winding_epilogs.size() != payload->epilogs().size()) std::abort();
+  for (const x64::RawWindingEpilog& epilog : payload->epilogs()) {
+    if (epilog.start < raw.function.begin || epilog.last >= raw.function.end) std::abort();
+    if (!payload->epilog_at(epilog.start) || !payload->epilog_at(epilog.last)) std::abort();
+    static_cast<void>(count_of(epilog.windings));
+  }
+}
+
 // The raw view and the decoded info agree.
 void check_info(const Image& image, const x64::RuntimeFunction& function) {
   const auto info = x64::decode(image, function);
@@ -22,6 +50,7 @@ void check_info(const Image& image, const x64::RuntimeFunction& function) {
     if (info) std::abort();
     return;
   }
+  if (raw->version == 3) check_windings(*raw, info);
   x64::CodeReader codes(*raw);
   std::size_t count = 0;
   while (codes.next()) ++count;

@@ -1,6 +1,8 @@
 // Version 3 of x64 unwind data: what stands in the payload behind an UNWIND_INFO's header. From
 // Microsoft's "x64 unwind information v3" (a preview specification, May 2026). What each operation
 // means is said as a prologue does it; an epilogue names the same operations as it undoes them.
+// What the specification does not know yet is refused: reserved flags, operations without a name,
+// an epilogue that would lie outside of its function or inherit from none.
 #pragma once
 
 #include <array>
@@ -30,9 +32,9 @@ enum class WindingOp : std::uint8_t {
   push2 = 32
 };
 
-// Types of canonical frames. The specification leaves the numbers to Windows' headers, which do not
-// have them yet; these two are what MASM's .PUSHFRAME writes without and with CODE. Of a machine
-// frame with a shadow stack's push and of a context record the numbers are not known.
+// Types of canonical frames. The specification leaves the numbers to Windows' headers; these two
+// are what MASM's .PUSHFRAME writes without and with CODE. Of a machine frame with a shadow stack's
+// push and of a context record neither number nor layout is public: a step refuses all but these.
 inline constexpr std::uint8_t frame_without_error_code = 0;
 inline constexpr std::uint8_t frame_with_error_code = 1;
 

@@ -21,6 +21,18 @@ constexpr int kMostJumps = 4;
 // Bytes of a function that are gone through to know one instruction's predecessor.
 constexpr std::uint32_t kMostSwept = 0x10000;
 
+bool pushes_in_reverse(const pe::x64::RawUnwindInfo& info, const pe::x64::Winding& pair) {
+  const auto payload = pe::x64::windings_of(info);
+  if (!payload) return false;
+  pe::x64::WindingReader reader(payload->prolog);
+  while (const auto pushed = reader.next()) {
+    if (pushed->pushes_two() && pushed->register_number == pair.second &&
+        pushed->second == pair.register_number)
+      return true;
+  }
+  return false;
+}
+
 // What is undone after an info: its parent's operations, or none any more.
 enum class Next : std::uint8_t { parent, none };
 
@@ -281,16 +293,9 @@ bool Compiler::is_pushed_in_reverse(const RawInfo& info, const pe::x64::Winding&
   for (int i = 0; i < kMostChained; ++i) {
     pe::x64::UnwindScratch scratch;
     const auto raw = pe::x64::raw_unwind_info(*module_.image, part, scratch);
-    const auto payload = raw && raw->version == 3 ? pe::x64::windings_of(*raw)
-                                                  : base::Result<pe::x64::WindingPayload>{};
-    if (!payload) return false;
-    pe::x64::WindingReader reader(payload->prolog);
-    while (const auto pushed = reader.next()) {
-      if (!pushed->pushes_two()) continue;
-      if (pushed->register_number == pair.second && pushed->second == pair.register_number)
-        return true;
-    }
-    const auto parent = raw ? raw->chained() : std::nullopt;
+    if (!raw) return false;
+    if (raw->version == 3 && pushes_in_reverse(*raw, pair)) return true;
+    const auto parent = raw->chained();
     if (!parent) return false;
     part = *parent;
   }
