@@ -1,11 +1,12 @@
 // ARM64 unwind data and steps: the input is the function table, the .xdata and the stack, or a
-// whole image. Steps end, and the stack grows but through LR once or across a frame that no call
-// made.
+// whole image. Every step with a cache equals the one without; steps end, and the stack grows but
+// through LR once or across a frame that no call made.
 #include <cstdlib>
 
 #include "image_builder.h"
 #include "pe/image.h"
 #include "unwind/arm64.h"
+#include "unwind/arm64_cache.h"
 
 namespace {
 
@@ -27,6 +28,7 @@ class OneModule : public unwind::CodeMap {
   const unwind::Module* find(std::uint64_t address) const override {
     return address - module_.base < module_.size ? &module_ : nullptr;
   }
+  const pe::Image& image() const { return *module_.image; }
   const pdata::FunctionTable& functions() const {
     return std::get<pdata::FunctionTable>(module_.functions);
   }
@@ -62,18 +64,50 @@ void look_at(const pe::Image& image) {
   }
 }
 
-void walk(const OneModule& code, const base::ByteSource& memory, arm64::Registers registers) {
+using Result = std::expected<arm64::Step, arm64::StepError>;
+
+// A step without a cache, with one that learns it, and with one that knows it.
+Result step(const OneModule& code, const base::ByteSource& memory,
+            const arm64::Registers& registers, bool is_call_site, arm64::RuleCache& cache) {
+  const Result found = arm64::step(code, memory, registers, is_call_site);
+  for (int time = 0; time < 2; ++time)
+    require(arm64::step(code, memory, registers, is_call_site, &cache) == found);
+  return found;
+}
+
+void walk(const OneModule& code, const base::ByteSource& memory, arm64::Registers registers,
+          arm64::RuleCache& cache) {
   bool is_call_site = false;
   for (int i = 0; i < 64; ++i) {
-    const auto found = arm64::step(code, memory, registers, is_call_site);
+    const Result found = step(code, memory, registers, is_call_site, cache);
     if (!found) return;
     const arm64::Registers& caller = found->caller;
     const bool crossed = found->trust == unwind::Trust::trap_frame || !found->is_call_site;
-    require(crossed || caller.sp > registers.sp ||
+    require(crossed || caller.sp > registers.sp || registers.sp_is_bound ||
             (caller.sp == registers.sp && (registers.known >> arm64::lr & 1) != 0));
     require(crossed || (caller.known >> arm64::lr & 1) == 0);
     registers = caller;
     is_call_site = found->is_call_site;
+    // Most values are no address of the module; the walk goes on all the same.
+    if (!code.find(registers.pc)) registers.pc = kBase + kText + (registers.pc & 0xffc);
+  }
+}
+
+// The first instructions of functions and the last, in either way to be at them.
+void step_everywhere(const OneModule& code, const base::ByteSource& memory,
+                     arm64::Registers registers, arm64::RuleCache& cache) {
+  const std::size_t count = std::min<std::size_t>(code.functions().size(), 4);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto function = code.functions().at(i);
+    if (!function) continue;
+    const std::uint32_t length = pdata::length_of(code.image(), *function).value_or(0);
+    for (std::uint32_t offset = 0; offset < length; offset += 4) {
+      if (offset == 32 && length > 64) offset = length - 32;
+      registers.pc = kBase + function->begin + offset;
+      static_cast<void>(step(code, memory, registers, false, cache));
+      registers.pc += 4;
+      static_cast<void>(step(code, memory, registers, true, cache));
+    }
   }
 }
 
@@ -94,7 +128,9 @@ arm64::Registers registers_from(base::Bytes bytes) {
     registers.x[i] = kStack + bytes.get_or<std::uint8_t>(i, 0) * 8u;
   registers.sp = kStack + bytes.get_or<std::uint8_t>(31, 0) * 8u;
   registers.pc = kBase + kText + bytes.get_or<std::uint16_t>(32, 0) % 0x400u * 4u;
-  registers.known = bytes.get_or<std::uint32_t>(34, 0) & 0x7fffffff;
+  const auto known = bytes.get_or<std::uint32_t>(34, 0);
+  registers.known = known & 0x7fffffff;
+  registers.sp_is_bound = known >> 31 != 0;
   return registers;
 }
 
@@ -102,8 +138,11 @@ arm64::Registers registers_from(base::Bytes bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const base::Bytes input(std::as_bytes(std::span(data, size)));
+  arm64::RuleCache cache(4);
   if (const auto whole = pe::Image::from_file(input)) {
     look_at(*whole);
+    const base::SegmentSource memory({{kStack, input.clamp(0, 0x800)}});
+    step_everywhere(OneModule(*whole), memory, registers_from(input), cache);
     return 0;
   }
   std::size_t at = 0;
@@ -128,6 +167,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   look_at(*image);
   const OneModule code(*image);
   const base::SegmentSource memory({{kStack, input.clamp(at, 0x2000)}});
-  walk(code, memory, registers);
+  step_everywhere(code, memory, registers, cache);
+  walk(code, memory, registers, cache);
   return 0;
 }
