@@ -181,11 +181,18 @@ void CoreReader::gather_physical() {
   dump_.physical = std::move(pieces).source();
 }
 
+// QEMU sets the upper 16 bits of x64's addresses in either half of the space.
+std::uint64_t canonical(std::uint64_t address, base::Architecture architecture) {
+  const bool is_low = (address >> 47 & 1) == 0;
+  return architecture == base::Architecture::x64 && is_low ? address & 0xffffffffffff : address;
+}
+
+// It gives the physical address again where there is no virtual one.
 void CoreReader::gather_mapped() {
   MemoryPieces pieces(file_.size());
   for (const Segment& segment : segments_) {
-    if (segment.type == segment_load && segment.vaddr != 0) {
-      pieces.add(segment.vaddr, segment.bytes);
+    if (segment.type == segment_load && segment.vaddr != 0 && segment.vaddr != segment.paddr) {
+      pieces.add(canonical(segment.vaddr, dump_.architecture), segment.bytes);
     }
   }
   if (pieces.bytes() != 0) dump_.mapped = std::move(pieces).source();

@@ -16,6 +16,8 @@ class PageRuns {
   // `pages` is what the runs take: the file from its first page on.
   explicit PageRuns(base::Bytes pages) : pages_(pages), pieces_(pages.size()) {}
 
+  // So many runs will come. The caller has seen that the file has them.
+  void reserve(std::size_t runs) { pieces_.reserve(runs); }
   // The next run. It is served as far as the file has it.
   void add(std::uint64_t first_page, std::uint64_t count);
 

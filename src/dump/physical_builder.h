@@ -88,6 +88,7 @@ struct PhysicalBuilder {
     Data bytes = counting(0x4d0, 3);
     const std::uint32_t flags = 0x10001f;
     std::memcpy(bytes.data() + 0x30, &flags, 4);
+    std::memcpy(bytes.data() + 0x118, bytes.data() + 0x34, 4);  // MxCsr stands there twice
     return bytes;
   }
 

@@ -19,6 +19,9 @@ constexpr std::uint64_t range_count_at = 0x20;  // complete dumps alone
 constexpr std::uint64_t page_count_at = 0x28;   // the same
 constexpr std::uint64_t ranges_at = 0x30;
 constexpr std::uint64_t range_size = 0x10;  // page, count
+// Ranges that memory is set aside for at once: a sparse file may have room for far more than it
+// has.
+constexpr std::uint64_t most_reserved = 1 << 18;
 
 class RdmpReader {
  public:
@@ -81,10 +84,12 @@ void RdmpReader::read_ranges(PageRuns& runs) {
     count = std::min<std::uint64_t>(count, own_.get_or<std::uint32_t>(range_count_at, 0));
     pages = own_.get_or<std::uint64_t>(page_count_at, 0);
   }
+  runs.reserve(std::min(count, most_reserved));
   for (std::uint64_t i = 0; i < count && runs.listed() < pages; ++i) {
     const std::uint64_t page = ranges.get_or<std::uint64_t>(i * range_size, 0);
-    if (page == 0 && !is_complete_) break;
-    runs.add(page, ranges.get_or<std::uint64_t>(i * range_size + 8, 0));
+    const std::uint64_t size = ranges.get_or<std::uint64_t>(i * range_size + 8, 0);
+    if (size == 0 || (page == 0 && !is_complete_)) break;
+    runs.add(page, size);
   }
   if (is_complete_ && runs.listed() != pages) {
     dump_.warnings.push_back(

@@ -58,6 +58,7 @@ class MemoryPieces {
  public:
   explicit MemoryPieces(std::size_t file_size) : room_(std::uint64_t{file_size} * 4) {}
 
+  void reserve(std::size_t pieces) { pieces_.reserve(pieces); }
   // False where the piece is left out for want of room. A piece that goes on where the last one
   // ends, in memory and in the file, becomes one with it.
   bool add(std::uint64_t address, base::Bytes bytes);

@@ -62,7 +62,7 @@ def by_kdmp_parser(path: pathlib.Path, fields: dict[str, str], pages: dict[int, 
     compare_pages("kdmp-parser", path, pages, {at: zlib.crc32(page) for at, page in dump.pages.items()})
     header = dump.header
     expected = {
-        "dump_type": header.DumpType,
+        "dump_type": header.DumpType.value,
         "directory_table_base": header.DirectoryTableBase,
         "ps_loaded_module_list": header.PsLoadedModuleList,
         "ps_active_process_head": header.PsActiveProcessHead,

@@ -48,6 +48,8 @@ Data dump_of(const Kind& kind, std::uint32_t seed) {
   builder.header.bugcheck_parameters = {seed, 2, 3, 4};
   // Page 0 ends RDMP's list, so they begin above it.
   builder.pages = spread_pages(seed, kind.type >= 8 ? 1 : 0, kind.pages);
+  // kdmp-parser leaves out the last bits where they are not a whole byte.
+  builder.bit_count = (builder.pages.rbegin()->first + 64) / 64 * 64;
   return builder.build();
 }
 

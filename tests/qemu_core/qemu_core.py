@@ -131,7 +131,8 @@ def check_mapped(machine: Machine, mapped: dict[int, tuple[int, int]], folder: p
         if held == 3000:
             break
         there = folder / "virtual.bin"
-        machine.ask("memsave", val=address, size=size, filename=str(there))
+        signed = address - (1 << 64) if address >> 63 else address  # as QMP takes it
+        machine.ask("memsave", val=signed, size=size, filename=str(there))
         assert zlib.crc32(there.read_bytes()) == crc, f"the virtual page at {address:x} differs"
         held += 1
     return held
