@@ -4,6 +4,7 @@ set -euo pipefail
 build=$1
 data=${NTSTACK_DATA:-../shared/data}
 cmake --build "$build" --target ntstack >/dev/null
+scripts/fetch-test-images.sh
 bench/make_big_pdb.py "$build/bench/big_pdb"
 export NTSTACK_BIG_PDB=$build/bench/big_pdb/big.pdb
 for program in "$build"/bench/*_bench; do
