@@ -7,6 +7,7 @@
 #include "analysis/bugcheck.h"
 #include "base/text.h"
 #include "report/container.h"
+#include "target/capture_status.h"
 
 namespace ntstack::report {
 namespace {
@@ -262,6 +263,18 @@ std::string missing_text(const std::vector<symbols::Missing>& missing, const Pai
   return out;
 }
 
+// How many of the threads that were asked for are in a process's triage dump, and why not the rest.
+std::string capture_lines(const target::Machine& machine) {
+  std::map<target::Capture, std::size_t> counts;
+  for (const std::uint32_t status : machine.capture_statuses())
+    ++counts[target::capture_of(status)];
+  std::string out;
+  for (const auto& [capture, count] : counts)
+    out += fmt::format("{:<9} {} {}\n", out.empty() ? "asked for" : "", count,
+                       target::text_of(capture));
+  return out;
+}
+
 }  // namespace
 
 std::string info_text(const DumpFacts& facts, const TextStyle& style) {
@@ -295,6 +308,7 @@ std::string info_text(const DumpFacts& facts, const TextStyle& style) {
                        with_context);
   }
   out += fmt::format("threads   {}\n", facts.machine.threads().size());
+  out += capture_lines(facts.machine);
   for (const dump::SecondaryData& data : dump.secondary) {
     out += fmt::format("data      {} {} bytes\n", data.tag.text(), data.bytes.size());
   }

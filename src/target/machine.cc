@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "target/capture_status.h"
 #include "target/list.h"
 #include "target/structures.h"
 
@@ -191,6 +192,7 @@ void Machine::find_captured_threads() {
   for (const auto& block : triage.data_blocks) {
     if (block.file_offset == triage.thread_file_offset) size = block.bytes.size();
   }
+  capture_statuses_ = read_capture_statuses(triage);
   if (size < 0x100) return;
   for (const auto& block : triage.data_blocks) {
     if (block.bytes.size() == size && looks_like_thread(memory(), block.address, layout))

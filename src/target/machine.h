@@ -90,6 +90,9 @@ class Machine {
   const std::vector<Processor>& processors() const { return processors_; }
   const std::vector<Thread>& threads() const { return threads_; }
   const std::vector<Process>& processes() const { return processes_; }
+  // A process's triage dump: what became of each thread that was asked for, in the request's order
+  // (NTSTATUS); empty where the dump does not say.
+  const std::vector<std::uint32_t>& capture_statuses() const { return capture_statuses_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
   const Thread* thread_at(std::uint64_t address) const;
@@ -115,6 +118,7 @@ class Machine {
   std::vector<Thread> threads_;
   std::vector<Process> processes_;
   std::unordered_map<std::uint64_t, std::size_t> thread_index_, process_index_;  // by address
+  std::vector<std::uint32_t> capture_statuses_;
   std::vector<std::string> warnings_;
 };
 
