@@ -6,7 +6,8 @@
 // every captured thread but the first, the list of statuses behind "TCSB". Ours, since no dump of
 // the first kind could be had to compare with: the exact placing and alignment of its parts, the
 // order of its descriptors (descending, as if built from the buffer's end), zeros in fields that no
-// reader is known to use, the 32-bit KLDR_DATA_TABLE_ENTRY, and that a thread may stand in it with the KSWITCH_FRAME that it had.
+// reader is known to use, the 32-bit KLDR_DATA_TABLE_ENTRY, and that a thread may stand in it with
+// the KSWITCH_FRAME that it had.
 #pragma once
 
 #include <cstdint>

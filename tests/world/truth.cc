@@ -10,7 +10,12 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string hex(std::uint64_t value) { return fmt::format("{:#018x}", value); }
+// Addresses as the program's JSON has them: with all digits of the machine's width.
+auto hex_of(bool is_64_bit) {
+  return [width = is_64_bit ? 18 : 10](std::uint64_t value) {
+    return fmt::format("{:#0{}x}", value, width);
+  };
+}
 
 const char* name_of(Capture capture) {
   switch (capture) {
@@ -31,7 +36,8 @@ bool in_segment(const StackSegment& segment, std::uint64_t address) {
 }
 
 // Frames whose caller is on another stack of the thread than they are.
-ordered_json stack_switches(const ThreadTruth& thread) {
+ordered_json stack_switches(const ThreadTruth& thread, bool is_64_bit) {
+  const auto hex = hex_of(is_64_bit);
   ordered_json list = ordered_json::array();
   for (std::size_t i = 0; i + 1 < thread.frames.size(); i++) {
     for (const StackSegment& segment : thread.segments) {
@@ -43,7 +49,8 @@ ordered_json stack_switches(const ThreadTruth& thread) {
   return list;
 }
 
-ordered_json thread_json(const ThreadTruth& thread) {
+ordered_json thread_json(const ThreadTruth& thread, bool is_64_bit) {
+  const auto hex = hex_of(is_64_bit);
   ordered_json json = {{"role", thread.role},
                        {"id", thread.id},
                        {"ethread", hex(thread.ethread)},
@@ -63,7 +70,7 @@ ordered_json thread_json(const ThreadTruth& thread) {
   }
   json["frames"] = frames;
   json["trap_frames"] = traps;
-  json["stack_switches"] = stack_switches(thread);
+  json["stack_switches"] = stack_switches(thread, is_64_bit);
   ordered_json segments = ordered_json::array();
   for (const StackSegment& segment : thread.segments) {
     segments.push_back({{"base", hex(segment.base)},
@@ -129,6 +136,7 @@ std::vector<std::string> listing(std::span<const LoadedImage> images, const Thre
 }
 
 std::string to_json(std::span<const LoadedImage> images, std::span<const ThreadTruth> threads) {
+  const auto hex = hex_of(images.front().is_64_bit);
   ordered_json modules = ordered_json::array();
   for (const LoadedImage& image : images) {
     modules.push_back({{"image", image.file_name},
@@ -137,7 +145,7 @@ std::string to_json(std::span<const LoadedImage> images, std::span<const ThreadT
                        {"timestamp", image.timestamp}});
   }
   ordered_json list = ordered_json::array();
-  for (const ThreadTruth& thread : threads) list.push_back(thread_json(thread));
+  for (const ThreadTruth& thread : threads) list.push_back(thread_json(thread, images.front().is_64_bit));
   return ordered_json{{"modules", modules}, {"threads", list}}.dump(1) + "\n";
 }
 

@@ -15,6 +15,7 @@
 #include "test_files.h"
 #include "unwind/x86_cache.h"
 #include "unwind/x86_trap.h"
+#include "world/image_map.h"
 #include "world_x86/kernel.h"
 
 namespace ntstack::world {
@@ -75,20 +76,6 @@ class X86Code : public CodeMap {
   std::vector<File> files_;
 };
 
-class GuestBytes : public base::ByteSource {
- public:
-  explicit GuestBytes(const GuestMemory& memory) : memory_(&memory) {}
-  std::size_t read(std::uint64_t address, std::span<std::byte> out) const override {
-    if (memory_->try_read(address, out)) return out.size();
-    std::size_t size = 0;  // as far as it goes
-    while (size < out.size() && memory_->try_read(address + size, out.subspan(size, 1))) size++;
-    return size;
-  }
-
- private:
-  const GuestMemory* memory_;
-};
-
 // How the steps from one kind of frame came out.
 struct Shares {
   std::size_t known = 0;    // right, and said to be
@@ -127,7 +114,7 @@ class X86Chain : public testing::TestWithParam<Variant> {
   void fresh_world() {
     const std::string more[] = {"shapes.sys"};
     world_ = std::make_unique<X86World>(folder(), windows_10_19041_x86, more);
-    memory_ = std::make_unique<GuestBytes>(machine());
+    memory_ = std::make_unique<MachineMemory>(machine());
     world_->add_processor(0x807c4000, dpc_stack);
     thread_ = world_->create_thread(world_->create_process("w3wp.exe", 0x1a2c), "thread", 0x2204,
                                     first_stack);
@@ -188,7 +175,7 @@ class X86Chain : public testing::TestWithParam<Variant> {
   void report() const;
 
   std::unique_ptr<X86World> world_;
-  std::unique_ptr<GuestBytes> memory_;
+  std::unique_ptr<MachineMemory> memory_;
   std::unique_ptr<X86Code> code_;
   RuleCache cache_;
   Thread thread_;
@@ -452,12 +439,13 @@ TEST_P(X86Chain, IsTheShadowStackOrSaysThatItGuesses) {
   EXPECT_EQ(switches_.wrong, 0u);
   EXPECT_EQ(elsewhere_.wrong, 0u);
   EXPECT_GT(switches_.all(), 1000u);
-  if (GetParam().callers_are_known) {
-    EXPECT_EQ(call_sites_.known, call_sites_.all());
-    // KiDispatchInterrupt makes no frame pointer: without a record its caller can't be known.
-    if (GetParam().with_pdbs) {
-      EXPECT_EQ(switches_.known, switches_.all());
-    }
+  // Functions that leave their stack and come back, SwapContext and KiDispatchInterrupt, are not
+  // decided by code; and without a record nothing tells of KiDispatchInterrupt's frame.
+  EXPECT_GE(elsewhere_.known * 100, elsewhere_.all() * 98);
+  if (!GetParam().callers_are_known) return;
+  EXPECT_EQ(call_sites_.known, call_sites_.all());
+  if (GetParam().with_pdbs) {
+    EXPECT_EQ(switches_.known + switches_.guessed, switches_.all());
   }
 }
 
