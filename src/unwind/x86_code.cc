@@ -18,13 +18,15 @@ constexpr std::size_t kMaximumCandidates = 8;
 constexpr std::uint32_t kMaximumCases = 512;  // of a switch
 constexpr std::uint8_t kEsp = 4, kEbp = 5;
 
-// The bytes from an address on: without a copy where they lie together.
+// The bytes from an address on: without a copy where they lie together. A view that ends early may
+// end at a piece's border, not at a hole.
 class Code {
  public:
   Code(const base::ByteSource& memory, std::uint32_t address, std::size_t size)
       : bytes_(memory.view(address, size)) {
-    if (!bytes_.empty()) return;
+    if (bytes_.size() == size) return;
     copy_ = memory.copy(address, size);
+    if (copy_.size() <= bytes_.size()) return;
     bytes_ = base::Bytes(std::span<const std::byte>(copy_));
   }
   Code(const Code&) = delete;

@@ -268,9 +268,9 @@ class CalleeWalk {
   std::optional<std::uint32_t> along() {
     std::vector<std::byte> copy;
     base::Bytes bytes = memory_.view(function_, kCalleeBytes);
-    if (bytes.empty()) {
+    if (bytes.size() < kCalleeBytes) {
       copy = memory_.copy(function_, kCalleeBytes);
-      bytes = base::Bytes(std::span<const std::byte>(copy));
+      if (copy.size() > bytes.size()) bytes = base::Bytes(std::span<const std::byte>(copy));
     }
     std::uint32_t offset = 0, furthest = 0;  // of what is jumped to
     while (count_++ < kCalleeInstructions) {
