@@ -151,9 +151,9 @@ TEST(Vmware, EitherFileFindsTheOtherBesideIt) {
   const auto memory = folder.write("a.vmem", memory_file(pages_there()));
   const auto state = folder.write("a.vmsn", two_regions().build());
   for (const auto& path : {memory, state}) {
-    const auto opened = open(path);
+    auto opened = open(path);
     ASSERT_TRUE(opened) << opened.error().text();
-    const Dump dump = std::move(const_cast<Dump&>(*opened));
+    const Dump dump = std::move(*opened);
     EXPECT_EQ(dump.kind, Kind::vmware);
     EXPECT_TRUE(dump.companion);
     building::expect_pages(dump.physical.get(), pages_there());
