@@ -221,6 +221,69 @@ class Arm64Processors(Sample, unittest.TestCase):
             self.assertEqual([int(s["base"], 16) for s in self.stack_of(thread)["segments"]], true)
 
 
+class X86(unittest.TestCase):
+    """The same worlds as 32-bit Windows: frames omitted and kept, PAE and not, both layouts of trap frames."""
+
+    samples = BUILD / "tests" / "world_x86" / "samples"
+    kinds = ("19041-omit", "19041-keep", "7601-keep")
+
+    def setUp(self):
+        if not self.samples.exists():
+            self.skipTest("not built here: world_x86")
+
+    def stacks_and_truth(self, kind, story, files):
+        """(frames of ntstack, true frames, thread) of each thread; `files`: "symbols", or "images" without PDBs."""
+        folder = self.samples / kind
+        dump = next((folder / story).glob("*.dmp"))
+        stacks = run_json("stacks", dump, "-y", folder / files)["stacks"]
+        truth = json.loads((folder / story / "truth.json").read_text())
+        by_thread = {s["thread"]["address"]: s for s in stacks if s["thread"]}
+        return [(real_frames(by_thread[t["ethread"]]), t["frames"], t) for t in truth["threads"]]
+
+    @staticmethod
+    def place(frame):
+        return int(frame["ip"], 16), int(frame["child_sp"], 16)
+
+    def compare(self, ours, true, thread):
+        has_user = 1 if "user" in thread else 0
+        self.assertEqual([self.place(f) for f in ours[:len(ours) - has_user]], [self.place(f) for f in true])
+        if has_user:
+            self.assertEqual(int(ours[-1]["ip"], 16), int(thread["user"]["rip"], 16))
+            self.assertEqual(int(ours[-1]["child_sp"], 16), int(thread["user"]["rsp"], 16))
+
+    def test_every_frame_of_the_process_is_the_processors_own(self):
+        checked = 0
+        for kind in self.kinds:
+            for ours, true, thread in self.stacks_and_truth(kind, "seed1", "symbols"):
+                self.compare(ours, true, thread)
+                checked += len(true)
+                if kind.endswith("keep"):
+                    self.assertNotIn("scan", [f["trust"] for f in ours])
+        print(f"end to end: x86: {checked} frames compared with what the processor recorded")
+        self.assertGreaterEqual(checked, 400)
+
+    def test_processors_in_a_system_call_idle_and_in_a_fault_are_whole(self):
+        for kind in self.kinds:
+            for files in ("symbols", "images"):
+                for ours, true, thread in self.stacks_and_truth(kind, "processors", files):
+                    if thread["role"] != "DPC":
+                        self.compare(ours, true, thread)
+
+    def test_no_wrong_frame_has_more_trust_than_a_scan(self):
+        trusted = 0
+        for kind in self.kinds:
+            for story in ("seed1", "processors", "double_fault"):
+                for files in ("symbols", "images"):
+                    for ours, true, thread in self.stacks_and_truth(kind, story, files):
+                        places = {self.place(f) for f in true}
+                        for frame in ours:
+                            if frame["trust"] == "scan" or int(frame["ip"], 16) < 0x80000000:
+                                continue
+                            self.assertIn(self.place(frame), places, (kind, story, files, thread["role"], frame))
+                            trusted += 1
+        self.assertGreaterEqual(trusted, 900)
+
+
 class Readme(unittest.TestCase):
     def test_its_listings_are_what_the_program_prints(self):
         text, _ = run("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")
@@ -319,6 +382,7 @@ class Schema(unittest.TestCase):
         schema = json.loads((SOURCE / "docs" / "schema" / "ntstack.schema.json").read_text())
         dumps = sorted(SOURCE.glob("samples/*/*.dmp")) + sorted(DATA.glob("*/*.dmp"))
         dumps += sorted(BUILD.glob("tests/world_*/samples/*/*.dmp"))
+        dumps += sorted(BUILD.glob("tests/world_x86/samples/*/*/*.dmp"))
         for dump in dumps:
             for command in ("info", "modules", "stacks"):
                 jsonschema.validate(run_json(command, dump), schema)
