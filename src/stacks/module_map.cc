@@ -40,6 +40,13 @@ std::optional<pdb::FpoRecord> ModuleMap::fpo_at(const unwind::Module& module,
   return pdb ? pdb->fpo_at(rva) : std::nullopt;
 }
 
+std::optional<std::uint32_t> ModuleMap::function_start_at(const unwind::Module& module,
+                                                          std::uint32_t rva) const {
+  const pdb::Pdb* pdb = pdb_of(module);
+  const auto function = pdb ? pdb->function_at(rva) : std::nullopt;
+  return function ? std::optional(function->rva) : std::nullopt;
+}
+
 std::size_t ModuleCode::read(std::uint64_t address, std::span<std::byte> out) const {
   const unwind::Module* module = modules_.find(address);
   return module && module->image ? pe::ImagePages(*module->image, module->base).read(address, out)

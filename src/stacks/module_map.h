@@ -19,6 +19,8 @@ class ModuleMap : public unwind::x86::CodeMap {
                                                     std::uint32_t rva) const override;
   std::optional<pdb::FpoRecord> fpo_at(const unwind::Module& module,
                                        std::uint32_t rva) const override;
+  std::optional<std::uint32_t> function_start_at(const unwind::Module& module,
+                                                 std::uint32_t rva) const override;
 
  private:
   struct Entry {

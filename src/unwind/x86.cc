@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint32_t kSearchedSlots = 64;
 constexpr std::uint32_t kMostFunction = 0x4000;  // bytes, of a function without a record
 constexpr std::uint32_t kNear = 0x1000;          // from a handler to its own function's calls
+constexpr int kMostStarts = 32;                  // of which the code is followed, in one step
 constexpr std::uint32_t kMostCallSlots = 1024;   // looked through for the call of such a function
 // winnt.h's kinds of FPO_DATA frames; 2 is of task gates.
 constexpr std::uint8_t kFpo = 0, kTrap = 1;
@@ -243,7 +244,7 @@ class Stepper {
   }
 
   std::optional<Step> by_function_at(std::uint32_t start) const {
-    if (callee_.eip - start >= kMostFunction) return {};
+    if (callee_.eip - start >= kMostFunction || ++starts_tried_ > kMostStarts) return {};
     const auto& state = cache_.state(code_, memory_, start, callee_.eip, is_call_site_);
     auto slot = state ? slot_by(*state) : std::nullopt;
     if (!slot) return {};
@@ -501,6 +502,7 @@ class Stepper {
   const StackRange& stack_;
   RuleCache& cache_;
   const Rule& rule_;
+  mutable int starts_tried_ = 0;
 };
 
 }  // namespace

@@ -13,38 +13,38 @@ constexpr std::string_view kMissingProgram = "$T0 .raSearch = $eip $T0 ^ = $esp 
 
 RuleCache::RuleCache(unsigned bits) {
   const std::size_t size = std::size_t{1} << std::clamp(bits, 1u, 20u);
-  rules_.resize(size);
-  sites_.resize(4 * size);
-  states_.resize(size);
+  rules_.pairs.resize(size);
+  sites_.pairs.resize(2 * size);
+  states_.pairs.resize(size);
 }
 
 void RuleCache::forget() {
-  std::ranges::fill(rules_, RuleEntry{});
-  std::ranges::fill(sites_, SiteEntry{});
-  std::ranges::fill(states_, StateEntry{});
+  rules_.clear();
+  sites_.clear();
+  states_.clear();
   programs_.clear();
 }
 
 const Rule& RuleCache::rule(const CodeMap& code, const base::ByteSource& memory, std::uint32_t eip,
                             bool is_call_site) {
   const Key key = key_of(code, eip, is_call_site);
-  RuleEntry& entry = rules_[index_of(key, rules_.size())];
-  if (entry.key == key) return ++hits_, entry.rule;
+  auto& entry = rules_.at(key);
+  if (entry.key == key) return ++hits_, entry.value;
   ++misses_;
-  entry.rule = rule_at(code, memory, eip, is_call_site);
+  entry.value = rule_at(code, memory, eip, is_call_site);
   entry.key = key;
-  if (entry.rule.frame_data) entry.rule.program = compiled(entry.rule.frame_data->program);
-  return entry.rule;
+  if (entry.value.frame_data) entry.value.program = compiled(entry.value.frame_data->program);
+  return entry.value;
 }
 
 const ReturnSite& RuleCache::return_site(const CodeMap& code, const base::ByteSource& memory,
                                          std::uint32_t value) {
   const Key key = key_of(code, value, true);
-  SiteEntry& entry = sites_[index_of(key, sites_.size())];
-  if (entry.key == key) return entry.site;
-  entry.site = return_site_at(code, memory, value);
+  auto& entry = sites_.at(key);
+  if (entry.key == key) return entry.value;
+  entry.value = return_site_at(code, memory, value);
   entry.key = key;
-  return entry.site;
+  return entry.value;
 }
 
 const std::optional<FrameState>& RuleCache::state(const CodeMap& code,
@@ -52,11 +52,11 @@ const std::optional<FrameState>& RuleCache::state(const CodeMap& code,
                                                   std::uint32_t start, std::uint32_t eip,
                                                   bool is_call_site) {
   const Key key = key_of(code, eip, is_call_site, start);
-  StateEntry& entry = states_[index_of(key, states_.size())];
-  if (entry.key == key) return entry.state;
-  entry.state = state_from(memory, {start, kLargestFunction, 0}, eip, is_call_site);
+  auto& entry = states_.at(key);
+  if (entry.key == key) return entry.value;
+  entry.value = state_from(memory, {start, kLargestFunction, 0}, eip, is_call_site);
   entry.key = key;
-  return entry.state;
+  return entry.value;
 }
 
 CompiledProgram RuleCache::compiled(std::string_view text) {

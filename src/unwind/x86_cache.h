@@ -1,10 +1,12 @@
 // Rules of addresses that were stepped from before, return addresses that were judged before, and
-// programs, compiled once each: the same frames are on many stacks. Direct-mapped; a new entry
-// takes the place of an old one. About a megabyte by default.
+// programs, compiled once each: the same frames are on many stacks. A new entry takes the place of
+// an old one. About a megabyte by default.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "unwind/x86_rule.h"
@@ -15,8 +17,8 @@ namespace ntstack::unwind::x86 {
 // as long as it has entries here; forget() is for one that doesn't.
 class RuleCache {
  public:
-  // 2^bits rules, and four times as many return addresses.
-  explicit RuleCache(unsigned bits = 11);
+  // 2^bits pairs of rules, and twice as many of return addresses.
+  explicit RuleCache(unsigned bits = 10);
 
   // Both are valid until the next call of the same.
   const Rule& rule(const CodeMap& code, const base::ByteSource& memory, std::uint32_t eip,
@@ -37,17 +39,28 @@ class RuleCache {
     std::uint32_t address = 0, start = 0;
     bool operator==(const Key&) const = default;
   };
-  struct RuleEntry {
-    Key key;
-    Rule rule;
-  };
-  struct SiteEntry {
-    Key key;
-    ReturnSite site;
-  };
-  struct StateEntry {
-    Key key;
-    std::optional<FrameState> state;
+  // Pairs of entries: of two that meet, both stay.
+  template <class Value>
+  struct Table {
+    struct Entry {
+      Key key;
+      Value value;
+    };
+    std::vector<std::array<Entry, 2>> pairs;
+
+    // The entry of a key: its old one, or a new one in the place of the pair's older, with an empty
+    // key then.
+    Entry& at(const Key& key) {
+      auto& pair = pairs[index_of(key, pairs.size())];
+      if (pair[0].key == key) return pair[0];
+      if (pair[1].key != key) {
+        std::swap(pair[0], pair[1]);
+        pair[0] = Entry{};
+        return pair[0];
+      }
+      return pair[1];
+    }
+    void clear() { std::fill(pairs.begin(), pairs.end(), std::array<Entry, 2>{}); }
   };
 
   static Key key_of(const CodeMap& code, std::uint32_t address, bool is_call_site,
@@ -61,9 +74,9 @@ class RuleCache {
   }
   CompiledProgram compiled(std::string_view text);
 
-  std::vector<RuleEntry> rules_;
-  std::vector<SiteEntry> sites_;
-  std::vector<StateEntry> states_;
+  Table<Rule> rules_;
+  Table<ReturnSite> sites_;
+  Table<std::optional<FrameState>> states_;
   std::unordered_map<std::string, CompiledProgram> programs_;
   std::uint64_t hits_ = 0;
   std::uint64_t misses_ = 0;

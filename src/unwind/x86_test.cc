@@ -273,5 +273,88 @@ TEST_F(X86Step, OlderProgramsLeaveTheSavedRegistersUnknown) {
   EXPECT_FALSE(found->caller.knows(esi));
 }
 
+// EBP at a trap frame: the interrupted frame, in the words of the public _KTRAP_FRAME.
+class X86StepToTrap : public X86Step {
+ protected:
+  void put_trap_frame(std::uint32_t cs) {
+    constexpr std::uint32_t at = 0x40 / 4;
+    slots_[at] = slots_[at + 0x60 / 4] = kStack + 0x200;  // DbgEbp, Ebp
+    slots_[at + 1] = slots_[at + 0x68 / 4] = kBase + 0x1234;
+    slots_[at + 2] = 0xbadb0d00;
+    slots_[at + 0x5c / 4] = 0xb1b1;
+    slots_[at + 0x6c / 4] = cs;
+    slots_[at + 0x70 / 4] = 0x246;
+    slots_[at + 0x74 / 4] = 0x77000000;
+    slots_[at + 0x78 / 4] = 0x23;
+    stack_.traps = TrapLayout::since_8_1;
+  }
+};
+
+TEST_F(X86StepToTrap, TheChainOfFramePointersPassesThroughAKernelsTrapFrame) {
+  put_trap_frame(8);
+  const auto found = from(at(0x1010));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->trust, Trust::trap_frame);
+  EXPECT_EQ(found->trap_frame, kStack + 0x40);
+  EXPECT_FALSE(found->trap_from_user);
+  EXPECT_EQ(found->return_slot, kStack + 0x40 + 0x68);
+  EXPECT_EQ(found->caller.eip, kBase + 0x1234);
+  EXPECT_EQ(found->caller.gpr[esp], kStack + 0x40 + 0x74);
+  EXPECT_EQ(found->caller.gpr[ebx], 0xb1b1u);
+  EXPECT_EQ(found->caller.known, 0xffu);
+}
+
+TEST_F(X86StepToTrap, AUsersTrapFrameSaysSo) {
+  put_trap_frame(0x1b);
+  const auto found = from(at(0x1010));
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->trap_from_user);
+  EXPECT_EQ(found->caller.gpr[esp], 0x77000000u);
+}
+
+TEST_F(X86StepToTrap, AFunctionBetweenThatLeavesEbpAloneMakesItAGuess) {
+  put_trap_frame(8);
+  slots_[4] = kBase + kCalled;
+  const auto found = from(at(0x1010));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->trap_frame, kStack + 0x40);
+  EXPECT_EQ(found->trust, Trust::scan);
+}
+
+TEST_F(X86StepToTrap, WithoutTheCopiesOfEbpAndEipItIsNotOnTheChain) {
+  put_trap_frame(8);
+  slots_[0x40 / 4 + 1] = kBase + 0x1235;
+  EXPECT_FALSE(from(at(0x1010)));
+  put_trap_frame(8);
+  slots_[0x40 / 4] = kStack + 0x300;
+  EXPECT_FALSE(from(at(0x1010)));
+  put_trap_frame(8);
+  stack_.traps.reset();  // a user's stack
+  EXPECT_FALSE(from(at(0x1010)));
+  stack_ = {kStack, kStack + 0x40 + 0x70, TrapLayout::since_8_1};  // it ends beyond the stack
+  EXPECT_FALSE(from(at(0x1010)));
+}
+
+TEST_F(X86StepToTrap, AnFpoRecordOfATrapHandlerLeadsToIt) {
+  put_trap_frame(8);
+  slots_[4] = kBase + kCalled;
+  fpo_ = pdb::FpoRecord{0x1000, 0x100, 0, 0, 0, 0, 1, false, false};
+  const auto found = from(at(0x1010));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->trust, Trust::trap_frame);
+}
+
+// The kernel's own walk (seed 2): [StackLimit, InitialStack), or the DPC stack's bounds.
+TEST_F(X86Step, AFramePointerAtTheStacksEndIsRefusedAndTheLastBelowItIsNot) {
+  slots_[16] = 0;
+  slots_[17] = kBase + kCalled;
+  stack_ = {kStack, kStack + 0x48, {}};
+  EXPECT_TRUE(from(at(0x1010)));
+  stack_.high = kStack + 0x47;
+  EXPECT_FALSE(from(at(0x1010)));
+  stack_ = {kStack + 0x1000, kStack + 0x4000, {}};  // the DPC stack's, and EBP is not on it
+  EXPECT_FALSE(from(at(0x1010)));
+}
+
 }  // namespace
 }  // namespace ntstack::unwind::x86
