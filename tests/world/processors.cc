@@ -148,10 +148,7 @@ ThreadTruth processor_in_page_fault(KernelWorld& world, const Thread& thread) {
 
 }  // namespace
 
-Processors build_processors(const std::filesystem::path& modules) {
-  Processors built;
-  built.world = std::make_unique<KernelWorld>(modules, windows_10_19041);
-  KernelWorld& world = *built.world;
+Crash run_processors(KernelWorld& world) {
   world.add_processor(0xfffff80002fe0000, 0xfffff80000ba3000, 0xfffff80000bac000);
   world.add_processor(0xfffff880009ea000, dpc_stack, 0xfffff88003b97000);
   world.add_processor(0xfffff88002f00000, 0xfffff88003ba0000, 0xfffff88003ba9000);
@@ -160,22 +157,30 @@ Processors build_processors(const std::filesystem::path& modules) {
   const std::uint64_t w3wp = world.create_process("w3wp.exe", 0x1a2c);
   const std::uint64_t idle = world.create_process("Idle", 0);
 
-  built.threads.push_back(processor_in_system_call(
+  Crash crash;
+  crash.threads.push_back(processor_in_system_call(
       world, world.create_thread(w3wp, "system call", 0x2204, 0xfffff8801adba000)));
-  built.threads.push_back(
+  crash.threads.push_back(
       processor_in_dpc(world, world.create_thread(w3wp, "DPC", 0x2210, 0xfffff8801adc2000)));
-  built.threads.push_back(
+  crash.threads.push_back(
       processor_idle(world, world.create_thread(idle, "idle", 0, 0xfffff88002f5e000)));
-  built.threads.push_back(processor_in_page_fault(
+  crash.threads.push_back(processor_in_page_fault(
       world, world.create_thread(w3wp, "page fault", 0x221c, 0xfffff8801adcb000)));
-  built.bugcheck = 0xd1;
-  built.parameters = {freed_fcb + 0x6c, 2, 0, 0};
-  for (const TruthFrame& frame : built.threads[1].frames) {
+  crash.bugcheck = 0xd1;
+  crash.parameters = {freed_fcb + 0x6c, 2, 0, 0};
+  for (const TruthFrame& frame : crash.threads[1].frames) {
     if (world.images()[3].holds(frame.ip)) {
-      built.parameters[3] = frame.ip;
+      crash.parameters[3] = frame.ip;
       break;
     }
   }
+  return crash;
+}
+
+Processors build_processors(const std::filesystem::path& modules) {
+  Processors built;
+  built.world = std::make_unique<KernelWorld>(modules, windows_10_19041);
+  static_cast<Crash&>(built) = run_processors(*built.world);
   return built;
 }
 

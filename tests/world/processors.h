@@ -15,6 +15,8 @@ struct Processors : Crash {
   std::unique_ptr<KernelWorld> world;
 };
 
+// On a fresh kernel: its first process is w3wp.exe, its second the idle one.
+Crash run_processors(KernelWorld& world);
 Processors build_processors(const std::filesystem::path& modules);
 
 }  // namespace ntstack::world

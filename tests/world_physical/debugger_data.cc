@@ -1,0 +1,89 @@
+#include "world_physical/debugger_data.h"
+
+#include <bit>
+
+namespace ntstack::world {
+namespace {
+
+constexpr std::uint64_t wait_never = 0x9d3f0c11a8b4e627, wait_always = 0x00f3c1d27a55be90;
+
+}  // namespace
+
+void put_debugger_data(KernelData& data, const KernelObjects& world) {
+  const KernelLayout& layout = data.layout;
+  data.kdbg = world.nt("KdDebuggerDataBlock");
+  data.kdbg_size = layout.build < 9200 ? 0x340 : 0x380;
+  data.loaded_module_list = world.nt("PsLoadedModuleList");
+  data.active_process_head = world.nt("PsActiveProcessHead");
+  data.wait_never = world.nt("KiWaitNever");
+  data.wait_always = world.nt("KiWaitAlways");
+  data.encoded_flag = world.nt("KdpDataBlockEncoded");
+  const std::uint64_t at = data.kdbg;
+  VirtualMemory& memory = data.memory;
+  const std::pair<std::uint32_t, std::uint64_t> addresses[] = {
+      {0, at},
+      {8, at},
+      {0x10, 0x4742444b | std::uint64_t{data.kdbg_size} << 32},
+      {0x18, world.images().front().base},
+      {0x48, data.loaded_module_list},
+      {0x50, data.active_process_head},
+      {0x60, world.nt("ExpSystemResourcesList")},
+      {0x138, 0x1000},
+      {0x218, world.nt("KiProcessorBlock")},
+      {0x220, world.nt("MmUnloadedDrivers")},
+      {0x228, world.nt("MmLastUnloadedDriver")},
+      {0x360, layout.page_tables}};
+  for (const auto& [field, value] : addresses)
+    if (field < data.kdbg_size) memory.put(at + field, value);
+  const auto& k = layout.kthread;
+  const auto& p = layout.prcb;
+  const std::pair<std::uint32_t, std::uint32_t> offsets[] = {
+      {0x298, k.next_processor},
+      {0x29a, k.teb},
+      {0x29c, k.kernel_stack},
+      {0x29e, k.initial_stack},
+      {0x2a0, k.apc_process},
+      {0x2a2, k.state},
+      {0x2a8, layout.eprocess.size},
+      {0x2aa, layout.eprocess.peb},
+      {0x2ac, layout.eprocess.inherited_from},
+      {0x2ae, layout.eprocess.directory_table_base},
+      {0x2b0, p.size},
+      {0x2b2, p.dpc_routine_active},
+      {0x2b4, p.current_thread},
+      {0x2bc, p.processor_state + p.context_frame_in_processor_state},
+      {0x2be, p.number},
+      {0x2c0, layout.ethread.size},
+      {0x2e0, layout.pcr_size},
+      {0x2e2, layout.pcr.self},
+      {0x2e4, layout.pcr.current_prcb},
+      {0x2e6, layout.pcr.prcb},
+      {0x2f2, p.processor_state},
+      {0x338, p.context},
+      {0x340, k.stack_limit},
+      {0x344, k.stack_base},
+      {0x348, k.queue_list_entry},
+      {0x34c, layout.ethread.irp_list},
+      {0x350, p.idle_thread},
+      {0x352, p.normal_dpc_state},
+      {0x354, p.dpc_stack},
+      {0x356, p.isr_stack},
+      {0x358, layout.dpc_stack_frame_size},
+      {0x35c, k.wait_reason}};
+  for (const auto& [field, value] : offsets)
+    if (field < data.kdbg_size) memory.put(at + field, static_cast<std::uint16_t>(value));
+}
+
+void encode_debugger_data(KernelData& data) {
+  VirtualMemory& memory = data.memory;
+  memory.put(data.wait_never, wait_never);
+  memory.put(data.wait_always, wait_always);
+  memory.put(data.encoded_flag, std::uint8_t{1});
+  for (std::uint32_t at = 0; at < data.kdbg_size; at += 8) {
+    const std::uint64_t plain = memory.get(data.kdbg + at);
+    const std::uint64_t mixed = __builtin_bswap64(plain ^ wait_always) ^ data.encoded_flag;
+    memory.put(data.kdbg + at, std::rotr(mixed, static_cast<int>(wait_never & 0x3f)) ^ wait_never);
+  }
+}
+
+}  // namespace ntstack::world

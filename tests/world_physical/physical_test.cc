@@ -1,0 +1,115 @@
+// Every container of physical memory against the machine that is in it: every process, every
+// thread, every frame, as `ntstack stacks --json` has them. The frames are what the emulated
+// processor did; that they lie on copies of its stacks, and the lists that lead to them, are ours.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "test_files.h"
+#include "tool.h"
+#include "world_physical/comparison.h"
+#include "world_physical/layouts.h"
+#include "world_physical/physical_machine.h"
+
+namespace ntstack::world {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+fs::path modules(const char* kind) {
+  return tests::binary_dir() / "tests" / "world_physical" / "modules" / kind;
+}
+
+const Stories& stories(const char* kind = "known") {
+  static std::map<std::string, Stories> built;
+  const auto [found, is_new] = built.try_emplace(kind);
+  if (is_new) found->second = run_stories(modules(kind));
+  return found->second;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+// What `ntstack COMMAND --json` prints.
+json ask(const std::string& command, const fs::path& dump, const char* symbols = "known") {
+  std::string line = tests::quoted(NTSTACK_PROGRAM) + " " + command + " --json ";
+  if (symbols) line += "-y " + tests::quoted(modules(symbols)) + " ";
+  const auto result = tests::run(line + tests::quoted(dump));
+  EXPECT_EQ(result.exit_code, 0) << line;
+  return json::parse(result.out, nullptr, false);
+}
+
+struct Case {
+  const char* name;
+  Container container;
+  KernelLayout layout = windows_10_19041;
+  const char* modules = "known";
+  friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+};
+
+class Dumps : public testing::TestWithParam<Case> {
+ protected:
+  static constexpr MachineSize size{12, 80};
+};
+
+TEST_P(Dumps, HasEveryThreadAndEveryFrame) {
+  const Case& c = GetParam();
+  const Stories& told = stories(c.modules);
+  PhysicalMachine machine = make_physical_machine(told, c.layout, size, runs_of_few(0x1800),
+                                                  c.container == Container::live);
+  const tests::TemporaryFolder folder;
+  const fs::path dump = folder.path() / "machine.dmp";
+  write_dump(machine, told.crash, c.container, dump);
+  const Expected expected{machine.kernel, told.world->images()};
+  EXPECT_EQ(joined(stack_differences(ask("stacks", dump, c.modules), expected)), "");
+  EXPECT_EQ(joined(info_differences(ask("info", dump, c.modules), expected)), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Physical, Dumps,
+    testing::Values(Case{"full", Container::full}, Case{"bitmap_full", Container::bitmap_full},
+                    Case{"bitmap_kernel", Container::bitmap_kernel},
+                    Case{"rdmp_kernel", Container::rdmp_kernel},
+                    Case{"rdmp_full", Container::rdmp_full}, Case{"live", Container::live},
+                    Case{"windows_7", Container::bitmap_kernel, windows_7_7601},
+                    Case{"windows_11", Container::bitmap_kernel, windows_11_22621},
+                    Case{"windows_11_live", Container::live, windows_11_22621},
+                    Case{"future", Container::bitmap_kernel, windows_future, "future"}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+TEST(ConsoleApp, TheMainThreadsStackIsThePublishedOne) {
+  const Stories& told = stories();
+  std::string names;
+  for (const TruthFrame& frame : told.console[0].truth.frames)
+    names += name_of_address(told.world->images(), frame.ip) + "\n";
+  EXPECT_EQ(names, console_listing());
+}
+
+// The size of the case: 200 processes and 2,000 threads in 16 GB.
+TEST(ConsoleApp, IsFoundAmongTwoHundredProcesses) {
+  const Stories& told = stories();
+  PhysicalMachine machine =
+      make_physical_machine(told, windows_10_19041, {}, runs_of_16_gb(), false);
+  const tests::TemporaryFolder folder;
+  const fs::path dump = folder.path() / "MEMORY.DMP";
+  write_dump(machine, told.crash, Container::bitmap_full, dump);
+  const json report = ask("stacks", dump);
+  EXPECT_EQ(joined(stack_differences(report, {machine.kernel, told.world->images()})), "");
+  std::vector<std::string> waits;
+  for (const json& stack : report["stacks"]) {
+    if (stack["process"]["name"] == "ConsoleApp1.ex")
+      waits.push_back(stack["thread"]["address"].get<std::string>() + " " +
+                      stack["thread"]["state"].get<std::string>());
+  }
+  EXPECT_EQ(joined(waits),
+            "0xffffdb05bf3c7080 WAIT: (Executive)\n0xffffdb05c0fc6080 WAIT: (UserRequest)\n"
+            "0xffffdb05be694080 WAIT: (UserRequest)\n0xffffdb05be7e2080 WAIT: (UserRequest)\n");
+  EXPECT_EQ(report["stacks"].size(), 2000u);
+}
+
+}  // namespace
+}  // namespace ntstack::world
