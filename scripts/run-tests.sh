@@ -9,12 +9,12 @@ ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$(nproc)" --v
 result=$?
 grep -E '^ *[0-9]+/[0-9]+ Test|tests passed|tests failed|Total Test time|^\s*[0-9]+ - .*\((Failed|Timeout|SEGFAULT)' "$log"
 grep -E 'compared|checked|0 differences' "$log" | sed 's/^[0-9]*: //' | sort -u
-skipped=$(grep -cE '\[  SKIPPED \] [A-Za-z]+\.[A-Za-z0-9_/]+ \(' "$log")
+skipped=$(grep -cE '\[  SKIPPED \] [A-Za-z0-9_]+\.[A-Za-z0-9_/]+ \(' "$log")
 passed=$(grep -cE '\[       OK \]' "$log")
-failed=$(grep -cE '\[  FAILED  \] [A-Za-z]+\.[A-Za-z0-9_/]+ \(' "$log")
+failed=$(grep -cE '\[  FAILED  \] [A-Za-z0-9_]+\.[A-Za-z0-9_/]+ \(' "$log")
 if [ "$skipped" -gt 0 ]; then
   echo "Skipped:"
-  grep -B3 -E '\[  SKIPPED \] [A-Za-z]+\.[A-Za-z0-9_/]+ \(' "$log" | grep -E 'not at hand|SKIPPED|not installed' | sed 's/^[0-9]*: /  /' | sort -u
+  grep -B3 -E '\[  SKIPPED \] [A-Za-z0-9_]+\.[A-Za-z0-9_/]+ \(' "$log" | grep -E 'not at hand|SKIPPED|not installed' | sed 's/^[0-9]*: /  /' | sort -u
 fi
 if [ $result -ne 0 ]; then
   grep -vE '\[ RUN|\[       OK' "$log" | tail -n 150
