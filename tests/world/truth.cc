@@ -145,7 +145,8 @@ std::string to_json(std::span<const LoadedImage> images, std::span<const ThreadT
                        {"timestamp", image.timestamp}});
   }
   ordered_json list = ordered_json::array();
-  for (const ThreadTruth& thread : threads) list.push_back(thread_json(thread, images.front().is_64_bit));
+  for (const ThreadTruth& thread : threads)
+    list.push_back(thread_json(thread, images.front().is_64_bit));
   return ordered_json{{"modules", modules}, {"threads", list}}.dump(1) + "\n";
 }
 
