@@ -178,7 +178,7 @@ class Stepper {
     if (fit_at(slot) == Fit::none) return {};
     auto step = returning_from(slot, records_trust());
     if (!step) return {};
-    const bool is_known = rule_.function.start != 0;
+    const bool is_known = rule_.frame_data || rule_.fpo || rule_.state;
     if (!is_known && cache_.return_site(code_, memory_, step->caller.eip).calls_helper)
       return behind_helper();
     for (std::size_t i = 0; i < kSavedOrder.size(); ++i) {

@@ -33,6 +33,7 @@ class ForcedSubject : public CodeMap {
   }
   std::optional<pdb::FpoRecord> fpo_at(const unwind::Module& module,
                                        std::uint32_t rva) const override {
+    if (derives_fpo) return &module == &subject_.module ? derived(rva) : std::nullopt;
     return with_fpo && &module == &subject_.module ? subject_.pdb->fpo_at(rva) : std::nullopt;
   }
   std::optional<std::uint32_t> function_start_at(const unwind::Module& module,
@@ -41,10 +42,30 @@ class ForcedSubject : public CodeMap {
     const auto function = subject_.pdb->function_at(rva);
     return function ? std::optional(function->rva) : std::nullopt;
   }
-  bool with_symbols = true;
+  bool with_symbols = true, derives_fpo = false;
   bool with_frame_data = true, with_fpo = true, knows_imports = true;
 
  private:
+  // The record that an old linker would write of a function, made of its FrameData: no compiler at
+  // hand writes any. All registers that its records name, and its largest locals.
+  std::optional<pdb::FpoRecord> derived(std::uint32_t rva) const {
+    auto record = subject_.pdb->frame_data_at(rva);
+    if (subject_.pdb->fpo_at(rva)) return {};  // a handler's: the linker writes no others
+    if (!record || record->program.find(".raSearchStart") != std::string_view::npos) return {};
+    pdb::FpoRecord fpo;
+    fpo.locals_size = record->locals_size;
+    fpo.params_size = record->params_size;
+    fpo.saved_registers = static_cast<std::uint8_t>(record->saved_registers_size / 4);
+    while ((record->flags & 4) == 0) {
+      record = record->rva != 0 ? subject_.pdb->frame_data_at(record->rva - 1) : std::nullopt;
+      if (!record) return {};
+    }
+    fpo.rva = record->rva;
+    fpo.size = record->size;
+    fpo.prolog_size = static_cast<std::uint8_t>(record->prolog_size);
+    fpo.frame_type = record->program.find("$ebp = $eip") != std::string_view::npos ? 3 : 0;
+    return fpo;
+  }
   const X86Subject& subject_;
   unwind::Module caller_{ForcedMachine::caller, ForcedMachine::caller_size, nullptr, {}};
   unwind::Module imports_{ForcedMachine::imports, 0x2000, nullptr, {}};
@@ -140,6 +161,25 @@ TEST_P(RealImages, WithoutFrameDataNoWrongFrameIsMoreThanAGuess) {
   code.with_frame_data = false;
   run_all(code);
   expect_no_fault();
+}
+
+TEST_P(RealImages, FpoRecordsMadeOfFrameDataAgreeWithIt) {
+  ForcedSubject code(*subject_);
+  code.with_frame_data = false;
+  code.derives_fpo = true;
+  run_all(code);
+  expect_no_fault();
+  EXPECT_GT(figures_.by_trust[unwind::Trust::fpo], 500u);
+}
+
+TEST_P(RealImages, FpoRecordsWithoutAnyCodeAreGuessesByTheirSizes) {
+  ForcedSubject code(*subject_);
+  code.with_frame_data = false;
+  code.derives_fpo = true;
+  run_all(code, Hidden::all_code);
+  expect_no_fault();
+  // At a function's first instruction the return address is at ESP.
+  EXPECT_LT(figures_.by_trust[unwind::Trust::fpo], figures_.instructions / 5);
 }
 
 TEST_P(RealImages, WithoutSymbolsNoWrongFrameIsMoreThanAGuess) {
