@@ -59,7 +59,9 @@ Dump read_bitmap(base::Bytes file, const KernelHeader& header, Kind kind,
   }
   dump.physical_bytes = std::min(listed * page_size, std::uint64_t{pages.size()});
   dump.physical = std::make_unique<BitmapSource>(std::move(bitmap), pages);
-  dump.secondary = read_secondary(file, place.first_page + listed * page_size, dump.warnings);
+  if (present == listed) {
+    dump.secondary = read_secondary(file, place.first_page + listed * page_size, dump.warnings);
+  }
   return dump;
 }
 

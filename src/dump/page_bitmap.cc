@@ -64,20 +64,15 @@ std::uint64_t PageBitmap::run(std::uint64_t page, std::uint64_t limit) const {
 
 std::optional<std::uint64_t> PageBitmap::next(std::uint64_t page) const {
   if (page >= pages_) return std::nullopt;
-  std::uint64_t index = page / 64;
-  std::uint64_t bits = word(index) & ~std::uint64_t{0} << (page % 64);
-  while (bits == 0) {
-    if (++index >= words()) return std::nullopt;
-    // A block without a set bit has the rank of the one behind it.
-    while (index % words_per_block == 0) {
-      const std::uint64_t block = index / words_per_block;
-      const std::uint64_t behind = block + 1 < ranks_.size() ? ranks_[block + 1] : count_;
-      if (ranks_[block] != behind) break;
-      index += words_per_block;
-      if (index >= words()) return std::nullopt;
-    }
-    bits = word(index);
-  }
+  const std::uint64_t before = rank(page);
+  if (before == count_) return std::nullopt;
+  // The last block with no more set bits before it than `page` has.
+  const auto behind = std::ranges::upper_bound(ranks_, before);
+  const auto block = static_cast<std::uint64_t>(behind - ranks_.begin()) - 1;
+  std::uint64_t index = std::max(page / 64, block * words_per_block);
+  std::uint64_t bits = word(index);
+  if (index == page / 64) bits &= ~std::uint64_t{0} << (page % 64);
+  while (bits == 0) bits = word(++index);
   return index * 64 + static_cast<std::uint64_t>(std::countr_zero(bits));
 }
 
