@@ -172,8 +172,10 @@ PageTables::Walk PageTables::walk_uncached(std::uint64_t address, int depth) con
       if (is_last) return {software_entry(*found, page_part(address, 12), depth), 12};
       return {std::unexpected(*found == 0 ? Fault::not_mapped : Fault::paged_out), level.shift};
     }
-    // ARM64: bit 1 is set where the entry is a table (or, at the last level, a page).
+    // ARM64: bit 1 is set where the entry is a table or, at the last level, a page; without it that
+    // level has none.
     const bool is_arm64 = paging_ == Paging::arm64;
+    if (is_last && is_arm64 && (*found & 2) == 0) return {std::unexpected(Fault::not_mapped), 12};
     const bool is_large = level.may_be_large && (is_arm64 ? (*found & 2) == 0 : *found & kLarge);
     if (!is_last && !is_large) {
       if (is_arm64 && (*found & 2) == 0) return {std::unexpected(Fault::not_mapped), level.shift};

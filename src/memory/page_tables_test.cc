@@ -190,6 +190,27 @@ TEST(PageTables, X86WithPae) {
   EXPECT_TRUE(tables.translate(0x80005010)->through_prototype);
 }
 
+TEST(PageTables, Arm64BlocksAndPages) {
+  Pages pages;
+  pages.put(0x1000 + 8 * 0x1f0, 0x2003);
+  pages.put(0x2000, 0x3003);
+  pages.put(0x2008, 0x00600000'80000701);  // a block of 1 GB
+  pages.put(0x3000 + 8 * 0x15, 0x4003);
+  pages.put(0x3000 + 8 * 0x16, 0x40000701);  // a block of 2 MB
+  pages.put(0x4000, 0x00600000'00007703);
+  pages.put(0x4008, 0x00600000'00007701);  // reserved: no page
+  pages.put(0x1000 + 8 * 0x1f1, 0x2001);   // a block where none may be
+  const PageTables tables(pages, Paging::arm64, 0x1000);
+  ASSERT_TRUE(tables.translate(kKernel + 0x123));
+  EXPECT_EQ(tables.translate(kKernel + 0x123)->physical, 0x7123u);
+  EXPECT_EQ(tables.translate(kKernel + 0x1123).error(), Fault::not_mapped);
+  ASSERT_TRUE(tables.translate(kKernel + 0x200000 + 0x12345));
+  EXPECT_EQ(tables.translate(kKernel + 0x200000 + 0x12345)->physical, 0x40012345u);
+  ASSERT_TRUE(tables.translate(0xfffff80040000000 + 0x3456789));
+  EXPECT_EQ(tables.translate(0xfffff80040000000 + 0x3456789)->physical, 0x83456789u);
+  EXPECT_EQ(tables.translate(0xfffff88000000000).error(), Fault::not_mapped);
+}
+
 TEST(PageTables, ReadingStopsAtAHoleInVirtualOrInPhysicalMemory) {
   X64 world;
   for (const std::uint64_t number : {7u, 8u}) world.pages.add(number);
