@@ -57,7 +57,6 @@ struct PhysicalBuilder {
   bool old_counts = false;       // type 2: 32-bit counts
 
   PhysicalBuilder() {
-    header.context = context();
     header.comment = "physical";
     header.system_time = 0x1d707f23dbb3399;
     header.attributes = 0;
@@ -68,7 +67,9 @@ struct PhysicalBuilder {
   Data build() const {
     File file;
     file.fill_unset(0, header_size());
-    header.put_header(file);
+    TriageBuilder whole = header;
+    whole.context = header.is_64_bit ? context() : context_of(0x14c);
+    whole.put_header(file);
     if (!header.is_64_bit) file.put(0x5c, static_cast<std::uint8_t>(pae ? 1 : 0));
     if (header.dump_type == 1) {
       put_runs(file);

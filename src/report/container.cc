@@ -71,12 +71,16 @@ std::string container_lines(const dump::Dump& dump) {
   if (dump.directory_table_base != 0) {
     out += fmt::format("tables    page tables at {:#x}{}\n", dump.directory_table_base,
                        dump.pae ? ", PAE" : "");
+  } else if (!dump.processors.empty() && dump.processors.front().cr3) {
+    out += fmt::format("tables    page tables at {:#x}, CR3 of processor {}{}\n",
+                       *dump.processors.front().cr3, dump.processors.front().number,
+                       dump.pae ? ", PAE" : "");
   }
   const auto with_context = std::ranges::count_if(
       dump.processors, [](const dump::ProcessorRecord& p) { return !p.context.empty(); });
   if (!dump.processors.empty()) {
-    out += fmt::format("saved     registers of {} processors, {} with a context\n", dump.processors.size(),
-                       with_context);
+    out += fmt::format("saved     registers of {} processors, {} with a context\n",
+                       dump.processors.size(), with_context);
   }
   return out;
 }
