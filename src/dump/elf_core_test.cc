@@ -1,4 +1,4 @@
-// Cores by hand, as QEMU's sources describe its notes; tests/qemu_core holds the reader against
+// Cores by hand, as QEMU's sources describe its notes; tests/oracle_qemu holds the reader against
 // cores that QEMU itself wrote.
 #include "dump/elf_core.h"
 

@@ -3,7 +3,7 @@
 then writes cores (dump-guest-memory, with paging and without), the physical memory (pmemsave), virtual memory (memsave)
 and its registers (info registers). Skipped where QEMU or the assembler is not at hand.
 
-Usage: qemu_core.py LIST_PAGES FOLDER
+Usage: oracle_qemu.py LIST_PAGES FOLDER
 """
 import json
 import pathlib
@@ -179,7 +179,7 @@ def main() -> int:
     list_pages, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     absent = [tool for tool in ("qemu-system-x86_64", "clang-19", "ld.lld-19") if shutil.which(tool) is None]
     if absent:
-        print(f"SKIPPED 1 test, qemu_core: not at hand: {', '.join(absent)}")
+        print(f"SKIPPED 1 test, oracle_qemu: not at hand: {', '.join(absent)}")
         return SKIPPED
     folder.mkdir(parents=True, exist_ok=True)
     for wide in (True, False):
