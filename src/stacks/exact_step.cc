@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stacks/trap_frame.h"
+#include "stacks/x86_switch.h"
 #include "unwind/arm64_chain.h"
 
 namespace ntstack::stacks {
@@ -51,6 +52,26 @@ ExactStepper::Result ExactStepper::step(const Registers& callee, bool is_call_si
   return step_arm64(std::get<arm64::Registers>(callee), is_call_site, limits);
 }
 
+ExactStepper::Result ExactStepper::step_back(const x86::Registers& callee,
+                                             const LimitsOf& limits_of) {
+  constexpr NoStep kNone{"nothing leads back to another stack", false};
+  const auto is_old_stack = [&](std::uint32_t address) { return limits_of(address).has_value(); };
+  Result step = std::unexpected(kNone);
+  if (auto there = registers_on_old_stack(memory_, callee, is_old_stack)) {
+    const auto caller = leave_function(memory_, *there);
+    if (caller && modules_.find(caller->eip))
+      return ExactStep{*caller, Trust::stack_switch, true, false, false, {}, {}};
+    step = step_x86(*there, false, *limits_of(there->gpr[x86::esp]));
+  } else if (callee.knows(x86::ebp) && is_old_stack(callee.gpr[x86::ebp])) {
+    x86::Registers stayed = callee;
+    stayed.gpr[x86::esp] = callee.gpr[x86::ebp];
+    step = step_x86(stayed, true, *limits_of(callee.gpr[x86::ebp]));
+  }
+  if (step && (step->trust == Trust::scan || step->crosses_trap)) return std::unexpected(kNone);
+  if (step) step->trust = Trust::stack_switch;
+  return step;
+}
+
 ExactStepper::Result ExactStepper::step_x64(const x64::Registers& callee, bool is_call_site) {
   if (!x64_rules_) x64_rules_.emplace();
   const auto found = x64::step(modules_, *space_.memory, callee, is_call_site, &*x64_rules_);
@@ -66,7 +87,8 @@ ExactStepper::Result ExactStepper::step_x64(const x64::Registers& callee, bool i
 
 ExactStepper::Result ExactStepper::step_x86(const x86::Registers& callee, bool is_call_site,
                                             StackLimits limits) {
-  const x86::StackRange range{narrow(limits.low), narrow(limits.high)};
+  x86::StackRange range{narrow(limits.low), narrow(limits.high), {}};
+  if (space_.is_kernel) range.traps = trap_layout(space_.build);
   if (!x86_rules_) x86_rules_.emplace();
   const auto found = x86::step(modules_, memory_, callee, is_call_site, range, &*x86_rules_);
   if (!found) {
@@ -74,6 +96,12 @@ ExactStepper::Result ExactStepper::step_x86(const x86::Registers& callee, bool i
     return std::unexpected(NoStep{x86::text_of(found.error()), false});
   }
   ExactStep step{found->caller, found->trust, true, false, false, {}, found->return_slot - 4};
+  if (found->trap_frame) {
+    step.is_call_site = false;
+    step.crosses_trap = true;
+    step.from_user = found->trap_from_user;
+    step.trap_frame = step.child_ebp = *found->trap_frame;
+  }
   return step;
 }
 

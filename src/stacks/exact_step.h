@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -44,6 +45,13 @@ class ExactStepper {
 
   std::expected<ExactStep, NoStep> step(const Registers& callee, bool is_call_site,
                                         StackLimits limits);
+
+  // x86: the same for a frame whose function left another stack for the one that it is on: by its
+  // code, or by a frame pointer that stayed there. Trust is stack_switch. `limits_of` gives the
+  // limits of the stack that an address is on; nothing where that is none that may have been left.
+  using LimitsOf = std::function<std::optional<StackLimits>(std::uint64_t address)>;
+  std::expected<ExactStep, NoStep> step_back(const unwind::x86::Registers& callee,
+                                             const LimitsOf& limits_of);
 
  private:
   using Result = std::expected<ExactStep, NoStep>;

@@ -15,6 +15,8 @@ struct Space {
   const base::ByteSource* memory = nullptr;   // never null; outlives the space
   symbols::Symbolizer* symbolizer = nullptr;  // likewise
 
+  bool is_kernel = true;  // false: user code, which no trap interrupts
+
   bool is_64_bit() const { return base::is_64_bit(architecture); }
 };
 

@@ -57,7 +57,8 @@ void Stepper::run(Walk& walk) {
   while (!walk.is_over()) {
     if (walk.stack.frames.size() >= kMostFrames) {
       walk.end(End::frame_limit, fmt::format("stopped after {} frames", kMostFrames));
-    } else if (!step_exactly(walk) && !step_by_guess(walk) && !continue_below(walk)) {
+    } else if (!step_exactly(walk) && !step_across_stacks(walk) && !step_by_guess(walk) &&
+               !continue_below(walk)) {
       give_up(walk);
     }
   }
@@ -66,11 +67,27 @@ void Stepper::run(Walk& walk) {
   list_segments(walk);
 }
 
+std::uint64_t Stepper::end_of_scan(std::uint64_t from) const {
+  return from + std::min(UINT64_MAX - from, kMostScan);
+}
+
+// Where the memory around a stack pointer ends: no stack that is not known goes on behind a hole.
+std::uint64_t Stepper::end_of_memory(std::uint64_t from) const {
+  constexpr std::uint64_t kPage = 0x1000;
+  const std::uint64_t most = end_of_scan(from);
+  std::uint64_t at = from;
+  while (at < most && is_present(at)) {
+    const std::uint64_t page_end = std::min(most, (at / kPage + 1) * kPage);
+    at = is_present(page_end - 1) ? page_end : at + std::min<std::uint64_t>(8, most - at);
+  }
+  return at;
+}
+
 // The stack that the walk is on, as frames may use it; where none is known, what lies above.
 StackLimits Stepper::limits_of(const Walk& walk) const {
   const std::uint64_t sp = sp_of(walk.registers());
   const StackSegment* here = walk.segment();
-  if (!here) return {sp, sp + std::min(UINT64_MAX - sp, kMostScan)};
+  if (!here) return {sp, end_of_memory(sp)};
   StackLimits limits{here->limit, here->base};
   const auto initial = walk.stack.thread ? walk.stack.thread->initial_stack : std::nullopt;
   if (initial && here->contains(*initial) && *initial > sp) limits.high = *initial;
@@ -102,6 +119,28 @@ bool Stepper::step_exactly(Walk& walk) {
     walk.confirm();
     if (anchor->is_end) walk.end(End::base, std::string(kCrashFollows));
   }
+  return true;
+}
+
+// x86: back to the stack that the frame's function left for the one that it is on, or to the task
+// that a task gate interrupted.
+bool Stepper::step_across_stacks(Walk& walk) {
+  const auto* here = std::get_if<unwind::x86::Registers>(&walk.registers());
+  const StackSegment* stack = walk.segment();
+  if (!here || !stack) return false;
+  if (stack->kind == StackKind::task) {
+    const Anchor* interrupted = walk.anchor_between(sp_of(*here), stack->base);
+    return interrupted && step_to_anchor(walk, *interrupted);
+  }
+  if (!walk.last().is_call_site) return false;
+  const auto limits = [&](std::uint64_t address) -> std::optional<StackLimits> {
+    const StackSegment* old = walk.segment_of(address);
+    if (!old || old == stack || walk.has_been_in(*old)) return {};
+    return StackLimits{address, old->base};
+  };
+  const auto step = exact_.step_back(*here, limits);
+  if (!step || !limits(sp_of(step->caller))) return false;
+  walk.push(step->caller, step->trust, step->is_call_site);
   return true;
 }
 
@@ -171,9 +210,7 @@ Registers Stepper::registers_behind(const unwind::ScanHit& hit, const Walk& walk
 bool Stepper::step_by_guess(Walk& walk) {
   const std::uint64_t from = sp_of(walk.registers());
   const StackSegment* here = walk.segment();
-  const std::uint64_t room = UINT64_MAX - from;
-  const std::uint64_t limit = here ? std::min(here->base, from + std::min(room, kMostScan))
-                                   : from + std::min(room, kMostScan);
+  const std::uint64_t limit = here ? std::min(here->base, end_of_scan(from)) : end_of_memory(from);
   if (limit <= from) return false;
   const Anchor* anchor = walk.anchor_between(from, limit);
   const std::uint64_t end = anchor ? anchor->at : limit;

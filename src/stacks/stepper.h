@@ -20,6 +20,9 @@ class Stepper {
 
  private:
   bool step_exactly(Walk& walk);
+  bool step_across_stacks(Walk& walk);
+  std::uint64_t end_of_scan(std::uint64_t from) const;
+  std::uint64_t end_of_memory(std::uint64_t from) const;
   bool cross_to_user(Walk& walk, const ExactStep& step) const;
   StackLimits limits_of(const Walk& walk) const;
   bool end_at_zero(Walk& walk, const Registers& next) const;

@@ -43,11 +43,9 @@ std::optional<TrapFrame> read_x64(const base::ByteSource& memory, std::uint64_t 
 
 std::optional<TrapFrame> read_x86(const base::ByteSource& memory, std::uint64_t address,
                                   std::uint32_t build) {
-  using unwind::x86::TrapLayout;
   if (address > UINT32_MAX) return std::nullopt;
-  const auto layout = build >= kFirstWindows81 ? TrapLayout::since_8_1 : TrapLayout::xp_to_8_0;
   const auto frame =
-      unwind::x86::read_trap_frame(memory, static_cast<std::uint32_t>(address), layout);
+      unwind::x86::read_trap_frame(memory, static_cast<std::uint32_t>(address), trap_layout(build));
   if (!frame) return std::nullopt;
   return TrapFrame{address, frame->registers, frame->from_user};
 }
@@ -96,6 +94,11 @@ std::optional<TrapFrame> read_trap_frame(const base::ByteSource& memory, std::ui
       break;
   }
   return std::nullopt;
+}
+
+unwind::x86::TrapLayout trap_layout(std::uint32_t build) {
+  using unwind::x86::TrapLayout;
+  return build >= kFirstWindows81 ? TrapLayout::since_8_1 : TrapLayout::xp_to_8_0;
 }
 
 std::uint64_t trap_frame_size(base::Architecture architecture) {

@@ -7,8 +7,12 @@
 #include "base/architecture.h"
 #include "base/byte_source.h"
 #include "stacks/registers.h"
+#include "unwind/x86_trap.h"
 
 namespace ntstack::stacks {
+
+// The layout of x86's KTRAP_FRAME in a build of Windows.
+unwind::x86::TrapLayout trap_layout(std::uint32_t build);
 
 struct TrapFrame {
   std::uint64_t address = 0;  // of the KTRAP_FRAME

@@ -15,7 +15,7 @@ UserPart::UserSpace& UserPart::space_of(const target::Process& process) {
   space.symbolizer = make_(modules, *space.memory);
   const dump::Dump& dump = machine_.dump();
   space.stepper = std::make_unique<Stepper>(
-      Space{dump.architecture, dump.build, space.memory.get(), space.symbolizer.get()});
+      Space{dump.architecture, dump.build, space.memory.get(), space.symbolizer.get(), false});
   return space;
 }
 

@@ -73,7 +73,12 @@ Stack Walker::walk_processor(const target::Processor& processor) {
             : registers_of_context(base::Bytes(std::span(processor.context)), dump.architecture);
   if (!start && thread && thread->object_present) return walk_thread(*thread);
 
-  Walk walk(dump.architecture, stacks_of(processor, thread), anchors_of(thread));
+  std::vector<Anchor> anchors = anchors_of(thread);
+  // A task gate's stack ends where it was entered: what follows is the task that it interrupted.
+  for (const target::InterruptedTask& task : processor.interrupted_tasks)
+    anchors.push_back({task.stack_base - 4, task.registers, Trust::stack_switch, {}, false, false});
+  std::ranges::sort(anchors, {}, &Anchor::at);
+  Walk walk(dump.architecture, stacks_of(processor, thread), std::move(anchors));
   walk.stack.processor = processor.number;
   walk.stack.thread = thread;
   walk.stack.process = thread ? machine_.process_of(*thread) : nullptr;

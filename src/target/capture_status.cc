@@ -34,8 +34,7 @@ std::vector<std::uint32_t> read_capture_statuses(const dump::TriageRecords& tria
     });
     if (head.bytes.get<std::uint32_t>(0) != count || !is_named) continue;
     std::vector<std::uint32_t> statuses(count);
-    for (std::size_t i = 0; i < count; ++i)
-      statuses[i] = codes.get_or<std::uint32_t>(i * 4, 0);
+    for (std::size_t i = 0; i < count; ++i) statuses[i] = codes.get_or<std::uint32_t>(i * 4, 0);
     return statuses;
   }
   return {};

@@ -50,6 +50,8 @@ std::string_view name_of(StackKind kind) {
       return "isr";
     case StackKind::ist:
       return "ist";
+    case StackKind::task:
+      return "task";
     case StackKind::user:
       return "user";
     case StackKind::unknown:

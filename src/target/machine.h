@@ -13,6 +13,7 @@
 #include "pdb/pdb.h"
 #include "target/kernel.h"
 #include "target/offsets.h"
+#include "unwind/x86.h"
 
 namespace ntstack::target {
 
@@ -21,7 +22,8 @@ enum class StackKind : std::uint8_t {
   expanded,  // a further one, by KeExpandKernelStackAndCallout or a user callback
   dpc,
   isr,
-  ist,  // an x64 interrupt stack table's: NMI, double fault, machine check
+  ist,   // an x64 interrupt stack table's: NMI, double fault, machine check
+  task,  // an x86 task gate's: NMI, double fault
   user,
   unknown  // memory around a stack pointer that belongs to none of those
 };
@@ -60,6 +62,12 @@ struct Thread {
   bool object_present = false;  // false: only its address is known
 };
 
+// x86: what a task gate left behind when it changed to a stack of its own.
+struct InterruptedTask {
+  std::uint64_t stack_base = 0;  // of the gate's own stack
+  unwind::x86::Registers registers;
+};
+
 struct Processor {
   std::uint32_t number = 0;
   std::uint64_t prcb = 0;  // 0: its address is not in the dump
@@ -69,7 +77,8 @@ struct Processor {
   bool dpc_active = false;
   bool crashed = false;                // the processor that the dump's header speaks of
   std::vector<std::byte> context;      // its CONTEXT, empty where the dump has none
-  std::vector<StackSegment> segments;  // DPC, ISR and IST stacks
+  std::vector<StackSegment> segments;  // DPC, ISR, IST and task gates' stacks
+  std::vector<InterruptedTask> interrupted_tasks;
 };
 
 class Machine {

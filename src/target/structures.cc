@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "unwind/x86_task.h"
 
 namespace ntstack::target {
 namespace {
@@ -35,6 +36,23 @@ void add_ist_segments(const base::ByteSource& memory, std::uint64_t pcr,
     const auto top = memory.get<std::uint64_t>(*tss + 0x24 + 8 * i);
     if (top && *top > kMostStack && *top % 16 == 0)
       out.push_back(segment_below(StackKind::ist, *top, true));
+  }
+}
+
+// The stacks of x86's task gates, and what was interrupted by the one that runs.
+void add_tasks(const base::ByteSource& memory, std::uint64_t pcr, Processor& processor) {
+  namespace x86 = unwind::x86;
+  constexpr std::uint64_t kGdt = 0x3c, kInitialEsp = 0x38;  // of KPCR, of KTSS
+  const auto gdt = memory.get<std::uint32_t>(pcr + kGdt);
+  if (!gdt) return;
+  for (const std::uint16_t selector : {x86::kDoubleFaultTask, x86::kNmiTask}) {
+    const auto task = x86::task_address(memory, *gdt, selector);
+    const auto top = task ? memory.get<std::uint32_t>(*task + kInitialEsp) : std::nullopt;
+    if (!top || *top < kMostStack) continue;
+    processor.segments.push_back(segment_below(StackKind::task, *top, false));
+    if (const auto interrupted = x86::read_interrupted_task(memory, *gdt, *task))
+      processor.interrupted_tasks.push_back(
+          {processor.segments.back().base, interrupted->registers});
   }
 }
 
@@ -131,6 +149,10 @@ std::optional<Processor> read_processor(const base::ByteSource& source, std::uin
   if (const auto at = layout.offsets[Field::kpcr_prcb];
       at && layout.architecture == base::Architecture::x64) {
     add_ist_segments(memory, prcb - *at, processor.segments);
+  }
+  if (const auto at = layout.offsets[Field::kpcr_prcb];
+      at && layout.architecture == base::Architecture::x86) {
+    add_tasks(memory, prcb - *at, processor);
   }
   return processor;
 }

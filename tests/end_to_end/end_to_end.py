@@ -262,12 +262,14 @@ class X86(unittest.TestCase):
         print(f"end to end: x86: {checked} frames compared with what the processor recorded")
         self.assertGreaterEqual(checked, 400)
 
-    def test_processors_in_a_system_call_idle_and_in_a_fault_are_whole(self):
+    def test_every_processor_is_whole_across_traps_tasks_and_dpcs(self):
+        """In a system call, in a DPC above a thread, idle, in a page fault; behind a double fault's task gate."""
         for kind in self.kinds:
-            for files in ("symbols", "images"):
-                for ours, true, thread in self.stacks_and_truth(kind, "processors", files):
-                    if thread["role"] != "DPC":
-                        self.compare(ours, true, thread)
+            for story in ("processors", "double_fault"):
+                for files in ("symbols", "images"):
+                    for ours, true, thread in self.stacks_and_truth(kind, story, files):
+                        with self.subTest(kind=kind, story=story, files=files, role=thread["role"]):
+                            self.compare(ours, true, thread)
 
     def test_no_wrong_frame_has_more_trust_than_a_scan(self):
         trusted = 0

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t shared_user_data = 0xffdf0000, system_call_return = 0x304;
 constexpr std::uint32_t pcr_gdt = 0x3c, pcr_tss = 0x40, tss_esp0 = 4, tss_size = 0x80;
+constexpr std::uint32_t page_directory = 0x185000;
 constexpr std::uint32_t eip_in_trap_frame = 0x68;
 
 // Below InitialStack: up to Windows 7 the floating-point state; KTRAP_FRAME's end, of virtual 8086
@@ -45,8 +46,8 @@ std::uint32_t X86World::make_double_fault_task(std::uint32_t stack_base) {
   machine_.map(stack_base - layout_.kernel_stack_size, layout_.kernel_stack_size);
   machine_.put(task + 0x20, at("KiTrap08"));
   machine_.put(task + 0x38, stack_base);
-  machine_.set_segment(X86Machine::main_tss, tss(current_));
-  machine_.set_segment(X86Machine::double_fault_tss, task);
+  machine_.set_task(X86Machine::main_tss, tss(current_));
+  machine_.set_task(X86Machine::double_fault_tss, task);
   return task;
 }
 
@@ -67,6 +68,7 @@ void X86World::make_current(const Thread& thread) {
       static_cast<std::uint32_t>(pointer(thread.ethread + layout_.kthread.initial_stack));
   put_pointer(prcb(current_) + layout_.prcb.current_thread, thread.ethread);
   machine_.put(tss(current_) + tss_esp0, initial_stack - below_initial_stack(layout_.build));
+  machine_.put(tss(current_) + 0x1c, page_directory);  // KTSS.CR3, as a change of processes has it
   machine_.reset_cpu(static_cast<std::uint32_t>(pcr(current_)));
 }
 

@@ -13,7 +13,8 @@ constexpr std::array<int, 8> gpr_ids = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_R
 constexpr std::uint32_t call_returns_to = X86Machine::gdt_address + 0x800;  // never executed
 
 // KTSS: EIP, EFlags, EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI from 20h on.
-constexpr std::uint32_t tss_backlink = 0, tss_eip = 0x20, tss_eflags = 0x24, tss_gpr = 0x28;
+constexpr std::uint32_t tss_backlink = 0, tss_eip = 0x20, tss_eflags = 0x24, tss_es = 0x48,
+                        tss_gpr = 0x28;
 
 }  // namespace
 
@@ -64,6 +65,12 @@ void X86Machine::set_segment(std::uint16_t selector, std::uint32_t base) {
   const std::uint64_t wide = base;
   put<std::uint64_t>(gdt_address + selector,
                      0x00c093000000ffffull | (wide & 0xffffff) << 16 | (wide & 0xff000000) << 32);
+}
+
+void X86Machine::set_task(std::uint16_t selector, std::uint32_t base) {
+  const std::uint64_t wide = base;
+  put<std::uint64_t>(gdt_address + selector,
+                     0x00008b00000020abull | (wide & 0xffffff) << 16 | (wide & 0xff000000) << 32);
 }
 
 void X86Machine::reset_cpu(std::uint32_t pcr) {
@@ -169,6 +176,9 @@ void X86Machine::switch_task(std::uint32_t from_tss, std::uint32_t to_tss) {
   }
   put(from_tss + tss_eip, now.eip);
   put(from_tss + tss_eflags, flags());
+  // Es, Cs, Ss, Ds, Fs, Gs of the kernel.
+  constexpr std::uint32_t selectors[] = {0x23, 0x08, 0x10, 0x23, 0x30, 0};
+  for (std::uint32_t i = 0; i < 6; i++) put(from_tss + tss_es + 4 * i, selectors[i]);
   put(to_tss + tss_backlink, std::uint32_t{main_tss});
   next.eip = get<std::uint32_t>(to_tss + tss_eip);
   next.gpr[4] -= 4;

@@ -50,6 +50,7 @@ class X86Machine : public GuestMemory {
   void set_cpu(const X86Cpu& cpu);
   std::uint32_t flags() const;
   void set_segment(std::uint16_t selector, std::uint32_t base);  // in the GDT
+  void set_task(std::uint16_t selector, std::uint32_t base);     // a busy 32-bit TSS's descriptor
   // Back to ring 0, with FS at `pcr` and the registers that a machine starts with.
   void reset_cpu(std::uint32_t pcr);
 

@@ -36,14 +36,9 @@ ThreadTruth truth_of(const X86World& world, const Thread& thread, unsigned proce
   return truth;
 }
 
-// The thread's own stack is in use below its frames' lowest; `other` is above it.
-void add_stack(ThreadTruth& truth, const Thread& thread, const StackSegment& other) {
-  StackSegment& own = truth.segments[0];
-  own.used_from = thread.stack_base;
-  for (const TruthFrame& frame : truth.frames) {
-    if (frame.child_sp >= thread.stack_limit && frame.child_sp < thread.stack_base)
-      own.used_from = std::min(own.used_from, frame.child_sp);
-  }
+// `other` is above the thread's own stack, which was left at `left_at`.
+void add_stack(ThreadTruth& truth, std::uint32_t left_at, const StackSegment& other) {
+  truth.segments[0].used_from = left_at;
   truth.segments.insert(truth.segments.begin(), other);
 }
 
@@ -102,7 +97,9 @@ ThreadTruth processor_in_dpc(X86World& world, const Thread& thread) {
   run_until(world, "KeBugCheckEx");
   ThreadTruth truth = truth_of(world, thread, 1);
   const std::uint32_t top = dpc_stacks[1];
-  add_stack(truth, thread, {top, top - world.layout().kernel_stack_size, top, machine.cpu().esp()});
+  // The oldest thing on the DPC stack is the stack pointer that it was entered with.
+  add_stack(truth, machine.get<std::uint32_t>(top - 4),
+            {top, top - world.layout().kernel_stack_size, top, machine.cpu().esp()});
   return truth;
 }
 
@@ -231,7 +228,8 @@ X86Crash build_x86_double_fault(const std::filesystem::path& modules, const Kern
   machine.switch_task(world.tss(0), task);
   run_until(world, "KeBugCheckEx");
   ThreadTruth truth = truth_of(world, thread, 0);
-  add_stack(truth, thread,
+  const auto left_at = machine.get<std::uint32_t>(world.tss(0) + 0x38);  // KTSS.Esp
+  add_stack(truth, left_at,
             {double_fault_stack, double_fault_stack - layout.kernel_stack_size, double_fault_stack,
              machine.cpu().esp()});
   built.threads.push_back(truth);
