@@ -173,6 +173,7 @@ Json frame_json(const stacks::Frame& frame) {
   Json json;
   json["ip"] = hex_text(frame.ip);
   json["child_sp"] = hex_text(frame.child_sp);
+  if (frame.child_sp_is_bound) json["child_sp_is_bound"] = true;
   if (frame.child_ebp) json["child_ebp"] = hex_text(*frame.child_ebp);
   json["return_address"] = hex_text(frame.return_address);
   json["frame_bytes"] = or_null(frame.frame_bytes);

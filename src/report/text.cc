@@ -249,6 +249,11 @@ std::string stack_text(const Group& group, const DumpFacts& facts, const Paint& 
   if (stack.end != stacks::End::base && stack.end != stacks::End::user_mode) {
     out += paint.doubtful(fmt::format("the stack is not whole: {}", stack.end_reason)) + "\n";
   }
+  if (std::ranges::any_of(stack.frames, &Frame::child_sp_is_bound)) {
+    out +=
+        "note: of frames without images only a lower bound of the stack pointer is known: "
+        "the end of the frame record that led there\n";
+  }
   for (const std::string& note : stack.notes) out += fmt::format("note: {}\n", note);
   return out;
 }

@@ -17,6 +17,7 @@ namespace ntstack::stacks {
 struct Frame {
   std::uint64_t ip = 0;
   std::uint64_t child_sp = 0;              // the stack pointer in this frame
+  bool child_sp_is_bound = false;          // ARM64 without images: it is there or higher
   std::optional<std::uint64_t> child_ebp;  // x86
   std::uint64_t return_address = 0;        // 0: none, or unknown
   std::optional<std::uint64_t>

@@ -24,6 +24,8 @@ void Walk::push(const Registers& next, Trust trust, bool is_call_site) {
   frame.trust = trust;
   frame.is_call_site = is_call_site;
   frame.is_user = is_user_address(frame.ip, architecture_);
+  if (const auto* arm = std::get_if<unwind::arm64::Registers>(&next))
+    frame.child_sp_is_bound = arm->sp_is_bound;
   if (architecture_ == base::Architecture::x86) frame.child_ebp = plausible_ebp(next);
   stack.frames.push_back(std::move(frame));
   registers_ = next;
