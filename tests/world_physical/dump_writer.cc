@@ -155,7 +155,8 @@ class Writer {
   }
 
   void write_bitmap() {
-    const std::uint64_t bits = runs_.back().first + runs_.back().count;
+    // Memory ends at a round place; kdmp-parser 0.7.4 leaves the bits of a last, partial byte out.
+    const std::uint64_t bits = (runs_.back().first + runs_.back().count + 15) & ~15ull;
     std::vector<std::uint8_t> bitmap((bits + 7) / 8);
     for (const PageRun& run : runs_)
       for (std::uint64_t i = run.first; i < run.first + run.count; i++)

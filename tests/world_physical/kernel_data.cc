@@ -271,10 +271,12 @@ void Maker::add_processors() {
     memory().put(idle, std::uint32_t{6});
     memory().put(prcb + p.idle_thread, idle);
     const std::uint64_t context = object(layout_.context_allocation);
-    memory().write(context, thread->truth.context);
+    std::vector<std::uint8_t> registers = thread->truth.context;
+    std::copy_n(registers.begin() + 0x34, 4, registers.begin() + 0x118);  // MxCsr, in FltSave too
+    memory().write(context, registers);
     memory().put(prcb + p.context, context);
     memory().put(world_.nt("KiProcessorBlock") + 8 * i, prcb);
-    if (i == stories_.crash.crashed) data_.crash_context = thread->truth.context;
+    if (i == stories_.crash.crashed) data_.crash_context = registers;
   }
 }
 
