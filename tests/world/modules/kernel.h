@@ -160,7 +160,7 @@ typedef struct KSTACK_CONTROL {
   UCHAR* StackBase;
   ULONG_PTR ActualLimit;  // bit 0: the stack was expanded
 #ifndef _WIN64
-  void* PreviousTrapFrame;  // up to Windows 7 there are two records of a segment instead:
+  void* PreviousTrapFrame;      // up to Windows 7 there are two records of a segment instead:
   void* PreviousExceptionList;  // this one's kernel stack and initial stack
 #if BUILD < 9200
   ULONG_PTR OwnActualLimit;
@@ -216,7 +216,7 @@ typedef struct ERESOURCE {
   short ActiveCount;               // 18
   unsigned short Flag;             // 1a
 #ifdef _WIN64
-  ULONG Unused1c;                  // 1c
+  ULONG Unused1c;  // 1c
 #endif
   void* SharedWaiters;             // 20
   void* ExclusiveWaiters;          // 28
