@@ -10,7 +10,7 @@ declare -A packages=(
   [bench]="libbenchmark-dev hyperfine python3"
 )
 # Used where the machine's package sources have them; tests say that they skip without.
-optional="clang-22 lld-22 llvm-22 qemu-system-x86"
+optional="clang-22 lld-22 llvm-22 qemu-system-x86 python3-venv"
 
 missing=()
 for part in "$@"; do

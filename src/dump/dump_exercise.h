@@ -15,6 +15,7 @@
 #include "base/byte_source.h"
 #include "base/bytes.h"
 #include "dump/dump.h"
+#include "dump/self_map.h"
 #include "dump/vmware.h"
 
 namespace ntstack::dump::building {
@@ -151,6 +152,10 @@ inline std::string complaint_about(base::Bytes file) {
     if (const auto both = parse_vmware(file, file)) {
       if (auto complaint = Exercise(*both, file).complaint(); !complaint.empty()) return complaint;
     }
+  }
+  // Raw memory begins at 1 MB, which few inputs have: its page tables are looked for in any.
+  if (const auto found = find_self_map(base::SegmentSource({{0x1000, file}}))) {
+    if (found->directory_table_base >= file.size() + 0x1000) return "page tables outside the file";
   }
   if (!dump) return dump.error().text().empty() ? "an error without a text" : std::string();
   return Exercise(*dump, file).complaint();

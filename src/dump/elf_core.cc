@@ -195,6 +195,11 @@ void CoreReader::gather_mapped() {
       pieces.add(canonical(segment.vaddr, dump_.architecture), segment.bytes);
     }
   }
+  if (pieces.left_out() != 0) {
+    dump_.warnings.push_back(fmt::format(
+        "{} ranges of virtual memory are left out: together they have far more bytes than the file",
+        pieces.left_out()));
+  }
   if (pieces.bytes() != 0) dump_.mapped = std::move(pieces).source();
 }
 

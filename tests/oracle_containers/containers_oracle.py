@@ -23,8 +23,12 @@ def python_with_readers(folder: pathlib.Path) -> pathlib.Path | None:
     imports = [str(python), "-c", "import kdmp_parser, volatility3"]
     if python.exists() and subprocess.run(imports, capture_output=True).returncode == 0:
         return python
-    venv.create(home, with_pip=True)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
+    try:
+        venv.create(home, with_pip=True)
+    except (subprocess.CalledProcessError, OSError):  # Debian's python3 without python3-venv
+        return None
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1",
+               "--timeout", "20", *PACKAGES]
     if subprocess.run(install, capture_output=True).returncode != 0:
         return None
     return python if subprocess.run(imports, capture_output=True).returncode == 0 else None
