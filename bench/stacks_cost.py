@@ -36,12 +36,17 @@ def private_megabytes(command):
     return most / 1024
 
 
-program, *dumps = sys.argv[1:]
-for dump in dumps:
-    if not os.path.exists(dump):
-        print(f"not at hand: {dump}")
-        continue
-    text = [program, "stacks", dump]
-    size = os.path.getsize(dump) / 1e6
-    print(f"{os.path.basename(dump)} ({size:.1f} MB): {cpu_milliseconds(text):.1f} ms CPU, "
-          f"{private_megabytes(text + ['--json']):.1f} MB private (as JSON)")
+def main():
+    program, *dumps = sys.argv[1:]
+    for dump in dumps:
+        if not os.path.exists(dump):
+            print(f"not at hand: {dump}")
+            continue
+        text = [program, "stacks", dump]
+        size = os.path.getsize(dump) / 1e6
+        print(f"{os.path.basename(dump)} ({size:.1f} MB): {cpu_milliseconds(text):.1f} ms CPU, "
+              f"{private_megabytes(text + ['--json']):.1f} MB private (as JSON)")
+
+
+if __name__ == "__main__":
+    main()

@@ -73,7 +73,7 @@ ExactStepper::Result ExactStepper::step_back(const x86::Registers& callee,
 }
 
 ExactStepper::Result ExactStepper::step_x64(const x64::Registers& callee, bool is_call_site) {
-  if (!x64_rules_) x64_rules_.emplace();
+  if (!x64_rules_) x64_rules_.emplace(space_.rule_bits());
   const auto found = x64::step(modules_, *space_.memory, callee, is_call_site, &*x64_rules_);
   if (!found) return std::unexpected(reason(found.error()));
   ExactStep step{found->caller, found->trust, !found->machine_frame, false, false, {}, {}};
@@ -89,7 +89,7 @@ ExactStepper::Result ExactStepper::step_x86(const x86::Registers& callee, bool i
                                             StackLimits limits) {
   x86::StackRange range{narrow(limits.low), narrow(limits.high), {}};
   if (space_.is_kernel) range.traps = trap_layout(space_.build);
-  if (!x86_rules_) x86_rules_.emplace();
+  if (!x86_rules_) x86_rules_.emplace(space_.rule_bits());
   const auto found = x86::step(modules_, memory_, callee, is_call_site, range, &*x86_rules_);
   if (!found) {
     if (const auto end = end_of_chain(*space_.memory, callee, limits)) return *end;
@@ -108,7 +108,7 @@ ExactStepper::Result ExactStepper::step_x86(const x86::Registers& callee, bool i
 ExactStepper::Result ExactStepper::step_arm64(const arm64::Registers& callee, bool is_call_site,
                                               StackLimits limits) {
   const base::ByteSource& memory = *space_.memory;
-  if (!arm64_rules_) arm64_rules_.emplace();
+  if (!arm64_rules_) arm64_rules_.emplace(space_.rule_bits());
   auto found = arm64::step(modules_, memory, callee, is_call_site, &*arm64_rules_);
   if (!found) {
     using arm64::StepError;

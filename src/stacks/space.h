@@ -17,6 +17,9 @@ struct Space {
 
   bool is_kernel = true;  // false: user code, which no trap interrupts
 
+  // Of the cache of rules, pairs as a power of two: there is one for each process with user frames,
+  // and few frames are the same in them; the kernel's are on every stack.
+  unsigned rule_bits() const { return is_kernel ? 12 : 7; }
   bool is_64_bit() const { return base::is_64_bit(architecture); }
 };
 
