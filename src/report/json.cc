@@ -14,8 +14,21 @@ using base::hex_text;
 
 constexpr int kSchemaVersion = 1;
 
-std::string document(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string text_of(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+std::string document(const Json& json) { return text_of(json) + "\n"; }
+
+// Strings have no line breaks of their own in JSON: every one begins a line.
+void append_indented(std::string_view text, std::size_t spaces, std::string& out) {
+  for (std::size_t at = 0;;) {
+    const std::size_t end = text.find('\n', at);
+    out += text.substr(at, end - at);
+    if (end == std::string_view::npos) return;
+    out += '\n';
+    out.append(spaces, ' ');
+    at = end + 1;
+  }
 }
 
 template <class T>
@@ -253,10 +266,23 @@ std::string stacks_json(const StackFacts& facts) {
   Json json = header(facts.of);
   json["bugcheck"] = bugcheck_json(facts.of.dump);
   json["stacks"] = Json::array();
-  for (const stacks::Stack& stack : facts.stacks) json["stacks"].push_back(stack_json(stack));
   json["missing"] = missing_list(facts.missing);
   json["warnings"] = warnings_of(facts.of);
-  return document(json);
+  const std::string around = document(json);
+  if (facts.stacks.empty()) return around;
+  // Thousands of stacks as one tree would take many times what their text does.
+  constexpr std::string_view kEmpty = "\n  \"stacks\": []";
+  const std::size_t at = around.find(kEmpty) + kEmpty.size() - 1;
+  std::string whole = around.substr(0, at);
+  const char* separator = "\n    ";
+  for (const stacks::Stack& stack : facts.stacks) {
+    whole += separator;
+    append_indented(text_of(stack_json(stack)), 4, whole);
+    separator = ",\n    ";
+  }
+  whole += "\n  ";
+  whole += std::string_view(around).substr(at);
+  return whole;
 }
 
 }  // namespace ntstack::report
