@@ -52,12 +52,14 @@ TEST(ElfCore, GivesBothAddressesWhereThereAreBoth) {
   builder.ranges = {{0x2000, counting(0x1000, 1), 0xfffff80000001000},
                     {0x2000, counting(0x1000, 1), 0xfffff80000009000},
                     {0x2800, counting(0x1000, 2), 0xfffff8000000f000},
-                    {0x2000, counting(0x1000, 1), 0xffff7ff600001000}};  // as QEMU has low ones
+                    {0x2000, counting(0x1000, 1), 0xffff7ff600001000},  // as QEMU has low ones
+                    {0x1000, counting(0x800, 3), 0xfffff80000020000}};
   builder.notes = {note("QEMU", 0, qemu_state(1))};
   const Data file = builder.build();
   const auto dump = parse(view(file));
   ASSERT_TRUE(dump) << dump.error().text();
-  EXPECT_EQ(dump->physical_bytes, 0x1800u);
+  EXPECT_EQ(dump->physical_bytes, 0x2000u);
+  EXPECT_EQ(dump->physical->copy(0x1000, 0x1000), counting(0x800, 3));
   EXPECT_EQ(dump->physical->copy(0x2000, 0x800), counting(0x800, 1));
   ASSERT_NE(dump->mapped, nullptr);
   EXPECT_EQ(dump->mapped->copy(0xfffff80000001000, 0x1000), counting(0x1000, 1));

@@ -23,6 +23,8 @@ void put(Data& page, std::size_t index, T entry) {
   std::memcpy(&page[index * sizeof(T)], &entry, sizeof(T));
 }
 
+bool is_taken(const Data& memory) { return parse(view(memory)).has_value(); }
+
 struct Case {
   base::Architecture architecture;
   bool pae;
@@ -74,6 +76,19 @@ TEST(Raw, AFileThatDoesNotLookLikeMemoryKeepsItsHint) {
   const Data memory = memory_with(building::self_map_x64(0x42), 0x42);
   EXPECT_FALSE(parse(view(memory).clamp(0, memory.size() - 1)));
   EXPECT_FALSE(parse(view(memory).clamp(0, 0x80000)));
+}
+
+TEST(Raw, APageThatPointsToItselfAndToLittleElseIsNoTable) {
+  Data few(0x1000);
+  for (std::uint32_t i = 0x200; i < 0x20e; ++i) put<std::uint32_t>(few, i, i << 12 | 0x63);
+  put<std::uint32_t>(few, 0x300, 0x39063);
+  EXPECT_FALSE(is_taken(memory_with(few, 0x39)));
+  Data alone(0x1000);
+  put<std::uint64_t>(alone, 0x1ed, 0x42063);
+  EXPECT_FALSE(is_taken(memory_with(alone, 0x42)));
+  Data twice = building::self_map_x64(0x42);
+  put<std::uint64_t>(twice, 0x1ee, 0x42063);
+  EXPECT_FALSE(is_taken(memory_with(twice, 0x42)));
 }
 
 TEST(Raw, AnArchiveIsAnArchiveWhateverIsInIt) {
