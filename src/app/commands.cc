@@ -1,13 +1,14 @@
 #include "app/commands.h"
 
-#include <charconv>
+#include <algorithm>
 #include <cstdlib>
-#include <optional>
+#include <filesystem>
 
 #include "app/exit_code.h"
 #include "base/text.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "stacks/join.h"
 #include "stacks/walker.h"
 
 #ifdef _WIN32
@@ -45,51 +46,79 @@ int failed(const base::Error& error, std::FILE* err) {
   return kFailed;
 }
 
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  int radix = 10;
-  std::string digits;
-  for (const char c : text) {
-    if (c != '`') digits += c;
+// The files that are meant: a folder stands for every .dmp in it, by name.
+std::vector<std::filesystem::path> files_of(const std::vector<std::string>& dumps) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> files;
+  for (const std::string& each : dumps) {
+    const fs::path path = base::path_from_utf8(each);
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored)) {
+      files.push_back(path);
+      continue;
+    }
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(path, ignored)) {
+      if (base::lower(base::path_text(entry.path().extension())) == ".dmp")
+        found.push_back(entry.path());
+    }
+    std::ranges::sort(found);
+    files.insert(files.end(), found.begin(), found.end());
   }
-  if (digits.starts_with("0x") || digits.starts_with("0X")) {
-    digits.erase(0, 2);
-    radix = 16;
-  }
-  std::uint64_t value = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [at, error] = std::from_chars(digits.data(), end, value, radix);
-  return error == std::errc() && at == end && !digits.empty() ? std::optional(value) : std::nullopt;
+  return files;
 }
 
-bool is_chosen(const stacks::Stack& stack, std::uint64_t number) {
-  return stack.thread && (stack.thread->id == number || stack.thread->address == number);
+base::Result<std::vector<Session>> open_all(const StacksOptions& options) {
+  std::vector<Session> sessions;
+  for (const std::filesystem::path& file : files_of(options.dumps)) {
+    DumpOptions one = options.paths;
+    one.dump = base::path_text(file);
+    auto session = Session::open(one);
+    if (!session) return std::unexpected(std::move(session.error()));
+    sessions.push_back(std::move(*session));
+  }
+  if (sessions.empty()) return base::fail("no dump (*.dmp) is in the folder");
+  // What the kernel says comes first.
+  std::ranges::stable_partition(sessions, [](const Session& s) { return !s.is_user_dump(); });
+  return sessions;
+}
+
+// The chosen stacks of every dump, each thread once; what was not at hand for them.
+std::vector<stacks::Stack> walk_all(std::vector<Session>& sessions, const ThreadChoice& choice,
+                                    std::vector<symbols::Missing>& missing) {
+  std::vector<stacks::DumpStacks> dumps;
+  for (Session& session : sessions) {
+    const target::Machine& machine = session.machine();
+    stacks::Walker walker(machine, session.symbolizer(), session.symbolizer_maker());
+    stacks::Walker::IsWanted wanted;
+    if (!choice.is_all())
+      wanted = [&](const target::Thread& thread) { return choice.takes(machine, thread); };
+    dumps.push_back({walker.walk_all(wanted), session.is_user_dump(), session.facts().file_name});
+    for (symbols::Missing& one : walker.missing()) missing.push_back(std::move(one));
+  }
+  if (dumps.size() == 1) return std::move(dumps.front().stacks);
+  return stacks::join(std::move(dumps));
 }
 
 }  // namespace
 
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
-  std::optional<std::uint64_t> chosen;
-  if (!options.thread.empty()) {
-    chosen = number_of(options.thread);
-    if (!chosen) {
-      fmt::print(err, "ntstack: --thread takes an ID or an address (0x...), not \"{}\"\n",
-                 base::printable(options.thread));
-      return kUsage;
-    }
+  const auto choice = ThreadChoice::of(options.threads);
+  if (!choice) {
+    fmt::print(err, "ntstack: {}\n", choice.error().text());
+    return kUsage;
   }
-  auto session = Session::open(options.dump);
-  if (!session) return failed(session.error(), err);
-  stacks::Walker walker(session->machine(), session->symbolizer(), session->symbolizer_maker());
-  std::vector<stacks::Stack> stacks = walker.walk_all();
-  if (chosen) {
-    std::erase_if(stacks, [&](const stacks::Stack& stack) { return !is_chosen(stack, *chosen); });
-    if (stacks.empty()) {
-      fmt::print(err, "ntstack: no thread {} is in {}\n", base::printable(options.thread),
-                 session->facts().file_name);
-      return kFailed;
-    }
+  auto sessions = open_all(options);
+  if (!sessions) return failed(sessions.error(), err);
+  std::vector<symbols::Missing> missing;
+  const std::vector<stacks::Stack> stacks = walk_all(*sessions, *choice, missing);
+  if (!choice->is_all() && stacks.empty()) {
+    fmt::print(err, "ntstack: no {} is in {}\n", choice->text(),
+               sessions->front().facts().file_name);
+    return kFailed;
   }
-  const report::StackFacts facts{session->facts(), stacks, walker.missing()};
+  report::StackFacts facts{sessions->front().facts(), {}, stacks, std::move(missing)};
+  for (std::size_t i = 1; i < sessions->size(); ++i) facts.more.push_back((*sessions)[i].facts());
   if (options.json) return write(report::stacks_json(facts), out, err);
   return write(report::stacks_text(facts, {wants_colour(out), options.group}), out, err);
 }

@@ -3,14 +3,18 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "app/session.h"
+#include "app/thread_choice.h"
 
 namespace ntstack::app {
 
 struct StacksOptions {
-  DumpOptions dump;
-  std::string thread;  // an ID (decimal, or hexadecimal with 0x) or an object's address; empty: all
+  // Dumps of one process or one machine, and folders of them; UTF-8.
+  std::vector<std::string> dumps;
+  DumpOptions paths;  // its dump is not used
+  ThreadOptions threads;
   bool json = false;
   bool group = true;
 };

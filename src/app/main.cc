@@ -13,13 +13,35 @@ namespace {
 
 using namespace ntstack::app;
 
-void add_dump_options(CLI::App& command, DumpOptions& options) {
-  command.add_option("DUMP", options.dump, "The dump file")->required();
+void add_path_options(CLI::App& command, DumpOptions& options) {
   command.add_option("-y,--symbols", options.symbol_path,
                      "Symbol path in WinDbg's syntax (else _NT_SYMBOL_PATH)");
   command.add_option(
       "-i,--images", options.image_path,
       "Image path (else _NT_EXECUTABLE_IMAGE_PATH); the symbol path is searched too");
+}
+
+void add_dump_options(CLI::App& command, DumpOptions& options) {
+  command.add_option("DUMP", options.dump, "The dump file")->required();
+  add_path_options(command, options);
+}
+
+void declare_stacks(CLI::App& app, StacksOptions& options) {
+  CLI::App* stacks = app.add_subcommand("stacks", "Every stack in a dump, identical ones grouped");
+  stacks
+      ->add_option("DUMP", options.dumps,
+                   "The dump; or several of one process, or a folder of them: triage dumps, and a "
+                   "user dump whose stacks go below the kernel's")
+      ->required();
+  add_path_options(*stacks, options.paths);
+  stacks->add_option("--thread", options.threads.thread,
+                     "One thread, by ID or object address (0x...)");
+  stacks->add_option("--process", options.threads.process, "One process, by name or ID");
+  stacks->add_option("--state", options.threads.state, "Threads in a state: waiting, ready, ...");
+  stacks->add_option("--waiting-on", options.threads.waiting_on,
+                     "Waiting threads of a wait reason: WrResource, UserRequest, ...");
+  stacks->add_flag("--json", options.json, "As JSON (docs/schema)");
+  stacks->add_flag("!--no-group", options.group, "Identical stacks one by one");
 }
 
 struct Options {
@@ -34,12 +56,7 @@ void declare(CLI::App& app, Options& options) {
   app.require_subcommand(1);
   app.footer("Exit codes: 0 answered, 1 failed, 2 wrong command line. NO_COLOR turns colours off.");
 
-  CLI::App* stacks = app.add_subcommand("stacks", "Every stack in a dump, identical ones grouped");
-  add_dump_options(*stacks, options.stacks.dump);
-  stacks->add_option("--thread", options.stacks.thread,
-                     "One thread, by ID or object address (0x...)");
-  stacks->add_flag("--json", options.stacks.json, "As JSON (docs/schema)");
-  stacks->add_flag("!--no-group", options.stacks.group, "Identical stacks one by one");
+  declare_stacks(app, options.stacks);
 
   CLI::App* info = app.add_subcommand("info", "What a dump is and what is in it");
   add_dump_options(*info, options.info.dump);

@@ -27,6 +27,7 @@ class Session {
   // Over a dump that is open already; options.dump is what to call it.
   static Session over(dump::Dump dump, const DumpOptions& options);
 
+  bool is_user_dump() const { return dump_->kind == dump::Kind::minidump; }
   const target::Machine& machine() const { return *machine_; }
   symbols::Symbolizer& symbolizer() { return *symbolizer_; }
   // For the images of processes, by the same paths.

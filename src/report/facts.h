@@ -21,6 +21,7 @@ struct DumpFacts {
 
 struct StackFacts {
   DumpFacts of;
+  std::vector<DumpFacts> more;  // further dumps whose stacks are here
   const std::vector<stacks::Stack>& stacks;
   std::vector<symbols::Missing> missing;  // for these stacks
 };

@@ -341,6 +341,7 @@ std::string stacks_text(const StackFacts& facts, const TextStyle& style) {
   const Paint paint{style.colour};
   std::string out =
       header_line(facts.of) + paint.bold(bugcheck_line(facts.of.dump)) + warning_lines(facts.of);
+  for (const DumpFacts& other : facts.more) out += "with " + header_line(other);
   for (const Group& group : grouped(facts.stacks, style.group))
     out += stack_text(group, facts.of, paint);
   if (facts.stacks.empty()) out += "\nno thread and no processor's context is in this dump\n";

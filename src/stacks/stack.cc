@@ -28,6 +28,8 @@ std::string_view name_of(Start start) {
       return "thread_context";
     case Start::switch_frame:
       return "switch_frame";
+    case Start::search:
+      return "search";
     case Start::none:
       return "none";
   }

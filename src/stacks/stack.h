@@ -46,6 +46,7 @@ enum class Start : std::uint8_t {
   processor_context,  // the processor's saved context
   thread_context,     // a user minidump's thread
   switch_frame,       // a thread that is not running
+  search,             // a return address from which exact steps reach the stack's base
   none                // nothing is known to begin from
 };
 std::string_view name_of(Start start);

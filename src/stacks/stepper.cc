@@ -190,9 +190,8 @@ bool Stepper::is_known_as_data(std::uint64_t address) {
 
 // What is known of a frame whose return address was found. Where a frame pointer was saved beside
 // it (x86: below; ARM64: its record's first half), and it leads up the stack, it is taken for one.
-Registers Stepper::registers_behind(const unwind::ScanHit& hit, const Walk& walk,
-                                    std::uint64_t stack_end) const {
-  const base::Architecture architecture = walk.architecture();
+Registers Stepper::registers_behind(const unwind::ScanHit& hit, std::uint64_t stack_end) const {
+  const base::Architecture architecture = space_.architecture;
   const bool wide = space_.is_64_bit();
   const std::uint64_t width = wide ? 8 : 4;
   const std::uint64_t sp = hit.slot + width;
@@ -204,6 +203,12 @@ Registers Stepper::registers_behind(const unwind::ScanHit& hit, const Walk& walk
   }
   if (auto* arm = std::get_if<unwind::arm64::Registers>(&registers)) arm->sp_is_bound = true;
   return registers;
+}
+
+std::optional<Stepper::Candidate> Stepper::next_candidate(std::uint64_t from, std::uint64_t end) {
+  const auto hit = next_return_address(from, end);
+  if (!hit) return std::nullopt;
+  return Candidate{hit->slot, registers_behind(*hit, end)};
 }
 
 // Whatever comes first: a trap frame, a return address, an anchor.
@@ -223,7 +228,7 @@ bool Stepper::step_by_guess(Walk& walk) {
   if (step_to_trap_frame(walk, from, hit ? hit->slot : end, end)) return true;
   if (hit) {
     walk.doubt();
-    walk.push(registers_behind(*hit, walk, limit), Trust::scan, true);
+    walk.push(registers_behind(*hit, limit), Trust::scan, true);
     walk.begin_guess();
     return true;
   }

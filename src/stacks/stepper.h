@@ -18,6 +18,13 @@ class Stepper {
   // names.
   void run(Walk& walk);
 
+  // The next slot of [from, end) that may hold a return address, and the registers of that frame.
+  struct Candidate {
+    std::uint64_t slot = 0;
+    Registers registers;
+  };
+  std::optional<Candidate> next_candidate(std::uint64_t from, std::uint64_t end);
+
  private:
   bool step_exactly(Walk& walk);
   bool step_across_stacks(Walk& walk);
@@ -28,8 +35,7 @@ class Stepper {
   bool end_at_zero(Walk& walk, const Registers& next) const;
   std::optional<unwind::ScanHit> next_return_address(std::uint64_t from, std::uint64_t end);
   bool is_known_as_data(std::uint64_t address);
-  Registers registers_behind(const unwind::ScanHit& hit, const Walk& walk,
-                             std::uint64_t stack_end) const;
+  Registers registers_behind(const unwind::ScanHit& hit, std::uint64_t stack_end) const;
   bool step_by_guess(Walk& walk);
   bool step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t before,
                           std::uint64_t end) const;

@@ -13,6 +13,7 @@ using unwind::Trust;
 
 // The exception and the bugcheck lie at most this far apart on one stack, in bytes.
 constexpr std::uint64_t kMostBetween = 0x100000;
+constexpr int kMostStarts = 512;  // return addresses that are tried as a thread's start
 constexpr std::uint64_t kX86FloatingPoint = 0x210;  // sizeof(FX_SAVE_AREA)
 
 std::vector<StackSegment> stacks_of(const target::Processor& processor,
@@ -98,6 +99,32 @@ Stack Walker::walk_processor(const target::Processor& processor) {
   return std::move(walk.stack);
 }
 
+// The lowest return address on the thread's stack from which exact steps reach the way into user
+// mode or the stack's base: where nothing says where the thread was.
+std::optional<Registers> Walker::find_start(const target::Thread& thread) {
+  if (thread.segments.empty()) return std::nullopt;
+  const StackSegment& stack = thread.segments.front();
+  const base::ByteSource& memory = machine_.memory();
+  std::uint64_t from =
+      memory.get<std::uint8_t>(stack.limit) ? stack.limit : memory.hole_end(stack.limit);
+  for (int i = 0; i < kMostStarts && stack.contains(from); ++i) {
+    const auto candidate = stepper_.next_candidate(from, stack.base);
+    if (!candidate) break;
+    Walk trial(machine_.dump().architecture, thread.segments, anchors_of(&thread));
+    trial.stack.thread = &thread;
+    trial.push(candidate->registers, Trust::scan, true);
+    trial.begin_guess();
+    stepper_.run(trial);
+    const auto& frames = trial.stack.frames;
+    if (frames.size() > 2 && std::ranges::all_of(frames.begin() + 1, frames.end(), [](auto& frame) {
+          return frame.trust != Trust::scan;
+        }))
+      return candidate->registers;
+    from = candidate->slot + 1;
+  }
+  return std::nullopt;
+}
+
 // x86: KiSwapContext's frame lies where the switch itself needs it, and is left without its code.
 void Walker::step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const {
   if (walk.architecture() != base::Architecture::x86) return;
@@ -124,6 +151,10 @@ Stack Walker::walk_thread(const target::Thread& thread) {
     walk.stack.start = Start::switch_frame;
     if (start && !symbolizer_.module_at(ip_of(*start))) start.reset();
   }
+  if (!start && dump.kind != dump::Kind::minidump) {
+    start = find_start(thread);
+    walk.stack.start = Start::search;
+  }
   if (!start) {
     walk.stack.start = Start::none;
     walk.stack.end_reason = "where the thread was running is not in the dump";
@@ -131,7 +162,10 @@ Stack Walker::walk_thread(const target::Thread& thread) {
     return std::move(walk.stack);
   }
   const bool is_switched = walk.stack.start == Start::switch_frame;
-  walk.push(*start, is_switched ? Trust::switch_frame : Trust::context, is_switched);
+  const bool is_found = walk.stack.start == Start::search;
+  const Trust trust = is_switched ? Trust::switch_frame : is_found ? Trust::scan : Trust::context;
+  walk.push(*start, trust, is_switched || is_found);
+  if (is_found) walk.begin_guess();
   if (is_switched) step_out_of_switch(walk, *thread.kernel_stack);
   stepper_.run(walk);
   name_frames(walk.stack.frames, symbolizer_);
@@ -146,20 +180,22 @@ std::vector<symbols::Missing> Walker::missing() const {
   return all;
 }
 
-std::vector<Stack> Walker::walk_all() {
+std::vector<Stack> Walker::walk_all(const IsWanted& is_wanted) {
   std::vector<Stack> stacks;
+  const auto wants = [&](const target::Thread& thread) { return !is_wanted || is_wanted(thread); };
   std::vector<const target::Thread*> walked;
   for (const target::Processor& processor : machine_.processors()) {
     const target::Thread* thread = machine_.thread_at(processor.current_thread);
     const bool has_thread = thread && thread->object_present;
     if (!processor.crashed && processor.context.empty() && !has_thread) continue;
+    if (thread ? !wants(*thread) : static_cast<bool>(is_wanted)) continue;
     if (thread && std::ranges::find(walked, thread) != walked.end()) continue;
     stacks.push_back(walk_processor(processor));
     walked.push_back(thread);
   }
   for (const target::Thread& thread : machine_.threads()) {
     const bool is_there = thread.object_present || !thread.context.empty();
-    if (is_there && std::ranges::find(walked, &thread) == walked.end())
+    if (is_there && wants(thread) && std::ranges::find(walked, &thread) == walked.end())
       stacks.push_back(walk_thread(thread));
   }
   return stacks;

@@ -25,14 +25,16 @@ class Walker {
   // The stack of a thread that is on no processor, or of a user minidump's thread.
   Stack walk_thread(const target::Thread& thread);
   // Every processor in order, then every other thread; processors of which the dump has neither a
-  // context nor a thread are left out.
-  std::vector<Stack> walk_all();
+  // context nor a thread are left out. With `is_wanted` only threads that it takes.
+  using IsWanted = std::function<bool(const target::Thread& thread)>;
+  std::vector<Stack> walk_all(const IsWanted& is_wanted = {});
 
   // What was not at hand for the stacks so far.
   std::vector<symbols::Missing> missing() const;
 
  private:
   std::vector<Anchor> anchors_of(const target::Thread* thread) const;
+  std::optional<Registers> find_start(const target::Thread& thread);
   void step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const;
   std::vector<Frame> bugcheck_path(const target::Processor& processor, const Registers& crash,
                                    const Stack& stack);

@@ -4,7 +4,9 @@ published schema by a validator that is not ours, the seed's listing, and facts 
 import json
 import os
 import pathlib
+import shutil
 import subprocess
+import struct
 import sys
 import tempfile
 import unittest
@@ -284,6 +286,125 @@ class X86(unittest.TestCase):
                             self.assertIn(self.place(frame), places, (kind, story, files, thread["role"], frame))
                             trusted += 1
         self.assertGreaterEqual(trusted, 900)
+
+
+def user_minidump(path, process_id, threads):
+    """An x64 user minidump of nothing but threads' contexts: {id: (rip, rsp)}."""
+    system = struct.pack("<HHHBBIIIIIHHQQ", 9, 0, 0, 1, 1, 10, 0, 19041, 2, 0, 0, 0, 0, 0)
+    misc = struct.pack("<IIIIII", 24, 1, process_id, 0, 0, 0)
+    records, contexts = struct.pack("<I", len(threads)), b""
+    rva = 32 + 3 * 12 + len(system) + len(misc) + 4 + 48 * len(threads)
+    for identifier, (rip, rsp) in threads.items():
+        context = bytearray(0x4d0)
+        struct.pack_into("<I", context, 0x30, 0x10000b)
+        struct.pack_into("<Q", context, 0x98, rsp)
+        struct.pack_into("<Q", context, 0xf8, rip)
+        records += struct.pack("<IIIIQQIIII", identifier, 0, 0, 0, 0, 0, 0, 0, 0x4d0, rva + len(contexts))
+        contexts += bytes(context)
+    directory = b""
+    at = 32 + 3 * 12
+    for kind, stream in ((7, system), (15, misc), (3, records)):
+        directory += struct.pack("<III", kind, len(stream), at)
+        at += len(stream)
+    header = struct.pack("<4sIIIIIQ", b"MDMP", 0xa793, 3, 32, 0, 0, 0)
+    path.write_bytes(header + directory + system + misc + records + contexts)
+
+
+def place_in_file(dump, address):
+    """Where an x64 triage dump keeps the byte of an address: TRIAGE_DUMP64's data blocks."""
+    blocks, count = struct.unpack_from("<II", dump, 0x2078)
+    for i in range(count):
+        start, offset, size = struct.unpack_from("<QII", dump, blocks + 16 * i)
+        if start <= address < start + size:
+            return offset + address - start
+    raise KeyError(hex(address))
+
+
+class LostStart(unittest.TestCase):
+    def test_it_is_found_where_exact_steps_lead_to_the_way_into_user_mode(self):
+        """The switch frames of the threads that wait are wiped out: nothing says where they were."""
+        truth = json.loads((SEED1 / "truth.json").read_text())["threads"]
+        lost = {t["ethread"]: t for t in truth if t["capture"] == "switched_out"}
+        dump = bytearray((SEED1 / "w3wp.dmp").read_bytes())
+        for thread in lost:
+            kernel_stack, = struct.unpack_from("<Q", dump, place_in_file(dump, int(thread, 16) + 0x58))
+            struct.pack_into("<Q", dump, place_in_file(dump, kernel_stack + 0x38), 0)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "lost.dmp"
+            path.write_bytes(dump)
+            stacks = run_json("stacks", path, "-y", SEED1 / "symbols")["stacks"]
+        found = [s for s in stacks if s["thread"]["address"] in lost]
+        self.assertEqual(len(found), 2)
+        for stack in found:
+            self.assertEqual(stack["start"], "search")
+            ours = [(int(f["ip"], 16), int(f["child_sp"], 16)) for f in real_frames(stack)[:-1]]
+            true = [(int(f["ip"], 16), int(f["child_sp"], 16)) for f in lost[stack["thread"]["address"]]["frames"]]
+            self.assertGreaterEqual(len(ours), len(true) - 2)
+            self.assertEqual(ours, true[-len(ours):])
+            trusts = [f["trust"] for f in stack["frames"]]
+            self.assertEqual(trusts[0], "scan")
+            self.assertNotIn("scan", trusts[1:])
+
+
+class SeveralDumps(unittest.TestCase):
+    """Seed 4's pair: the kernel's and the user's dump of one process. The user dump here is our own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.truth = json.loads((SEED1 / "truth.json").read_text())["threads"]
+        cls.alone = run_json("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")["stacks"]
+
+    def with_user_dump(self, move):
+        users = {t["id"]: t["user"] for t in self.truth if "user" in t}
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "w3wp.dmp"
+            threads = {i: (int(u["rip"], 16), int(u["rsp"], 16) + move) for i, u in users.items()}
+            user_minidump(path, 0x1a2c, threads)
+            return run_json("stacks", path, SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")
+
+    def test_user_stacks_go_below_the_kernels_where_they_meet(self):
+        document = self.with_user_dump(0)
+        self.assertEqual(document["dump"]["kind"], "triage")
+        self.assertEqual([d["kind"] for d in document["more_dumps"]], ["minidump"])
+        self.assertEqual(len(document["stacks"]), len(self.alone))
+        for before in self.alone:
+            after = next(s for s in document["stacks"] if s["thread"]["address"] == before["thread"]["address"])
+            self.assertEqual([(f["ip"], f["child_sp"]) for f in after["frames"][:len(before["frames"])]],
+                             [(f["ip"], f["child_sp"]) for f in before["frames"]])
+            self.assertEqual(after["frames"][len(before["frames"]) - 1]["trust"], "context")
+
+    def test_of_another_moment_both_are_shown_and_said_to_be(self):
+        document = self.with_user_dump(-16)
+        self.assertEqual(len(document["stacks"]), 2 * len(self.alone))
+        notes = [n for s in document["stacks"] for n in s["notes"]]
+        self.assertEqual(len([n for n in notes if "another moment" in n]), len(self.alone))
+
+    def test_a_set_gives_each_thread_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("a.dmp", "b.dmp"):
+                shutil.copy(SEED1 / "w3wp.dmp", pathlib.Path(folder) / name)
+            document = run_json("stacks", folder, "-y", SEED1 / "symbols")
+        self.assertEqual(document["stacks"], self.alone)
+
+    def test_threads_are_chosen_by_process_state_and_wait_reason(self):
+        def chosen(*arguments):
+            return run_json("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols", *arguments)["stacks"]
+
+        self.assertEqual(chosen("--process", "w3wp"), self.alone)
+        self.assertEqual(chosen("--process", "0x1a2c"), self.alone)
+
+        def waits_for_resource(stack):
+            return any(f["symbol"] and f["symbol"]["name"] == "ExpWaitForResource" for f in stack["frames"])
+
+        waiting = chosen("--waiting-on", "wrresource")
+        self.assertEqual(waiting, [s for s in self.alone if waits_for_resource(s)])
+        self.assertGreater(len(self.alone), len(waiting))
+        switched = chosen("--state", "Waiting", "--waiting-on", "WrResource")
+        self.assertEqual([s["thread"]["state"] for s in switched if s["processor"] is None],
+                         ["WAIT: (WrResource)"] * 2)
+        run("stacks", SEED1 / "w3wp.dmp", "--process", "other", expect=1)
+        run("stacks", SEED1 / "w3wp.dmp", "--state", "other", expect=2)
+        run("stacks", SEED1 / "w3wp.dmp", "--waiting-on", "other", expect=2)
 
 
 class Readme(unittest.TestCase):

@@ -1,0 +1,103 @@
+#include "app/thread_choice.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/text.h"
+
+namespace ntstack::app {
+namespace {
+
+std::optional<std::uint64_t> number_of(std::string_view text) {
+  int radix = 10;
+  std::string digits;
+  for (const char c : text) {
+    if (c != '`') digits += c;
+  }
+  if (digits.starts_with("0x") || digits.starts_with("0X")) {
+    digits.erase(0, 2);
+    radix = 16;
+  }
+  std::uint64_t value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [at, error] = std::from_chars(digits.data(), end, value, radix);
+  return error == std::errc() && at == end && !digits.empty() ? std::optional(value) : std::nullopt;
+}
+
+// The number that `name_of` gives a name to.
+template <class NameOf>
+std::optional<std::uint8_t> numbered(const std::string& name, NameOf name_of) {
+  for (std::uint8_t i = 0; i < 0x40; ++i)
+    if (!name_of(i).empty() && base::equals_ignoring_case(name_of(i), name)) return i;
+  return std::nullopt;
+}
+
+// "w3wp" for "w3wp.exe"; the kernel cuts names after 15 characters.
+bool is_named(std::string_view process, std::string_view name) {
+  constexpr std::size_t kKept = 15;
+  const std::string_view cut = name.substr(0, kKept);
+  const std::string_view stem = process.substr(0, process.rfind('.'));
+  return base::equals_ignoring_case(process, name) || base::equals_ignoring_case(process, cut) ||
+         base::equals_ignoring_case(stem, name);
+}
+
+}  // namespace
+
+base::Result<ThreadChoice> ThreadChoice::of(const ThreadOptions& options) {
+  ThreadChoice choice;
+  const auto say = [&](std::string_view what, const std::string& value) {
+    if (!value.empty())
+      choice.text_ += fmt::format("{}{} {}", choice.text_.empty() ? "" : ", ", what, value);
+  };
+  say("thread", base::printable(options.thread));
+  say("process", base::printable(options.process));
+  say("state", base::printable(options.state));
+  say("waiting on", base::printable(options.waiting_on));
+  if (!options.thread.empty()) {
+    choice.thread_ = number_of(options.thread);
+    if (!choice.thread_)
+      return base::fail("--thread takes an ID or an address (0x...), not \"{}\"",
+                        base::printable(options.thread));
+  }
+  choice.process_ = options.process;
+  choice.process_id_ = number_of(options.process);
+  if (!options.state.empty()) {
+    choice.state_ = numbered(options.state, target::thread_state_name);
+    if (!choice.state_)
+      return base::fail(
+          "--state takes Waiting, Ready, Running, Standby, Terminated or another of "
+          "kd's names, not \"{}\"",
+          base::printable(options.state));
+  }
+  if (!options.waiting_on.empty()) {
+    choice.wait_reason_ = numbered(options.waiting_on, target::wait_reason_name);
+    if (!choice.wait_reason_)
+      return base::fail(
+          "--waiting-on takes a wait reason (Executive, UserRequest, WrResource), "
+          "not \"{}\"",
+          base::printable(options.waiting_on));
+  }
+  return choice;
+}
+
+bool ThreadChoice::takes_process(const target::Machine& machine,
+                                 const target::Thread& thread) const {
+  const target::Process* process = machine.process_of(thread);
+  const auto id = thread.process_id ? thread.process_id : process ? process->id : std::nullopt;
+  if (process_id_ && id == process_id_) return true;
+  return process && is_named(base::file_name_of(process->name), process_);
+}
+
+bool ThreadChoice::takes(const target::Machine& machine, const target::Thread& thread) const {
+  constexpr std::uint8_t kWaiting = 5;      // KTHREAD_STATE
+  constexpr std::uint8_t kCaptured = 0xff;  // a waiting one, in a process's triage dump
+  if (thread_ && thread.id != thread_ && thread.address != thread_) return false;
+  if (!process_.empty() && !takes_process(machine, thread)) return false;
+  if (state_ && thread.state != state_) return false;
+  if (!wait_reason_) return true;
+  const bool is_waiting = thread.state == kWaiting || thread.state == kCaptured;
+  return is_waiting && thread.wait_reason == wait_reason_;
+}
+
+}  // namespace ntstack::app
