@@ -14,11 +14,6 @@ constexpr std::uint32_t kFirstEncodedSize = 0x340, kLastEncodedSize = 0x400;
 
 std::uint64_t swap_bytes(std::uint64_t value) { return __builtin_bswap64(value); }
 
-// All of the way but the two constants that the last steps exclusive-or in.
-std::uint64_t half_decoded(std::uint64_t word, std::uint64_t wait_never) {
-  return swap_bytes(std::rotl(word ^ wait_never, static_cast<int>(wait_never & 0xff) & 63));
-}
-
 std::uint64_t word_at(std::span<const std::byte> bytes, std::size_t at) {
   return base::Bytes(bytes).get_or<std::uint64_t>(at, 0);
 }
@@ -57,20 +52,21 @@ std::optional<std::vector<std::byte>> read_kdbg(const base::ByteSource& memory,
                    [&](std::uint64_t word) { return decode_kdbg_word(word, *key); });
 }
 
-std::optional<std::vector<std::byte>> find_kdbg_key_and_read(
-    const base::ByteSource& memory, std::uint64_t address, std::uint64_t kernel_base,
-    std::span<const std::uint64_t> candidates) {
+std::optional<std::vector<std::byte>> read_kdbg_without_key(const base::ByteSource& memory,
+                                                            std::uint64_t address,
+                                                            std::uint64_t kernel_base) {
   const auto header = memory.get<std::array<std::uint64_t, 4>>(address);
   if (!header) return std::nullopt;
-  for (const std::uint64_t wait_never : candidates) {
-    const std::uint64_t rest = half_decoded((*header)[3], wait_never) ^ kernel_base;
-    const std::uint64_t tag_and_size = half_decoded((*header)[2], wait_never) ^ rest;
+  const std::uint64_t known = (*header)[3];
+  for (int rotation = 0; rotation < 64; ++rotation) {
+    const auto decode = [=](std::uint64_t word) {
+      return swap_bytes(std::rotl(word ^ known, rotation)) ^ kernel_base;
+    };
+    const std::uint64_t tag_and_size = decode((*header)[2]);
     const auto size = static_cast<std::uint32_t>(tag_and_size >> 32);
-    if (static_cast<std::uint32_t>(tag_and_size) != kTag || size < kFirstEncodedSize ||
-        size > kLastEncodedSize)
-      continue;
-    return read_with(memory, address,
-                     [&](std::uint64_t word) { return half_decoded(word, wait_never) ^ rest; });
+    if (static_cast<std::uint32_t>(tag_and_size) == kTag && size >= kFirstEncodedSize &&
+        size <= kLastEncodedSize)
+      return read_with(memory, address, decode);
   }
   return std::nullopt;
 }

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "base/byte_source.h"
@@ -24,11 +23,12 @@ std::uint64_t decode_kdbg_word(std::uint64_t word, const KdbgKey& key);
 std::optional<std::vector<std::byte>> read_kdbg(const base::ByteSource& memory,
                                                 std::uint64_t address, const KdbgKey* key);
 
-// Without symbols: KiWaitNever is one of `candidates` (words of nt's data), and the rest follows
-// from what the block must say of itself: its tag, one of the sizes that it has had, and the
-// kernel's base. Two words that agree on the rest are found by chance once in 2^64 trials.
-std::optional<std::vector<std::byte>> find_kdbg_key_and_read(
-    const base::ByteSource& memory, std::uint64_t address, std::uint64_t kernel_base,
-    std::span<const std::uint64_t> candidates);
+// Without symbols. Both constants of the key come into every word alike, so one word that is known
+// - the kernel's base - gives them, but for how far KiWaitNever rotates: the one of 64 ways that
+// makes the tag, and one of the sizes that the block has had. A wrong way passes once in 2^50
+// trials.
+std::optional<std::vector<std::byte>> read_kdbg_without_key(const base::ByteSource& memory,
+                                                            std::uint64_t address,
+                                                            std::uint64_t kernel_base);
 
 }  // namespace ntstack::target

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "pe/image.h"
 #include "target/kdbg_encoding.h"
 #include "target/module_list.h"
 
@@ -13,7 +12,6 @@ namespace {
 using memory::PageTables;
 using memory::Paging;
 
-constexpr std::size_t kMostDataBytes = 0x400000;  // of nt's data, gone through for KiWaitNever
 constexpr std::uint64_t kCr4La57 = 0x1000;
 
 Paging paging_of(const dump::Dump& dump) {
@@ -77,29 +75,6 @@ std::unique_ptr<PageTables> Kernel::address_space(std::uint64_t directory_table_
   return std::make_unique<PageTables>(*dump_->physical, tables_->paging(), directory_table_base);
 }
 
-// KiWaitNever is among the words of nt's writable data, of which some may be missing.
-std::optional<std::vector<std::byte>> Kernel::decode_by_search(std::uint64_t address) const {
-  if (base_ == 0) return std::nullopt;
-  const auto image = pe::Image::from_memory(*memory_, base_);
-  if (!image) return std::nullopt;
-  std::size_t left = kMostDataBytes;
-  for (const pe::Section& section : image->sections()) {
-    constexpr std::uint32_t kWritable = 0x80000000;  // IMAGE_SCN_MEM_WRITE
-    if ((section.characteristics & kWritable) == 0 || section.executable()) continue;
-    const std::size_t size = std::min<std::size_t>(left, section.virtual_size);
-    left -= size;
-    for (std::size_t at = 0; at < size; at += 0x1000) {
-      std::array<std::uint64_t, 0x200> words{};  // a page
-      const std::size_t got =
-          memory_->read(base_ + section.rva + at, std::as_writable_bytes(std::span(words)));
-      auto found = find_kdbg_key_and_read(*memory_, address, base_,
-                                          std::span(words).first(got / sizeof(std::uint64_t)));
-      if (found) return found;
-    }
-  }
-  return std::nullopt;
-}
-
 void Kernel::read_kdbg_block() {
   base::Bytes block = dump_->kdbg;
   const std::uint64_t address = dump_->kd_debugger_data_block;
@@ -109,7 +84,7 @@ void Kernel::read_kdbg_block() {
     } else {
       const auto first = read_loaded_modules(*memory_, dump_->ps_loaded_module_list, is_64_bit());
       if (!first.modules.empty()) base_ = first.modules.front().base;
-      if (auto decoded = decode_by_search(address)) {
+      if (auto decoded = read_kdbg_without_key(*memory_, address, base_)) {
         kdbg_bytes_ = std::move(*decoded);
         kdbg_was_encoded_ = true;
       }

@@ -48,7 +48,6 @@ class Kernel {
  private:
   void open_page_tables();
   void read_kdbg_block();
-  std::optional<std::vector<std::byte>> decode_by_search(std::uint64_t address) const;
   void read_modules();
 
   const dump::Dump* dump_;
