@@ -276,7 +276,7 @@ int main(int argc, char** argv) {
   for (const auto& loaded : modules.all()) {
     std::fprintf(stderr, "%s\n", loaded->name.c_str());
     Comparison comparison(modules, *loaded, stack, counts);
-    const auto& functions = std::get<pe::x64::FunctionTable>(loaded->module.functions);
+    const auto& functions = tests::table_of(*loaded);
     for (std::size_t i = 0; i < functions.size(); ++i) {
       if (const auto function = functions.at(i)) comparison.run(*function);
     }

@@ -49,6 +49,10 @@ struct LoadedModule {
 };
 
 // Null where the DLL can't be loaded or is no x64 image.
+inline const pe::x64::FunctionTable& table_of(const LoadedModule& loaded) {
+  return std::get<pe::x64::FunctionTable>(loaded.module.functions);
+}
+
 inline std::unique_ptr<LoadedModule> load(const std::string& name) {
   const HMODULE handle = ::LoadLibraryExA(name.c_str(), nullptr, DONT_RESOLVE_DLL_REFERENCES);
   if (!handle) return nullptr;

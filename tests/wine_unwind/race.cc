@@ -23,12 +23,12 @@ std::vector<x64::Registers> places_in(const tests::LoadedModules& modules,
                                       std::uint64_t stack_pointer) {
   std::vector<x64::Registers> places;
   std::size_t functions = 0;
-  for (const auto& loaded : modules.all()) functions += loaded->module.functions->size();
+  for (const auto& loaded : modules.all()) functions += table_of(*loaded).size();
   const std::size_t stride = std::max<std::size_t>(1, functions / (kPlaces * 2));
   std::size_t number = 0;
   for (const auto& loaded : modules.all()) {
-    for (std::size_t i = 0; i < loaded->module.functions->size(); ++i, ++number) {
-      const auto function = loaded->module.functions->at(i);
+    for (std::size_t i = 0; i < table_of(*loaded).size(); ++i, ++number) {
+      const auto function = table_of(*loaded).at(i);
       if (!function || number % stride != 0 || places.size() == kPlaces) continue;
       if (function->end - function->begin < 64) continue;
       x64::Registers registers;
