@@ -14,26 +14,31 @@
 
 namespace ntstack::tests {
 
-// Empty where the bytes give stacks or a clear error; else what is wrong.
-inline std::string whole_way_complaint(base::Bytes file, const std::string& symbol_path) {
-  auto dump = dump::parse(file);
-  if (!dump) return dump.error().text().empty() ? "an error without a text" : "";
+// Empty where the dump gives stacks; else what is wrong.
+inline std::string whole_way_complaint(dump::Dump dump, const std::string& symbol_path) {
   app::DumpOptions options;
   options.dump = "damaged.dmp";
   options.symbol_path = symbol_path;
-  auto session = app::Session::over(std::move(*dump), options);
+  auto session = app::Session::over(std::move(dump), options);
   stacks::Walker walker(session.machine(), session.symbolizer());
   const auto stacks = walker.walk_all();
   for (const auto& stack : stacks) {
     if (stack.frames.empty() && stack.end_reason.empty()) return "no frames, and no reason";
     if (stack.frames.size() > 8192) return "a stack without an end";
   }
-  const report::StackFacts facts{session.facts(), stacks};
+  const report::StackFacts facts{session.facts(), {}, stacks, {}};
   if (report::stacks_text(facts, {}).empty()) return "no text";
   for (const std::string& json : {report::stacks_json(facts), report::info_json(facts.of)}) {
     if (!nlohmann::json::accept(json)) return "the JSON is malformed";
   }
   return "";
+}
+
+// The same of a dump's bytes; a clear error will do as well.
+inline std::string whole_way_complaint(base::Bytes file, const std::string& symbol_path) {
+  auto dump = dump::parse(file);
+  if (!dump) return dump.error().text().empty() ? "an error without a text" : "";
+  return whole_way_complaint(std::move(*dump), symbol_path);
 }
 
 }  // namespace ntstack::tests
