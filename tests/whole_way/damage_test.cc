@@ -32,12 +32,18 @@ std::vector<Subject> subjects() {
   const std::string seed1 = (source_dir() / "samples/seed1/symbols").string();
   const std::filesystem::path arm64 = binary_dir() / "tests/world_arm64/samples";
   const std::string arm64_symbols = (arm64 / "seed1/symbols").string();
+  const std::filesystem::path x86 = binary_dir() / "tests/world_x86/samples";
+  const std::filesystem::path x86_10 = x86 / "19041-keep", x86_7 = x86 / "7601-keep";
   const Source sources[] = {
       {source_dir() / "samples/seed1/w3wp.dmp", seed1, 6000},
       {source_dir() / "samples/seed1/w3wp.dmp", "", 3000},
       {arm64 / "seed1/w3wp.dmp", arm64_symbols, 4000},
       {arm64 / "seed1/w3wp.dmp", "", 2000},
       {arm64 / "processors/processors.dmp", arm64_symbols, 4000},
+      {x86_10 / "seed1/w3wp.dmp", (x86_10 / "symbols").string(), 1000},
+      {x86_10 / "processors/processors.dmp", "", 1500},
+      {x86_10 / "double_fault/double_fault.dmp", (x86_10 / "images").string(), 1500},
+      {x86_7 / "processors/processors.dmp", (x86_7 / "symbols").string(), 1000},
       {data_dir() / "kernel/triage_x64_17763.dmp", "", 6000},
       {data_dir() / "kernel/triage_x64_19041.dmp", "", 500},
       {data_dir() / "lldb/sigsegv.dmp", (data_dir() / "lldb").string(), 1500},
