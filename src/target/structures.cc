@@ -206,7 +206,12 @@ Thread read_thread(const base::ByteSource& memory, std::uint64_t address, const 
     const auto process_id = memory.pointer(address + *cid, wide);
     const auto id = memory.pointer(address + *cid + (wide ? 8 : 4), wide);
     // IDs are multiples of four; another number means that the table is of another build.
-    if (id && process_id && *id % 4 == 0 && *process_id % 4 == 0 && *id <= UINT32_MAX &&
+    // An offset of another build is borne out by the process that says the same; zeros are not.
+    const bool is_known =
+        layout.offsets.source(Field::ethread_cid) != OffsetSource::nearest_table ||
+        (id.value_or(0) != 0 && process_id.value_or(0) != 0 &&
+         layout.pointer(memory, thread.process, Field::eprocess_unique_process_id) == process_id);
+    if (is_known && id && process_id && *id % 4 == 0 && *process_id % 4 == 0 && *id <= UINT32_MAX &&
         *process_id <= UINT32_MAX) {
       thread.id = id;
       thread.process_id = process_id;
@@ -225,6 +230,8 @@ Process read_process(const base::ByteSource& memory, std::uint64_t address, cons
   process.address = address;
   const auto small_id = [&](Field field) -> std::optional<std::uint64_t> {
     const auto id = layout.pointer(memory, address, field);
+    const bool is_near = layout.offsets.source(field) == OffsetSource::nearest_table;
+    if (is_near && id == 0) return std::nullopt;  // nothing is there, more likely than the idle one
     return id && *id % 4 == 0 && *id <= UINT32_MAX ? id : std::nullopt;
   };
   process.id = small_id(Field::eprocess_unique_process_id);

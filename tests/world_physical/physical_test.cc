@@ -1,6 +1,7 @@
 // Every container of physical memory against the machine that is in it: every process, every
 // thread, every frame, as `ntstack stacks --json` has them. The frames are what the emulated
 // processor did; that they lie on copies of its stacks, and the lists that lead to them, are ours.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -80,6 +81,36 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"windows_11_live", Container::live, windows_11_22621},
                     Case{"future", Container::bitmap_kernel, windows_future, "future"}),
     [](const auto& each) { return std::string(each.param.name); });
+
+// Nothing tells where its lists of threads are: what is said of threads and processes all the same
+// is true.
+TEST(FutureBuild, WithoutItsPdbNoThreadIsMadeUp) {
+  const Stories& told = stories("future");
+  PhysicalMachine machine =
+      make_physical_machine(told, windows_future, {12, 80}, runs_of_few(0x1800), false);
+  const tests::TemporaryFolder folder;
+  const fs::path dump = folder.path() / "machine.dmp";
+  write_dump(machine, told.crash, Container::bitmap_kernel, dump);
+  const json report = ask("stacks", dump, nullptr);
+  std::map<std::string, std::uint64_t> ids, processes;
+  for (const MachineThread& thread : machine.kernel.threads)
+    ids[fmt::format("{:#x}", thread.truth.ethread)] = thread.truth.id;
+  for (const ProcessTruth& process : machine.kernel.processes)
+    processes[fmt::format("{:#x}", process.eprocess)] = process.id;
+  EXPECT_GE(report["stacks"].size(), 4u);  // the processors'
+  for (const json& stack : report["stacks"]) {
+    const std::string thread = stack["thread"]["address"];
+    EXPECT_TRUE(ids.contains(thread)) << thread;
+    const json& id = stack["thread"]["id"];
+    EXPECT_TRUE(id.is_null() || id == ids[thread]) << thread << " " << id;
+    if (stack["process"].is_null()) continue;
+    const std::string process = stack["process"]["address"];
+    EXPECT_TRUE(processes.contains(process)) << process;
+    const json& process_id = stack["process"]["id"];
+    EXPECT_TRUE(process_id.is_null() || process_id == processes[process]) << process;
+  }
+  EXPECT_FALSE(report["warnings"].empty());
+}
 
 TEST(ConsoleApp, TheMainThreadsStackIsThePublishedOne) {
   const Stories& told = stories();
