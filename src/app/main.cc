@@ -54,6 +54,7 @@ struct Options {
 void declare(CLI::App& app, Options& options) {
   app.set_version_flag("--version", "ntstack " NTSTACK_VERSION);
   app.require_subcommand(1);
+  app.allow_windows_style_options(false);  // a path may begin with a slash there too
   app.footer("Exit codes: 0 answered, 1 failed, 2 wrong command line. NO_COLOR turns colours off.");
 
   declare_stacks(app, options.stacks);

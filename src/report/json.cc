@@ -264,6 +264,8 @@ std::string modules_json(const DumpFacts& facts) {
 
 std::string stacks_json(const StackFacts& facts) {
   Json json = header(facts.of);
+  if (!facts.more.empty()) json["more_dumps"] = Json::array();
+  for (const DumpFacts& other : facts.more) json["more_dumps"].push_back(dump_json(other));
   json["bugcheck"] = bugcheck_json(facts.of.dump);
   json["stacks"] = Json::array();
   json["missing"] = missing_list(facts.missing);
