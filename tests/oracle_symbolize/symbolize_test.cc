@@ -104,12 +104,6 @@ class Lines {
     if (after == lines_.begin()) return false;
     return std::prev(after)->second.size() > 1;
   }
-  // No code of [begin, address] is of that line: llvm-symbolizer takes a line that begins behind
-  // the address in some functions whose code is of several files (see oracle_pdb).
-  bool begins_behind(std::uint32_t begin, std::uint32_t address, std::uint32_t line) const {
-    return std::none_of(lines_.lower_bound(begin), lines_.upper_bound(address),
-                        [&](const auto& each) { return each.second.contains(line); });
-  }
 
  private:
   std::map<std::uint32_t, std::set<std::uint32_t>> lines_;
@@ -121,22 +115,6 @@ bool has_marker(const std::string& line) {
 }
 
 void drop_source(std::string& line) { line.resize(std::min(line.find(" ["), line.size())); }
-
-// The line's number in "... @ 57]"; 0 where there is none.
-std::uint32_t line_number(const std::string& line) {
-  const std::size_t at = line.rfind(" @ ");
-  return at == std::string::npos
-             ? 0
-             : static_cast<std::uint32_t>(std::strtoul(line.c_str() + at + 3, nullptr, 10));
-}
-
-// As WinDbg names a module: what is neither a letter, a digit nor '_' becomes '_'.
-std::string module_name(const fs::path& image) {
-  std::string name = base::path_text(image.stem());
-  for (char& c : name)
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  return name;
-}
 
 // Lines grouped by the address that they answer.
 std::vector<std::vector<std::string>> grouped(const std::vector<std::string>& lines) {
@@ -186,9 +164,12 @@ class Oracle {
 TEST(SymbolizeAgainstSymbolizer, LinesAreAlike) {
   NTSTACK_NEED_TOOL(symbolizer, "llvm-symbolizer-19");
   NTSTACK_NEED_TOOL(pdbutil, "llvm-pdbutil-19");
-  std::size_t compared = 0, with_inlines = 0, others = 0, differing = 0, behind = 0;
+  std::size_t compared = 0, with_inlines = 0, others = 0, differing = 0;
   for (const Subject& subject : subjects()) {
     if (subject.image.empty()) continue;
+    // Those that are fetched are held against the tool in oracle_pdb, where its many ties of lines
+    // are settled by what llvm-pdbutil says.
+    if (subject.name.starts_with("win32-")) continue;
     const auto addresses = addresses_in(subject.image);
     Oracle oracle(symbolizer, subject.image);
     oracle.ask(addresses);
@@ -203,7 +184,7 @@ TEST(SymbolizeAgainstSymbolizer, LinesAreAlike) {
     const Pdbutil truth(pdbutil, subject.pdb);
     const Procedures procedures(truth.procedures());
     const Lines lines(truth.pieces());
-    const std::string module = module_name(subject.image);
+    const std::string module = base::path_text(subject.image.stem());
     for (std::size_t i = 0; i < groups.size(); ++i) {
       auto expected = expected_of(addresses[i], oracle.answer(addresses[i]), procedures, module);
       if (expected.empty()) {
@@ -212,13 +193,6 @@ TEST(SymbolizeAgainstSymbolizer, LinesAreAlike) {
       }
       if (!subject.is_clang) expected.resize(1);
       if (lines.are_several_at(addresses[i]) || has_marker(expected.front())) {
-        drop_source(expected.front());
-        drop_source(groups[i].front());
-      }
-      if (groups[i] != expected &&
-          lines.begins_behind(*procedures.begin_of(addresses[i]), addresses[i],
-                              line_number(expected.front()))) {
-        ++behind;
         drop_source(expected.front());
         drop_source(groups[i].front());
       }
@@ -231,11 +205,9 @@ TEST(SymbolizeAgainstSymbolizer, LinesAreAlike) {
     }
   }
   EXPECT_GT(compared, 0u);
-  EXPECT_LE(behind * 1000, compared);
   std::printf(
-      "addresses: %zu, of them with inlined functions: %zu; not comparable: %zu; the tool's line "
-      "begins behind: %zu; differing: %zu\n",
-      compared, with_inlines, others, behind, differing);
+      "addresses: %zu, of them with inlined functions: %zu; not comparable: %zu; differing: %zu\n",
+      compared, with_inlines, others, differing);
 }
 
 class Symbolize : public testing::Test {
