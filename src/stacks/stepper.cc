@@ -110,6 +110,8 @@ bool Stepper::step_exactly(Walk& walk) {
   const StackSegment* here = walk.segment();
   const StackSegment* there = walk.segment_of(sp_of(next));
   if (here && !there) return false;
+  // On a task gate's stack what it interrupted is known for certain.
+  if (is_guess && here && here->kind == StackKind::task) return false;
   if (step->crosses_trap) walk.last().trap_frame = step->trap_frame;
   if (is_guess) walk.doubt();
   walk.push(next, here != there && !is_guess ? Trust::stack_switch : step->trust,
@@ -147,9 +149,11 @@ bool Stepper::step_across_stacks(Walk& walk) {
 // A system call, or an interrupt of user code: the kernel's part of the stack is whole.
 bool Stepper::cross_to_user(Walk& walk, const ExactStep& step) const {
   walk.last().trap_frame = step.trap_frame;
-  if (step.trap_frame && walk.anchor_between(*step.trap_frame, *step.trap_frame + 1))
-    walk.confirm();
-  walk.push(step.caller, Trust::trap_frame, false);
+  const bool is_anchor =
+      step.trap_frame && walk.anchor_between(*step.trap_frame, *step.trap_frame + 1);
+  if (is_anchor) walk.confirm();
+  const bool is_guess = step.trust == Trust::scan && !is_anchor;
+  walk.push(step.caller, is_guess ? Trust::scan : Trust::trap_frame, false);
   walk.stack.user_registers = step.caller;
   walk.end(End::user_mode, std::string(kUserPart));
   return true;

@@ -59,8 +59,7 @@ std::optional<TrapFrame> read_arm64(const base::ByteSource& memory, std::uint64_
   const auto last = memory.get<Last>(address + kArm64Lr);
   const auto x = memory.get<std::array<std::uint64_t, 19>>(address + kArm64X0);
   if (!spsr || !sp || !last || !x) return std::nullopt;
-  // PSTATE of AArch64: M[4] clear and M[3:0] EL0t, EL1t or EL1h; what lies above the conditions and
-  // PAN is not of an exception that was taken.
+  // PSTATE of AArch64: M[4] clear and M[3:0] EL0t, EL1t or EL1h.
   const std::uint32_t mode = *spsr & 0x1f;
   if (mode != 0 && mode != 4 && mode != 5) return std::nullopt;
   const bool from_user = mode == 0;

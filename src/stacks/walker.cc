@@ -165,7 +165,12 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   const bool is_found = walk.stack.start == Start::search;
   const Trust trust = is_switched ? Trust::switch_frame : is_found ? Trust::scan : Trust::context;
   walk.push(*start, trust, is_switched || is_found);
-  if (is_found) walk.begin_guess();
+  if (is_found) {
+    walk.begin_guess();
+    walk.stack.notes.push_back(
+        "nothing says where the thread was: the stack begins at the lowest return address that "
+        "leads to its base, and its youngest frames may be of calls that have returned");
+  }
   if (is_switched) step_out_of_switch(walk, *thread.kernel_stack);
   stepper_.run(walk);
   name_frames(walk.stack.frames, symbolizer_);

@@ -215,9 +215,9 @@ void Machine::list_processes() {
     warnings_.push_back(fmt::format("the list of processes is broken: {}", list.broken));
   const std::size_t before = processes_.size();
   for (const std::uint64_t entry : list.entries) add_process(entry - *links);
-  // The idle process and those of current threads are in no list, or known already.
+  // The idle process, which only the processors led to, is in no list.
   for (std::size_t i = 0; i < processes_.size(); ++i) {
-    if (i < before && processes_[i].id.value_or(0) == 0) continue;
+    if (i < before && processes_[i].id == std::uint64_t{0}) continue;
     list_threads(processes_[i]);
   }
 }
