@@ -57,6 +57,29 @@ TEST_F(X86Stack, AReturnAddressBelow64KilobytesEndsIt) {
   EXPECT_FALSE(holds(walk(kBase, kLimit + 0x1040), 0xffff));
 }
 
+TEST_F(X86Stack, ATrapFrameBehindWhatMayBeAReturnAddressIsAGuessInUserModeToo) {
+  constexpr std::uint32_t kTrap = kLimit + 0x1040, kUserEip = 0x77a62a2a;
+  const auto put = [&](std::uint32_t at, std::uint32_t value) {
+    words_[(kTrap + at - kLimit) / 4] = value;
+  };
+  pair(kTrap, 0x324f540, kUserEip);  // DbgEbp, DbgEip
+  put(0x08, 0xbadb0d00);
+  put(0x60, 0x324f540);
+  put(0x68, kUserEip);
+  put(0x6c, 0x1b);
+  put(0x70, 0x202);
+  put(0x74, 0x324f4f8);
+  put(0x78, 0x23);
+  const auto known = walk(kBase, kTrap);
+  ASSERT_EQ(known.size(), 2u);
+  EXPECT_EQ(known[1].ip, kUserEip);
+  EXPECT_EQ(known[1].trust, unwind::Trust::trap_frame);
+  words_[(kLimit + 0x1020 - kLimit) / 4] = kModule + 0x444;
+  const auto guessed = walk(kBase, kTrap);
+  ASSERT_EQ(guessed.back().ip, kUserEip);
+  EXPECT_EQ(guessed.back().trust, unwind::Trust::scan);
+}
+
 TEST_F(X86Stack, NothingIsFoundBehindAHoleOfAStackThatIsNotKnown) {
   pair(kBase - 8, 0, kModule + 0x200);
   const base::SegmentSource memory(
