@@ -47,6 +47,7 @@ struct ModuleRecord {
   std::optional<base::Guid> pdb_guid;  // from a minidump's CodeView record
   std::uint32_t pdb_age = 0;
   std::string pdb_name;
+  bool in_session_space = false;  // each session has its own; the system process maps none
 };
 
 struct UnloadedModuleRecord {

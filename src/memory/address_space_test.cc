@@ -30,6 +30,28 @@ TEST(AddressSpace, ReadsEndAtTheFirstHole) {
   EXPECT_FALSE(space.get<std::uint32_t>(0x2000));
 }
 
+TEST(AddressSpace, WhatStandsBehindItServesFromItsFirstAddressOn) {
+  const auto own = source(0x3000, "own");
+  const std::string session_bytes(0x3000, 's');
+  AddressSpace space(&own);
+  space.put_behind(std::make_unique<base::SegmentSource>(source(0x1000, session_bytes)),
+                   0x2000);
+  EXPECT_EQ(text_at(space, 0x1800, 4), "");  // below: another space's
+  EXPECT_EQ(text_at(space, 0x2000, 2), "ss");
+  EXPECT_EQ(text_at(space, 0x2fff, 5), "sowns");
+  EXPECT_EQ(space.hole_end(0x1800), 0x2000u);
+  EXPECT_EQ(space.hole_end(0x4000), UINT64_MAX);
+}
+
+TEST(AddressSpace, AHoleEndsWhereAnyOfItsPartsBegins) {
+  const auto own = source(0x5000, "own");
+  AddressSpace space(&own);
+  EXPECT_EQ(space.hole_end(0x1000), 0x5000u);
+  space.place(0x3000, base::Bytes::of("placed"));
+  EXPECT_EQ(space.hole_end(0x1000), 0x3000u);
+  EXPECT_EQ(space.hole_end(0x3006), 0x5000u);
+}
+
 TEST(AddressSpace, TheTopOfTheAddressSpaceDoesNotWrap) {
   AddressSpace space(nullptr);
   space.place(UINT64_MAX - 1, base::Bytes::of("abcd"));

@@ -100,6 +100,7 @@ Json module_list(const DumpFacts& facts) {
     json["size"] = module.size;
     json["timestamp"] = module.timestamp;
     json["checksum"] = module.checksum;
+    if (module.in_session_space) json["session_space"] = true;
     if (module.pdb_guid) {
       json["pdb"] = {{"name", base::printable(base::file_name_of(module.pdb_name))},
                      {"guid", module.pdb_guid->text()},
@@ -193,6 +194,7 @@ Json frame_json(const stacks::Frame& frame) {
   json["trust"] = unwind::name_of(frame.trust);
   json["trap_frame"] = hex_or_null(frame.trap_frame);
   json["inline"] = frame.is_inline;
+  if (frame.is_wow64) json["wow64"] = true;
   json["symbol"] = symbol_json(frame.symbol);
   if (frame.symbol.source) {
     json["source"] = {{"file", base::printable(frame.symbol.source->file)},

@@ -126,22 +126,30 @@ std::string frame_line(std::size_t number, const Frame& frame, bool is_64_bit, c
                      guess ? paint.doubtful(site) : site);
 }
 
+std::string frame_heading(bool is_64_bit, bool is_x86, const Paint& paint) {
+  const int width = is_64_bit ? 17 : 8;
+  return paint.quiet(fmt::format(" # {:<{}} {:<{}} {:>6} {:<8} {}",
+                                 is_x86 ? "ChildEBP" : "Child-SP", width, "RetAddr", width, "Bytes",
+                                 "Found by", "Call Site")) +
+         "\n";
+}
+
 std::string frame_table(const std::vector<Frame>& frames, bool is_64_bit, bool is_x86,
                         const Paint& paint) {
-  std::string out =
-      paint.quiet(fmt::format(" # {:<{}} {:<{}} {:>6} {:<8} {}", is_x86 ? "ChildEBP" : "Child-SP",
-                              is_64_bit ? 17 : 8, "RetAddr", is_64_bit ? 17 : 8, "Bytes",
-                              "Found by", "Call Site")) +
-      "\n";
-  bool warned = false;
+  std::string out = frame_heading(is_64_bit, is_x86, paint);
+  bool warned = false, is_wow64 = false;
   for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (frames[i].is_wow64 && !is_wow64) {
+      is_wow64 = true;
+      out += "32-bit code (WOW64), on a stack of its own:\n" + frame_heading(false, true, paint);
+    }
     if (!warned && frames[i].trust == unwind::Trust::scan) {
       out += paint.doubtful(
                  "WARNING: frames marked scan? were looked for on the stack and may be wrong.") +
              "\n";
       warned = true;
     }
-    out += frame_line(i, frames[i], is_64_bit, paint);
+    out += frame_line(i, frames[i], is_64_bit && !is_wow64, paint);
   }
   return out;
 }
@@ -325,9 +333,10 @@ std::string modules_text(const DumpFacts& facts) {
   std::string out =
       fmt::format("{:<{}} {:<{}} timestamp name\n", "start", wide ? 17 : 8, "end", wide ? 17 : 8);
   for (const dump::ModuleRecord& module : facts.machine.kernel().modules()) {
-    out += fmt::format("{} {} {:08x}  {}\n", address_text(module.base, wide),
+    out += fmt::format("{} {} {:08x}  {}{}\n", address_text(module.base, wide),
                        address_text(module.base + module.size, wide), module.timestamp,
-                       base::printable(module.path));
+                       base::printable(module.path),
+                       module.in_session_space ? " (session space)" : "");
   }
   if (!facts.machine.kernel().unloaded_modules().empty()) out += "\nunloaded:\n";
   for (const dump::UnloadedModuleRecord& module : facts.machine.kernel().unloaded_modules()) {

@@ -28,6 +28,7 @@ struct Frame {
   bool is_call_site = false;  // ip is a return address
   bool is_inline = false;     // no frame of its own: inlined into the next that has one
   bool is_user = false;
+  bool is_wow64 = false;  // 32-bit code of a 64-bit machine
   symbols::Symbol symbol;
 };
 

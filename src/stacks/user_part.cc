@@ -2,6 +2,7 @@
 
 #include "stacks/frame_names.h"
 #include "target/user_process.h"
+#include "target/wow64.h"
 
 namespace ntstack::stacks {
 
@@ -19,12 +20,20 @@ UserPart::UserSpace& UserPart::space_of(const target::Process& process) {
   return space;
 }
 
-void UserPart::add_to(Stack& stack) {
-  if (stack.end != End::user_mode || !stack.user_registers || !stack.process || !make_) return;
-  UserSpace& space = space_of(*stack.process);
-  const std::uint64_t sp = sp_of(*stack.user_registers);
-  if (!space.stepper || !space.memory->get<std::uint8_t>(sp)) return;
+// The registers of a thread that was interrupted in 32-bit code: CS of its trap frame says so.
+std::optional<unwind::x86::Registers> UserPart::running_32_bit_code(const Stack& stack) const {
+  constexpr std::uint64_t kSegCs = 0x170;  // of x64's KTRAP_FRAME
+  const auto* registers = std::get_if<unwind::x64::Registers>(&*stack.user_registers);
+  if (!registers || stack.frames.size() < 2) return std::nullopt;
+  const auto& trap_frame = stack.frames[stack.frames.size() - 2].trap_frame;
+  const auto cs =
+      trap_frame ? machine_.memory().get<std::uint16_t>(*trap_frame + kSegCs) : std::nullopt;
+  if (!cs || !is_32_bit_code(*cs)) return std::nullopt;
+  return narrowed(*registers);
+}
 
+void UserPart::add_64_bit_part(Stack& stack, UserSpace& space) const {
+  if (!space.stepper || !space.memory->get<std::uint8_t>(sp_of(*stack.user_registers))) return;
   std::vector<target::StackSegment> known;
   if (stack.thread && stack.thread->teb) {
     if (const auto segment =
@@ -46,12 +55,42 @@ void UserPart::add_to(Stack& stack) {
   stack.end_reason = std::move(walk.stack.end_reason);
 }
 
+void UserPart::add_32_bit_part(Stack& stack, UserSpace& space,
+                               const std::optional<unwind::x86::Registers>& running) const {
+  if (!machine_.is_64_bit() || !stack.thread || stack.thread->teb.value_or(0) == 0) return;
+  const std::uint64_t teb = *stack.thread->teb;
+  if (!space.wow64) {
+    const auto thread = target::read_wow64_thread(*space.memory, teb);
+    if (!thread) return;
+    space.wow64_symbolizer =
+        make_(target::read_user_modules(*space.memory, thread->peb, false), *space.memory);
+    space.wow64 =
+        std::make_unique<Wow64Part>(*space.memory, *space.wow64_symbolizer, machine_.dump().build);
+  }
+  const bool is_guess = running && stack.frames.back().trust == unwind::Trust::scan;
+  if (running) stack.frames.pop_back();  // the same, as 64-bit registers
+  space.wow64->add_to(stack, teb, running);
+  for (Frame& frame : stack.frames)
+    if (is_guess && frame.is_wow64) frame.trust = unwind::Trust::scan;
+}
+
+void UserPart::add_to(Stack& stack) {
+  if (stack.end != End::user_mode || !stack.user_registers || !stack.process || !make_) return;
+  UserSpace& space = space_of(*stack.process);
+  if (!space.memory) return;
+  const auto running = running_32_bit_code(stack);
+  if (!running) add_64_bit_part(stack, space);
+  add_32_bit_part(stack, space, running);
+}
+
 std::vector<symbols::Missing> UserPart::missing() const {
   std::vector<symbols::Missing> all;
   for (const auto& [address, space] : spaces_) {
-    if (!space.symbolizer) continue;
-    const auto some = space.symbolizer->missing();
-    all.insert(all.end(), some.begin(), some.end());
+    for (const auto* symbolizer : {space.symbolizer.get(), space.wow64_symbolizer.get()}) {
+      if (!symbolizer) continue;
+      const auto some = symbolizer->missing();
+      all.insert(all.end(), some.begin(), some.end());
+    }
   }
   return all;
 }

@@ -1,4 +1,5 @@
-// The user part of a stack, below the kernel's: where a dump has the process's memory.
+// The user part of a stack, below the kernel's: where a dump has the process's memory. Of a WOW64
+// process both parts, the 64-bit one first.
 #pragma once
 
 #include <functional>
@@ -8,6 +9,7 @@
 
 #include "stacks/stack.h"
 #include "stacks/stepper.h"
+#include "stacks/wow64_part.h"
 
 namespace ntstack::stacks {
 
@@ -33,8 +35,14 @@ class UserPart {
     std::unique_ptr<memory::PageTables> memory;  // null: none
     std::unique_ptr<symbols::Symbolizer> symbolizer;
     std::unique_ptr<Stepper> stepper;
+    std::unique_ptr<symbols::Symbolizer> wow64_symbolizer;  // made for the first 32-bit stack
+    std::unique_ptr<Wow64Part> wow64;
   };
   UserSpace& space_of(const target::Process& process);
+  void add_64_bit_part(Stack& stack, UserSpace& space) const;
+  void add_32_bit_part(Stack& stack, UserSpace& space,
+                       const std::optional<unwind::x86::Registers>& running) const;
+  std::optional<unwind::x86::Registers> running_32_bit_code(const Stack& stack) const;
 
   const target::Machine& machine_;
   SymbolizerMaker make_;

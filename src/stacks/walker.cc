@@ -134,44 +134,67 @@ void Walker::step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const {
   walk.push(*caller, Trust::switch_frame, true);
 }
 
+// A user minidump's thread: from its CONTEXT, the crash's where it is the one that crashed. Of a
+// WOW64 process that is the 64-bit half, unless the thread was running 32-bit code.
+Stack Walker::walk_user_thread(const target::Thread& thread) {
+  const dump::Dump& dump = machine_.dump();
+  Walk walk(dump.architecture, thread.segments, {});
+  walk.stack.thread = &thread;
+  walk.stack.process = machine_.process_of(thread);
+  const bool crashed = dump.exception_thread_id && thread.id == *dump.exception_thread_id;
+  base::Bytes context = crashed ? dump.context : thread.context;
+  auto start = registers_of_context(context, dump.architecture);
+  walk.stack.start = crashed && start ? Start::crash_context : Start::thread_context;
+  if (!start) start = registers_of_context(context = thread.context, dump.architecture);
+  if (!start) return without_start(walk);
+  std::optional<unwind::x86::Registers> running;
+  if (const auto* wide = std::get_if<unwind::x64::Registers>(&*start)) {
+    constexpr std::uint64_t kSegCs = 0x38;  // of x64's CONTEXT
+    if (is_32_bit_code(context.get_or<std::uint16_t>(kSegCs, 0))) running = narrowed(*wide);
+  }
+  if (!running) {
+    walk.push(*start, Trust::context, false);
+    stepper_.run(walk);
+    name_frames(walk.stack.frames, symbolizer_);
+  }
+  if (machine_.is_64_bit() && thread.teb.value_or(0) != 0)
+    wow64_part_.add_to(walk.stack, *thread.teb, running);
+  if (running && !walk.stack.frames.empty()) walk.stack.frames.front().trust = Trust::context;
+  return std::move(walk.stack);
+}
+
+Stack Walker::without_start(Walk& walk) const {
+  walk.stack.start = Start::none;
+  walk.stack.end_reason = "where the thread was running is not in the dump";
+  if (walk.stack.thread) walk.stack.segments = walk.stack.thread->segments;
+  return std::move(walk.stack);
+}
+
 Stack Walker::walk_thread(const target::Thread& thread) {
   const dump::Dump& dump = machine_.dump();
+  if (dump.kind == dump::Kind::minidump) return walk_user_thread(thread);
   Walk walk(dump.architecture, thread.segments, anchors_of(&thread));
   walk.stack.thread = &thread;
   walk.stack.process = machine_.process_of(thread);
 
   std::optional<Registers> start;
-  if (dump.kind == dump::Kind::minidump) {
-    const bool crashed = dump.exception_thread_id && thread.id == *dump.exception_thread_id;
-    if (crashed) start = registers_of_context(dump.context, dump.architecture);
-    walk.stack.start = start ? Start::crash_context : Start::thread_context;
-    if (!start) start = registers_of_context(thread.context, dump.architecture);
-  } else if (thread.kernel_stack) {
+  if (thread.kernel_stack) {
     start = registers_of_switch_frame(machine_.memory(), *thread.kernel_stack, dump.architecture);
-    walk.stack.start = Start::switch_frame;
     if (start && !symbolizer_.module_at(ip_of(*start))) start.reset();
   }
-  if (!start && dump.kind != dump::Kind::minidump) {
-    start = find_start(thread);
-    walk.stack.start = Start::search;
-  }
-  if (!start) {
-    walk.stack.start = Start::none;
-    walk.stack.end_reason = "where the thread was running is not in the dump";
-    walk.stack.segments = thread.segments;
-    return std::move(walk.stack);
-  }
-  const bool is_switched = walk.stack.start == Start::switch_frame;
-  const bool is_found = walk.stack.start == Start::search;
-  const Trust trust = is_switched ? Trust::switch_frame : is_found ? Trust::scan : Trust::context;
-  walk.push(*start, trust, is_switched || is_found);
-  if (is_found) {
+  const bool is_switched = start.has_value();
+  if (!start) start = find_start(thread);
+  if (!start) return without_start(walk);
+  walk.stack.start = is_switched ? Start::switch_frame : Start::search;
+  walk.push(*start, is_switched ? Trust::switch_frame : Trust::scan, true);
+  if (is_switched) {
+    step_out_of_switch(walk, *thread.kernel_stack);
+  } else {
     walk.begin_guess();
     walk.stack.notes.push_back(
         "nothing says where the thread was: the stack begins at the lowest return address that "
         "leads to its base, and its youngest frames may be of calls that have returned");
   }
-  if (is_switched) step_out_of_switch(walk, *thread.kernel_stack);
   stepper_.run(walk);
   name_frames(walk.stack.frames, symbolizer_);
   user_part_.add_to(walk.stack);

@@ -17,7 +17,8 @@ class Walker {
         symbolizer_(symbolizer),
         stepper_({machine.dump().architecture, machine.dump().build, &machine.memory(), &symbolizer,
                   machine.dump().kind != dump::Kind::minidump}),
-        user_part_(machine, std::move(make)) {}
+        user_part_(machine, std::move(make)),
+        wow64_part_(machine.memory(), symbolizer, machine.dump().build) {}
 
   // The stack of a processor's current thread: the crash's where the header tells of one, else from
   // the processor's own context, else as a thread that is on no processor.
@@ -35,6 +36,8 @@ class Walker {
  private:
   std::vector<Anchor> anchors_of(const target::Thread* thread) const;
   std::optional<Registers> find_start(const target::Thread& thread);
+  Stack walk_user_thread(const target::Thread& thread);
+  Stack without_start(Walk& walk) const;
   void step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const;
   std::vector<Frame> bugcheck_path(const target::Processor& processor, const Registers& crash,
                                    const Stack& stack);
@@ -43,6 +46,7 @@ class Walker {
   symbols::Symbolizer& symbolizer_;
   Stepper stepper_;
   UserPart user_part_;
+  Wow64Part wow64_part_;  // of user minidumps
 };
 
 }  // namespace ntstack::stacks

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "target/kdbg_encoding.h"
 #include "target/module_list.h"
@@ -13,6 +15,9 @@ using memory::PageTables;
 using memory::Paging;
 
 constexpr std::uint64_t kCr4La57 = 0x1000;
+constexpr std::size_t kMostSessionImages = 16, kMostSessionProcesses = 128;  // that are tried
+// Where the kernel's half begins; on x86 with /3GB higher.
+constexpr std::uint64_t kSystemRange64 = 0xffff800000000000, kSystemRange32 = 0x80000000;
 
 Paging paging_of(const dump::Dump& dump) {
   switch (dump.architecture) {
@@ -73,6 +78,28 @@ void Kernel::open_page_tables() {
 std::unique_ptr<PageTables> Kernel::address_space(std::uint64_t directory_table_base) const {
   if (!tables_ || directory_table_base == 0) return nullptr;
   return std::make_unique<PageTables>(*dump_->physical, tables_->paging(), directory_table_base);
+}
+
+void Kernel::find_session_space(std::span<const std::uint64_t> directory_table_bases) {
+  if (!tables_) return;
+  std::vector<dump::ModuleRecord*> absent;
+  for (dump::ModuleRecord& module : modules_) {
+    const auto there = tables_->translate(module.base);
+    if (!there && there.error() == memory::Fault::not_mapped && absent.size() < kMostSessionImages)
+      absent.push_back(&module);
+  }
+  if (absent.empty()) return;
+  for (const std::uint64_t root :
+       directory_table_bases.first(std::min(directory_table_bases.size(), kMostSessionProcesses))) {
+    auto space = address_space(root);
+    if (!space) continue;
+    bool maps_any = false;
+    for (dump::ModuleRecord* module : absent)
+      maps_any |= module->in_session_space = space->translate(module->base).has_value();
+    if (!maps_any) continue;
+    memory_->put_behind(std::move(space), is_64_bit() ? kSystemRange64 : kSystemRange32);
+    return;
+  }
 }
 
 void Kernel::read_kdbg_block() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ class Kernel {
   // memory or the tables can't be.
   std::unique_ptr<memory::PageTables> address_space(std::uint64_t directory_table_base) const;
   const memory::PageTables* page_tables() const { return tables_.get(); }
+  // Puts session space behind the kernel's memory, and marks the images in it: win32k.sys and others
+  // lie where the system process maps nothing. It is that of the first process, by its tables, that
+  // maps any of them; the images' code is the same in every session, their data are not.
+  void find_session_space(std::span<const std::uint64_t> directory_table_bases);
 
   const std::optional<Kdbg>& kdbg() const { return kdbg_; }
   bool kdbg_was_encoded() const { return kdbg_was_encoded_; }

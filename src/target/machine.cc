@@ -74,6 +74,7 @@ Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
     find_captured_threads();
   else
     list_processes();
+  find_session_space();
   mark_crashed();
 }
 
@@ -220,6 +221,13 @@ void Machine::list_processes() {
     if (i < before && processes_[i].id == std::uint64_t{0}) continue;
     list_threads(processes_[i]);
   }
+}
+
+void Machine::find_session_space() {
+  std::vector<std::uint64_t> roots;
+  for (const Process& process : processes_)
+    if (process.directory_table_base) roots.push_back(*process.directory_table_base);
+  kernel_->find_session_space(roots);
 }
 
 void Machine::list_threads(const Process& process) {

@@ -116,6 +116,7 @@ class Machine {
   void find_captured_threads();
   void list_processes();
   void list_threads(const Process& process);
+  void find_session_space();
   void list_minidump_threads();
   void add_processor(Processor processor);
   Thread* add_thread(std::uint64_t address);

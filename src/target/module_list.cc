@@ -17,8 +17,9 @@ constexpr std::size_t kUnloadedDrivers = 50;  // MI_UNLOADED_DRIVERS
 // KLDR_DATA_TABLE_ENTRY (the SDK's wdbgexts.h), by the width of a pointer.
 struct EntryLayout {
   std::uint64_t base, size, full_name, base_name;
+  std::uint64_t timestamp;  // Windows 10 and later (public PDB types)
 };
-constexpr EntryLayout kWide{0x30, 0x40, 0x48, 0x58}, kNarrow{0x18, 0x20, 0x24, 0x2c};
+constexpr EntryLayout kWide{0x30, 0x40, 0x48, 0x58, 0x9c}, kNarrow{0x18, 0x20, 0x24, 0x2c, 0x58};
 
 // UNICODE_STRING {u16 length, u16 capacity, pointer}.
 std::string unicode_string(const base::ByteSource& memory, std::uint64_t at, bool is_64_bit) {
@@ -42,6 +43,8 @@ dump::ModuleRecord read_module(const base::ByteSource& memory, std::uint64_t ent
   if (const auto image = pe::Image::from_memory(memory, module.base)) {
     module.timestamp = image->timestamp();
     module.checksum = image->checksum();
+  } else {
+    module.timestamp = memory.get<std::uint32_t>(entry + layout.timestamp).value_or(0);
   }
   return module;
 }

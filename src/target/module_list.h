@@ -16,7 +16,8 @@ struct ModuleList {
 };
 
 // `head` is PsLoadedModuleList. Sizes and names are the list's; timestamps and checksums are the
-// images' own headers', 0 where those are not in the dump.
+// images' own headers'. Where those are not in the dump the timestamp is the list's entry's, which
+// only Windows 10 and later have there: a key that fits no file does no harm.
 ModuleList read_loaded_modules(const base::ByteSource& memory, std::uint64_t head, bool is_64_bit);
 
 // `array` is the address of MmUnloadedDrivers (a pointer to 50 entries); the last unloaded first.
