@@ -4,6 +4,7 @@
 
 #include "stacks/frame_names.h"
 #include "stacks/trap_frame.h"
+#include "stacks/why_missing.h"
 
 namespace ntstack::stacks {
 namespace {
@@ -157,7 +158,9 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   }
   if (!start) {
     walk.stack.start = Start::none;
-    walk.stack.end_reason = "where the thread was running is not in the dump";
+    const WhyMissing why = why_no_start(machine_, thread);
+    walk.stack.end = why.end;
+    walk.stack.end_reason = why.reason;
     walk.stack.segments = thread.segments;
     return std::move(walk.stack);
   }
@@ -173,6 +176,9 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   }
   if (is_switched) step_out_of_switch(walk, *thread.kernel_stack);
   stepper_.run(walk);
+  if (walk.stack.end == End::memory_missing)
+    walk.stack.end_reason += why_address_is_missing(machine_, sp_of(walk.registers()));
+  add_state_notes(machine_, thread, walk.stack);
   name_frames(walk.stack.frames, symbolizer_);
   user_part_.add_to(walk.stack);
   return std::move(walk.stack);
