@@ -39,12 +39,12 @@ class Reader {
     return time >= kEarliest && time < kLatest ? std::optional(time) : std::nullopt;
   }
   std::optional<std::uint8_t> priority(Field field) const {
-    const auto read = value<std::uint8_t>(field);
+    const auto read = is_of_this_build(field) ? value<std::uint8_t>(field) : std::nullopt;
     return read && *read <= kHighestPriority ? read : std::nullopt;
   }
   // A number that is at most `most`.
   std::optional<std::uint32_t> number(Field field, std::uint32_t most) const {
-    const auto read = value<std::uint32_t>(field);
+    const auto read = known(field);
     return read && *read <= most ? read : std::nullopt;
   }
   // A number that any value can be: only from where the offset is this build's.
@@ -67,13 +67,16 @@ class Reader {
 // Where EPROCESS.Session points to: unknown for System and others without a session.
 std::optional<std::uint32_t> session_of(const Machine& machine, const Reader& process) {
   const auto session = process.pointer(Field::eprocess_session);
-  if (!session || !process.is_kernel_address(*session)) return std::nullopt;
-  return Reader(machine, *session).number(Field::session_id, kMostSessions);
+  if (!session || !process.is_of_this_build(Field::eprocess_session) ||
+      !process.is_kernel_address(*session))
+    return std::nullopt;
+  const auto id = Reader(machine, *session).value<std::uint32_t>(Field::session_id);
+  return id && *id <= kMostSessions ? id : std::nullopt;
 }
 
 void read_wow64(const Reader& process, ProcessFacts& facts) {
   const auto wow64 = process.pointer(Field::eprocess_wow64_process);
-  if (!wow64 || *wow64 == 0) return;
+  if (!wow64 || *wow64 == 0 || !process.is_of_this_build(Field::eprocess_wow64_process)) return;
   std::optional<std::uint64_t> peb = wow64;
   if (process.is_kernel_address(*wow64)) {
     // EWOW64PROCESS of Windows 10 1511 and later, WOW64_PROCESS of Server 2003: the PEB32's address
@@ -124,7 +127,8 @@ ThreadFacts read_thread_facts(const Machine& machine, const Thread& thread) {
   facts.context_switches = reader.known(Field::kthread_context_switches);
   facts.priority = reader.priority(Field::kthread_priority);
   facts.base_priority = reader.priority(Field::kthread_base_priority);
-  facts.win32_start_address = reader.pointer(Field::ethread_win32_start_address);
+  if (reader.is_of_this_build(Field::ethread_win32_start_address))
+    facts.win32_start_address = reader.pointer(Field::ethread_win32_start_address);
   return facts;
 }
 

@@ -1,6 +1,6 @@
 // What a thread and a process tell of themselves beside where their stacks are: times, priorities,
-// sessions. Read when asked for. A value that can't be one is unknown: so is all that an
-// offset of another build (nearest_table) says of bits.
+// sessions. Read when asked for. What can't be is unknown. An offset of another build
+// (nearest_table) serves for times alone, which bear themselves out.
 #pragma once
 
 #include <cstdint>

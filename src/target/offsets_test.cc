@@ -69,9 +69,10 @@ TEST(Offsets, OfDifferentFieldsOfOneStructureDiffer) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(Field::count); ++i) {
         const Field field = static_cast<Field>(i);
         const FieldName name = name_of(field);
-        if (const auto at = offsets[field]; at && !name.member.empty())
-          EXPECT_TRUE(seen.emplace(name.structure, *at).second)
-              << name.structure << '.' << name.member << " of " << build;
+        const auto at = offsets[field];
+        if (!at || name.member.empty()) continue;
+        EXPECT_TRUE(seen.emplace(name.structure, *at).second)
+            << name.structure << '.' << name.member << " of " << build;
       }
     }
   }

@@ -506,10 +506,11 @@ class Schema(unittest.TestCase):
         dumps = sorted(SOURCE.glob("samples/*/*.dmp")) + sorted(DATA.glob("*/*.dmp"))
         dumps += sorted(BUILD.glob("tests/world_*/samples/*/*.dmp"))
         dumps += sorted(BUILD.glob("tests/world_x86/samples/*/*/*.dmp"))
+        commands = ("info", "modules", "processes", "threads", "stacks")
         for dump in dumps:
-            for command in ("info", "modules", "stacks"):
+            for command in commands:
                 jsonschema.validate(run_json(command, dump), schema)
-        print(f"schema: {3 * len(dumps)} documents checked by jsonschema")
+        print(f"schema: {len(commands) * len(dumps)} documents checked by jsonschema")
 
 
 class CommandLine(unittest.TestCase):
