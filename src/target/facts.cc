@@ -8,6 +8,7 @@ namespace {
 // FILETIMEs of 1980 and of 2200.
 constexpr std::uint64_t kEarliest = 119'600'064'000'000'000, kLatest = 189'025'920'000'000'000;
 constexpr std::uint8_t kHighestPriority = 31;
+constexpr std::uint64_t kPage = 0x1000;  // below are flags alone
 constexpr std::uint32_t kMostThreads = 0x100000, kMostSessions = 0x100000;
 constexpr std::uint8_t kStateTerminated = 4, kStateWaiting = 5, kStateTransition = 6,
                        kStateCaptured = 0xff;
@@ -144,7 +145,7 @@ ProcessFacts read_process_facts(const Machine& machine, const Process& process) 
     facts.is_exiting = (*flags & kProcessExiting) != 0;
   if (reader.is_of_this_build(Field::kprocess_user_directory_table_base)) {
     const auto base = reader.pointer(Field::kprocess_user_directory_table_base);
-    if (base && *base != 0) facts.user_directory_table_base = base;
+    if (base && *base >= kPage) facts.user_directory_table_base = base;
   }
   read_wow64(reader, facts);
   return facts;

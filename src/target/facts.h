@@ -34,7 +34,8 @@ struct ProcessFacts {
   std::optional<std::uint64_t> create_time, exit_time;  // FILETIME
   std::optional<std::uint32_t> session_id;              // none for processes without a session
   std::optional<std::uint32_t> active_threads;
-  std::optional<std::uint64_t> user_directory_table_base;  // where kernel addresses are hidden
+  // Where kernel addresses are hidden from user mode; like CR3, with flags in the low 12 bits.
+  std::optional<std::uint64_t> user_directory_table_base;
   std::optional<bool> is_exiting;
   bool is_wow64 = false;
   std::optional<std::uint64_t> wow64_peb;  // PEB32
