@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "app/exit_code.h"
+#include "app/start_names.h"
 #include "base/text.h"
 #include "report/json.h"
 #include "report/text.h"
@@ -43,6 +44,16 @@ int write(const std::string& text, std::FILE* out, std::FILE* err) {
 
 int failed(const base::Error& error, std::FILE* err) {
   fmt::print(err, "ntstack: {}\n", base::printable(error.text()));
+  return kFailed;
+}
+
+int wrong(const base::Error& error, std::FILE* err) {
+  fmt::print(err, "ntstack: {}\n", error.text());
+  return kUsage;
+}
+
+int none_is_in(const ThreadChoice& choice, const std::string& file_name, std::FILE* err) {
+  fmt::print(err, "ntstack: no {} is in {}\n", choice.text(), file_name);
   return kFailed;
 }
 
@@ -104,23 +115,47 @@ std::vector<stacks::Stack> walk_all(std::vector<Session>& sessions, const Thread
 
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
   const auto choice = ThreadChoice::of(options.threads);
-  if (!choice) {
-    fmt::print(err, "ntstack: {}\n", choice.error().text());
-    return kUsage;
-  }
+  if (!choice) return wrong(choice.error(), err);
   auto sessions = open_all(options);
   if (!sessions) return failed(sessions.error(), err);
   std::vector<symbols::Missing> missing;
   const std::vector<stacks::Stack> stacks = walk_all(*sessions, *choice, missing);
-  if (!choice->is_all() && stacks.empty()) {
-    fmt::print(err, "ntstack: no {} is in {}\n", choice->text(),
-               sessions->front().facts().file_name);
-    return kFailed;
-  }
+  if (!choice->is_all() && stacks.empty())
+    return none_is_in(*choice, sessions->front().facts().file_name, err);
   report::StackFacts facts{sessions->front().facts(), {}, stacks, std::move(missing)};
   for (std::size_t i = 1; i < sessions->size(); ++i) facts.more.push_back((*sessions)[i].facts());
   if (options.json) return write(report::stacks_json(facts), out, err);
   return write(report::stacks_text(facts, {wants_colour(out), options.group}), out, err);
+}
+
+int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
+  const auto choice = ThreadChoice::of(options.threads);
+  if (!choice) return wrong(choice.error(), err);
+  auto session = Session::open(options.dump);
+  if (!session) return failed(session.error(), err);
+  const auto facts = session->facts();
+  const auto processes = choice->processes_of(session->machine());
+  if (!choice->is_all() && processes.empty()) return none_is_in(*choice, facts.file_name, err);
+  return write(options.json ? report::processes_json(facts, processes)
+                            : report::processes_text(facts, processes),
+               out, err);
+}
+
+int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
+  const auto choice = ThreadChoice::of(options.threads);
+  if (!choice) return wrong(choice.error(), err);
+  auto session = Session::open(options.dump);
+  if (!session) return failed(session.error(), err);
+  const auto facts = session->facts();
+  StartNames names(*session);
+  std::vector<report::ThreadEntry> threads;
+  for (const target::Thread& thread : session->machine().threads())
+    if (choice->takes(session->machine(), thread))
+      threads.push_back({&thread, names.name_of(thread)});
+  if (!choice->is_all() && threads.empty()) return none_is_in(*choice, facts.file_name, err);
+  return write(
+      options.json ? report::threads_json(facts, threads) : report::threads_text(facts, threads),
+      out, err);
 }
 
 int run_info(const ListOptions& options, std::FILE* out, std::FILE* err) {

@@ -24,9 +24,17 @@ struct ListOptions {
   bool json = false;
 };
 
+struct ChosenOptions {
+  DumpOptions dump;
+  ThreadOptions threads;
+  bool json = false;
+};
+
 // Each writes its answer to `out`, errors to `err`, and returns an ExitCode.
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err);
 int run_info(const ListOptions& options, std::FILE* out, std::FILE* err);
 int run_modules(const ListOptions& options, std::FILE* out, std::FILE* err);
+int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err);
+int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err);
 
 }  // namespace ntstack::app

@@ -26,6 +26,21 @@ void add_dump_options(CLI::App& command, DumpOptions& options) {
   add_path_options(command, options);
 }
 
+void add_choice_options(CLI::App& command, ThreadOptions& options) {
+  command.add_option("--thread", options.thread, "One thread, by ID or object address (0x...)");
+  command.add_option("--process", options.process, "One process, by name or ID");
+  command.add_option("--state", options.state, "Threads in a state: waiting, ready, ...");
+  command.add_option("--waiting-on", options.waiting_on,
+                     "Waiting threads of a wait reason: WrResource, UserRequest, ...");
+}
+
+void declare_list(CLI::App& app, const char* name, const char* help, ChosenOptions& options) {
+  CLI::App* list = app.add_subcommand(name, help);
+  add_dump_options(*list, options.dump);
+  add_choice_options(*list, options.threads);
+  list->add_flag("--json", options.json, "As JSON (docs/schema)");
+}
+
 void declare_stacks(CLI::App& app, StacksOptions& options) {
   CLI::App* stacks = app.add_subcommand("stacks", "Every stack in a dump, identical ones grouped");
   stacks
@@ -34,12 +49,7 @@ void declare_stacks(CLI::App& app, StacksOptions& options) {
                    "user dump whose stacks go below the kernel's")
       ->required();
   add_path_options(*stacks, options.paths);
-  stacks->add_option("--thread", options.threads.thread,
-                     "One thread, by ID or object address (0x...)");
-  stacks->add_option("--process", options.threads.process, "One process, by name or ID");
-  stacks->add_option("--state", options.threads.state, "Threads in a state: waiting, ready, ...");
-  stacks->add_option("--waiting-on", options.threads.waiting_on,
-                     "Waiting threads of a wait reason: WrResource, UserRequest, ...");
+  add_choice_options(*stacks, options.threads);
   stacks->add_flag("--json", options.json, "As JSON (docs/schema)");
   stacks->add_flag("!--no-group", options.group, "Identical stacks one by one");
 }
@@ -47,6 +57,7 @@ void declare_stacks(CLI::App& app, StacksOptions& options) {
 struct Options {
   StacksOptions stacks;
   ListOptions info, modules;
+  ChosenOptions processes, threads;
   SymbolizeOptions symbolize;
   std::string base;
 };
@@ -66,6 +77,9 @@ void declare(CLI::App& app, Options& options) {
   CLI::App* modules = app.add_subcommand("modules", "The modules in a dump");
   add_dump_options(*modules, options.modules.dump);
   modules->add_flag("--json", options.modules.json, "As JSON (docs/schema)");
+
+  declare_list(app, "processes", "The processes in a dump", options.processes);
+  declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
   CLI::App* symbolize = app.add_subcommand("symbolize", "Names for addresses of an image");
   symbolize->add_option("IMAGE", options.symbolize.image, "A PE image, or a PDB")->required();
@@ -110,5 +124,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("stacks")) return run_stacks(options.stacks, stdout, stderr);
   if (app.got_subcommand("info")) return run_info(options.info, stdout, stderr);
   if (app.got_subcommand("modules")) return run_modules(options.modules, stdout, stderr);
+  if (app.got_subcommand("processes")) return run_processes(options.processes, stdout, stderr);
+  if (app.got_subcommand("threads")) return run_threads(options.threads, stdout, stderr);
   return symbolize(options);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <unordered_set>
 
 #include "base/text.h"
 
@@ -87,6 +88,23 @@ bool ThreadChoice::takes_process(const target::Machine& machine,
   const auto id = thread.process_id ? thread.process_id : process ? process->id : std::nullopt;
   if (process_id_ && id == process_id_) return true;
   return process && is_named(base::file_name_of(process->name), process_);
+}
+
+bool ThreadChoice::is_chosen(const target::Process& process) const {
+  return process_.empty() || (process_id_ && process.id == process_id_) ||
+         is_named(base::file_name_of(process.name), process_);
+}
+
+std::vector<const target::Process*> ThreadChoice::processes_of(
+    const target::Machine& machine) const {
+  const bool by_thread = thread_ || state_ || wait_reason_;
+  std::unordered_set<const target::Process*> taken;
+  for (const target::Thread& thread : machine.threads())
+    if (by_thread && takes(machine, thread)) taken.insert(machine.process_of(thread));
+  std::vector<const target::Process*> chosen;
+  for (const target::Process& process : machine.processes())
+    if (by_thread ? taken.contains(&process) : is_chosen(process)) chosen.push_back(&process);
+  return chosen;
 }
 
 bool ThreadChoice::takes(const target::Machine& machine, const target::Thread& thread) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "target/machine.h"
@@ -24,11 +25,14 @@ class ThreadChoice {
 
   bool is_all() const { return !thread_ && process_.empty() && !state_ && !wait_reason_; }
   bool takes(const target::Machine& machine, const target::Thread& thread) const;
+  // A process that is chosen itself, or that has a thread that is.
+  std::vector<const target::Process*> processes_of(const target::Machine& machine) const;
   // "thread 0x1bc8", "process w3wp.exe, state waiting": for messages.
   const std::string& text() const { return text_; }
 
  private:
   bool takes_process(const target::Machine& machine, const target::Thread& thread) const;
+  bool is_chosen(const target::Process& process) const;
 
   std::optional<std::uint64_t> thread_, process_id_;
   std::string process_;

@@ -26,8 +26,8 @@ struct StackFacts {
   std::vector<symbols::Missing> missing;  // for these stacks
 };
 
-// "RUNNING on processor 3", "WAIT: (Executive)", "captured in an APC", "" where the state is
-// unknown.
+// "RUNNING on processor 3", "WAIT: (Executive)", "STANDBY", "captured by an APC", "" where the
+// state is unknown.
 std::string state_text(const target::Thread& thread);
 
 // Warnings of the container and of the machine together.

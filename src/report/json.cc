@@ -5,6 +5,9 @@
 #include "analysis/bugcheck.h"
 #include "base/text.h"
 #include "dump/header.h"
+#include "report/json_lists.h"
+#include "report/offset_lines.h"
+#include "target/facts.h"
 
 namespace ntstack::report {
 namespace {
@@ -144,8 +147,21 @@ Json processor_list(const target::Machine& machine) {
   return list;
 }
 
-Json thread_json(const target::Thread* thread) {
+// The dump that a thread of the joined stacks is of.
+const target::Machine& machine_of(const StackFacts& facts, const target::Thread* thread) {
+  for (const DumpFacts& other : facts.more) {
+    const auto& threads = other.machine.threads();
+    const std::less<const target::Thread*> before;
+    if (!threads.empty() && !before(thread, threads.data()) &&
+        before(thread, threads.data() + threads.size()))
+      return other.machine;
+  }
+  return facts.of.machine;
+}
+
+Json thread_json(const target::Machine& machine, const target::Thread* thread) {
   if (!thread) return nullptr;
+  const target::ThreadFacts facts = read_thread_facts(machine, *thread);
   Json json;
   json["id"] = or_null(thread->id);
   json["address"] = thread->address ? Json(hex_text(thread->address)) : Json(nullptr);
@@ -153,6 +169,8 @@ Json thread_json(const target::Thread* thread) {
   json["state"] = text_or_null(state_text(*thread));
   json["teb"] = hex_or_null(thread->teb);
   json["start_address"] = hex_or_null(thread->start_address);
+  json["priority"] = or_null(facts.priority);
+  json["create_time"] = hex_or_null(facts.create_time);
   return json;
 }
 
@@ -211,10 +229,10 @@ Json frame_list(const std::vector<stacks::Frame>& frames) {
   return list;
 }
 
-Json stack_json(const stacks::Stack& stack) {
+Json stack_json(const target::Machine& machine, const stacks::Stack& stack) {
   Json json;
   json["processor"] = or_null(stack.processor);
-  json["thread"] = thread_json(stack.thread);
+  json["thread"] = thread_json(machine, stack.thread);
   json["process"] = process_json(stack.process);
   json["start"] = stacks::name_of(stack.start);
   json["segments"] = Json::array();
@@ -253,6 +271,7 @@ std::string info_json(const DumpFacts& facts) {
   json["modules"] = module_list(facts);
   json["unloaded_modules"] = unloaded_list(facts);
   json["secondary_data"] = secondary_list(facts.dump);
+  json["offsets"] = offset_list(facts.machine);
   json["warnings"] = warnings_of(facts);
   return document(json);
 }
@@ -261,6 +280,22 @@ std::string modules_json(const DumpFacts& facts) {
   Json json = header(facts);
   json["modules"] = module_list(facts);
   json["unloaded_modules"] = unloaded_list(facts);
+  return document(json);
+}
+
+std::string processes_json(const DumpFacts& facts,
+                           const std::vector<const target::Process*>& processes) {
+  Json json = header(facts);
+  json["processes"] = process_list(facts.machine, processes);
+  json["warnings"] = warnings_of(facts);
+  return document(json);
+}
+
+std::string threads_json(const DumpFacts& facts, const std::vector<ThreadEntry>& threads) {
+  Json json = header(facts);
+  json["clock"] = clock_json(facts.machine);
+  json["threads"] = thread_list(facts.machine, threads);
+  json["warnings"] = warnings_of(facts);
   return document(json);
 }
 
@@ -281,7 +316,7 @@ std::string stacks_json(const StackFacts& facts) {
   const char* separator = "\n    ";
   for (const stacks::Stack& stack : facts.stacks) {
     whole += separator;
-    append_indented(text_of(stack_json(stack)), 4, whole);
+    append_indented(text_of(stack_json(machine_of(facts, stack.thread), stack)), 4, whole);
     separator = ",\n    ";
   }
   whole += "\n  ";

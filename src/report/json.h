@@ -5,6 +5,7 @@
 #include <string>
 
 #include "report/facts.h"
+#include "report/lists.h"
 
 namespace ntstack::report {
 
@@ -12,5 +13,8 @@ namespace ntstack::report {
 std::string info_json(const DumpFacts& facts);
 std::string modules_json(const DumpFacts& facts);
 std::string stacks_json(const StackFacts& facts);
+std::string processes_json(const DumpFacts& facts,
+                           const std::vector<const target::Process*>& processes);
+std::string threads_json(const DumpFacts& facts, const std::vector<ThreadEntry>& threads);
 
 }  // namespace ntstack::report

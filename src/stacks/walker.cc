@@ -4,6 +4,7 @@
 
 #include "stacks/frame_names.h"
 #include "stacks/trap_frame.h"
+#include "stacks/why_missing.h"
 
 namespace ntstack::stacks {
 namespace {
@@ -146,7 +147,8 @@ Stack Walker::walk_user_thread(const target::Thread& thread) {
   auto start = registers_of_context(context, dump.architecture);
   walk.stack.start = crashed && start ? Start::crash_context : Start::thread_context;
   if (!start) start = registers_of_context(context = thread.context, dump.architecture);
-  if (!start) return without_start(walk);
+  if (!start)
+    return without_start(walk, {End::lost, "where the thread was running is not in the dump"});
   std::optional<unwind::x86::Registers> running;
   if (const auto* wide = std::get_if<unwind::x64::Registers>(&*start)) {
     constexpr std::uint64_t kSegCs = 0x38;  // of x64's CONTEXT
@@ -163,9 +165,10 @@ Stack Walker::walk_user_thread(const target::Thread& thread) {
   return std::move(walk.stack);
 }
 
-Stack Walker::without_start(Walk& walk) const {
+Stack Walker::without_start(Walk& walk, WhyMissing why) {
   walk.stack.start = Start::none;
-  walk.stack.end_reason = "where the thread was running is not in the dump";
+  walk.stack.end = why.end;
+  walk.stack.end_reason = std::move(why.reason);
   if (walk.stack.thread) walk.stack.segments = walk.stack.thread->segments;
   return std::move(walk.stack);
 }
@@ -184,7 +187,7 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   }
   const bool is_switched = start.has_value();
   if (!start) start = find_start(thread);
-  if (!start) return without_start(walk);
+  if (!start) return without_start(walk, why_no_start(machine_, thread));
   walk.stack.start = is_switched ? Start::switch_frame : Start::search;
   walk.push(*start, is_switched ? Trust::switch_frame : Trust::scan, true);
   if (is_switched) {
@@ -196,6 +199,9 @@ Stack Walker::walk_thread(const target::Thread& thread) {
         "leads to its base, and its youngest frames may be of calls that have returned");
   }
   stepper_.run(walk);
+  if (walk.stack.end == End::memory_missing)
+    walk.stack.end_reason += why_address_is_missing(machine_, sp_of(walk.registers()));
+  add_state_notes(machine_, thread, walk.stack);
   name_frames(walk.stack.frames, symbolizer_);
   user_part_.add_to(walk.stack);
   return std::move(walk.stack);

@@ -5,6 +5,7 @@
 
 #include "stacks/stepper.h"
 #include "stacks/user_part.h"
+#include "stacks/why_missing.h"
 
 namespace ntstack::stacks {
 
@@ -37,7 +38,7 @@ class Walker {
   std::vector<Anchor> anchors_of(const target::Thread* thread) const;
   std::optional<Registers> find_start(const target::Thread& thread);
   Stack walk_user_thread(const target::Thread& thread);
-  Stack without_start(Walk& walk) const;
+  static Stack without_start(Walk& walk, WhyMissing why);
   void step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const;
   std::vector<Frame> bugcheck_path(const target::Processor& processor, const Registers& crash,
                                    const Stack& stack);

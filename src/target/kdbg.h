@@ -54,7 +54,7 @@ inline constexpr std::uint32_t teb = 0x29a, kernel_stack = 0x29c, initial_stack 
                                ethread_size = 0x2c0, pcr_contained_prcb = 0x2e6,
                                prcb_context = 0x338, stack_limit = 0x340, stack_base = 0x344,
                                prcb_idle_thread = 0x350, prcb_dpc_stack = 0x354,
-                               prcb_isr_stack = 0x356, wait_reason = 0x35c;
+                               prcb_isr_stack = 0x356, wait_reason = 0x35c, irp_list = 0x34c;
 }  // namespace kdbg_at
 
 }  // namespace ntstack::target

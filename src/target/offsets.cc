@@ -26,6 +26,7 @@ constexpr KdbgField kKdbgFields[] = {
     {Field::kthread_stack_base, kdbg_at::stack_base, true},
     {Field::kthread_wait_reason, kdbg_at::wait_reason},
     {Field::ethread_size, kdbg_at::ethread_size},
+    {Field::ethread_irp_list, kdbg_at::irp_list, true},
     {Field::eprocess_size, kdbg_at::eprocess_size},
     {Field::eprocess_peb, kdbg_at::peb},
     {Field::eprocess_parent_id, kdbg_at::parent_cid},
@@ -69,7 +70,15 @@ const TypedStructure kTypedStructures[] = {
       {Field::kthread_teb, "Teb"},
       {Field::kthread_next_processor, "NextProcessor"},
       {Field::kthread_process, "Process"},
-      {Field::kthread_thread_list_entry, "ThreadListEntry"}}},
+      {Field::kthread_thread_list_entry, "ThreadListEntry"},
+      {Field::kthread_priority, "Priority"},
+      {Field::kthread_base_priority, "BasePriority"},
+      {Field::kthread_kernel_time, "KernelTime"},
+      {Field::kthread_user_time, "UserTime"},
+      {Field::kthread_context_switches, "ContextSwitches"},
+      {Field::kthread_running, "Running"},
+      {Field::kthread_wait_mode, "WaitMode"},
+      {Field::kthread_kernel_stack_resident, "KernelStackResident"}}},
     {"_ETHREAD",
      Field::ethread_size,
      {{Field::ethread_create_time, "CreateTime"},
@@ -77,11 +86,15 @@ const TypedStructure kTypedStructures[] = {
       {Field::ethread_cid, "Cid"},
       {Field::ethread_win32_start_address, "Win32StartAddress"},
       {Field::ethread_thread_list_entry, "ThreadListEntry"},
-      {Field::ethread_thread_name, "ThreadName"}}},
+      {Field::ethread_thread_name, "ThreadName"},
+      {Field::ethread_exit_time, "ExitTime"},
+      {Field::ethread_cross_thread_flags, "CrossThreadFlags"},
+      {Field::ethread_irp_list, "IrpList"}}},
     {"_KPROCESS",
      Field::count,
      {{Field::kprocess_directory_table_base, "DirectoryTableBase"},
-      {Field::kprocess_thread_list_head, "ThreadListHead"}}},
+      {Field::kprocess_thread_list_head, "ThreadListHead"},
+      {Field::kprocess_user_directory_table_base, "UserDirectoryTableBase"}}},
     {"_EPROCESS",
      Field::eprocess_size,
      {{Field::eprocess_unique_process_id, "UniqueProcessId"},
@@ -89,7 +102,14 @@ const TypedStructure kTypedStructures[] = {
       {Field::eprocess_parent_id, "InheritedFromUniqueProcessId"},
       {Field::eprocess_peb, "Peb"},
       {Field::eprocess_image_file_name, "ImageFileName"},
-      {Field::eprocess_thread_list_head, "ThreadListHead"}}},
+      {Field::eprocess_thread_list_head, "ThreadListHead"},
+      {Field::eprocess_create_time, "CreateTime"},
+      {Field::eprocess_exit_time, "ExitTime"},
+      {Field::eprocess_session, "Session"},
+      {Field::eprocess_flags, "Flags"},
+      {Field::eprocess_active_threads, "ActiveThreads"},
+      {Field::eprocess_wow64_process, "WoW64Process"},
+      {Field::eprocess_wow64_process, "Wow64Process"}}},
     {"_KPRCB",
      Field::kprcb_size,
      {{Field::kprcb_current_thread, "CurrentThread"},
@@ -103,7 +123,10 @@ const TypedStructure kTypedStructures[] = {
       {Field::kprcb_context, "Context"}}},
     // On x86 Prcb is a pointer, and PrcbData the structure.
     {"_KPCR", Field::count, {{Field::kpcr_prcb, "PrcbData"}, {Field::kpcr_prcb, "Prcb"}}},
+    {"_MM_SESSION_SPACE", Field::count, {{Field::session_id, "SessionId"}}},
 };
+
+bool is_flag(Field field) { return field == Field::kthread_kernel_stack_resident; }
 
 // The row for a build: the one that spans it, else the last before it.
 std::pair<const OffsetRow*, OffsetSource> row_for(const OffsetTable& table, std::uint32_t build) {
@@ -133,10 +156,21 @@ std::string_view name_of(OffsetSource source) {
   return "unknown";
 }
 
-void Offsets::set(Field field, std::optional<std::uint32_t> value, OffsetSource source) {
+FieldName name_of(Field field) {
+  for (const TypedStructure& structure : kTypedStructures) {
+    if (structure.size == field && field != Field::count) return {structure.name, ""};
+    const auto found = std::ranges::find(structure.fields, field, &TypedField::field);
+    if (found != structure.fields.end()) return {structure.name, found->member};
+  }
+  if (field == Field::kthread_apc_process) return {"_KTHREAD", "ApcState.Process"};
+  return {};
+}
+
+void Offsets::set(Field field, std::optional<std::uint32_t> value, OffsetSource source,
+                  std::uint8_t bit) {
   Entry& entry = entries_[static_cast<std::size_t>(field)];
   if (!value || *value >= kNone || entry.source != OffsetSource::unknown) return;
-  entry = {static_cast<std::uint16_t>(*value), source};
+  entry = {static_cast<std::uint16_t>(*value), source, bit};
 }
 
 void Offsets::take_types(const pdb::Pdb& types) {
@@ -148,9 +182,31 @@ void Offsets::take_types(const pdb::Pdb& types) {
           OffsetSource::types);
     for (const TypedField& field : wanted.fields) {
       const auto found = std::ranges::find(structure->fields, field.member, &pdb::Field::name);
-      if (found != structure->fields.end())
-        set(field.field, static_cast<std::uint32_t>(std::min<std::uint64_t>(found->offset, kNone)),
-            OffsetSource::types);
+      if (found == structure->fields.end()) continue;
+      const bool is_bit = found->bit_length != 0;
+      if (is_bit && !is_flag(field.field)) continue;
+      const std::uint64_t offset = found->offset + (is_bit ? found->bit_position / 8 : 0);
+      set(field.field, static_cast<std::uint32_t>(std::min<std::uint64_t>(offset, kNone)),
+          OffsetSource::types,
+          is_bit ? static_cast<std::uint8_t>(found->bit_position % 8) : kNoBit);
+    }
+  }
+}
+
+void Offsets::take_tables(base::Architecture architecture, std::uint32_t build) {
+  for (const auto tables : {offset_tables(architecture), fact_tables(architecture)}) {
+    for (const OffsetTable& table : tables) {
+      const auto [row, source] = row_for(table, build);
+      if (!row) continue;
+      for (std::size_t i = 0; i < table.fields.size(); ++i) {
+        const std::uint16_t value = row->values[i];
+        const Field field = table.fields[i];
+        const bool is_bit = is_flag(field) && value != kNone && (value & kFlagBit) != 0;
+        if (is_bit)
+          set(field, value & kFlagByte, source, value >> kFlagBitShift & 7);
+        else
+          set(field, value, source);
+      }
     }
   }
 }
@@ -165,13 +221,7 @@ Offsets Offsets::of(base::Architecture architecture, std::uint32_t build, const 
     }
   }
   if (types) offsets.take_types(*types);
-  for (const OffsetTable& table : offset_tables(architecture)) {
-    const auto [row, source] = row_for(table, build);
-    if (!row) continue;
-    for (std::size_t i = 0; i < table.fields.size(); ++i) {
-      offsets.set(table.fields[i], row->values[i], source);
-    }
-  }
+  offsets.take_tables(architecture, build);
   // KAPC_STATE {LIST_ENTRY ApcListHead[2]; KPROCESS* Process}: public WDK headers.
   if (const auto apc_state = offsets[Field::kthread_apc_state]) {
     const std::uint32_t lists = base::is_64_bit(architecture) ? 0x20 : 0x10;

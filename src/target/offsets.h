@@ -31,6 +31,14 @@ enum class Field : std::uint8_t {
   kthread_next_processor,
   kthread_process,
   kthread_thread_list_entry,
+  kthread_priority,
+  kthread_base_priority,
+  kthread_kernel_time,
+  kthread_user_time,
+  kthread_context_switches,
+  kthread_running,
+  kthread_wait_mode,
+  kthread_kernel_stack_resident,  // a flag
   // _ETHREAD
   ethread_create_time,
   ethread_start_address,
@@ -39,6 +47,9 @@ enum class Field : std::uint8_t {
   ethread_thread_list_entry,
   ethread_thread_name,
   ethread_size,
+  ethread_exit_time,
+  ethread_cross_thread_flags,
+  ethread_irp_list,
   // _EPROCESS (its _KPROCESS first)
   eprocess_unique_process_id,
   eprocess_active_process_links,
@@ -47,8 +58,15 @@ enum class Field : std::uint8_t {
   eprocess_image_file_name,
   eprocess_thread_list_head,
   eprocess_size,
+  eprocess_create_time,
+  eprocess_exit_time,
+  eprocess_session,
+  eprocess_flags,
+  eprocess_active_threads,
+  eprocess_wow64_process,
   kprocess_directory_table_base,
   kprocess_thread_list_head,
+  kprocess_user_directory_table_base,
   // _KPRCB
   kprcb_current_thread,
   kprcb_idle_thread,
@@ -62,12 +80,19 @@ enum class Field : std::uint8_t {
   kprcb_size,
   // _KPCR
   kpcr_prcb,
+  // _MM_SESSION_SPACE, which EPROCESS.Session points to
+  session_id,
   count
 };
 
 enum class OffsetSource : std::uint8_t { unknown, kdbg, types, table, nearest_table };
 std::string_view name_of(
     OffsetSource source);  // "kdbg", "types", "table", "nearest_table", "unknown"
+
+struct FieldName {
+  std::string_view structure, member;  // as nt's types name them; a size has no member
+};
+FieldName name_of(Field field);
 
 class Offsets {
  public:
@@ -84,14 +109,24 @@ class Offsets {
   OffsetSource source(Field field) const {
     return entries_[static_cast<std::size_t>(field)].source;
   }
+  // A flag: the bit of the byte at the field's offset, 0 to 7; nothing where the byte is the flag.
+  std::optional<std::uint8_t> bit(Field field) const {
+    const Entry& entry = entries_[static_cast<std::size_t>(field)];
+    if (entry.bit == kNoBit) return std::nullopt;
+    return entry.bit;
+  }
 
  private:
+  static constexpr std::uint8_t kNoBit = 0xff;
   struct Entry {
     std::uint16_t value = 0;
     OffsetSource source = OffsetSource::unknown;
+    std::uint8_t bit = kNoBit;
   };
   void take_types(const pdb::Pdb& types);
-  void set(Field field, std::optional<std::uint32_t> value, OffsetSource source);
+  void take_tables(base::Architecture architecture, std::uint32_t build);
+  void set(Field field, std::optional<std::uint32_t> value, OffsetSource source,
+           std::uint8_t bit = kNoBit);
   std::array<Entry, static_cast<std::size_t>(Field::count)> entries_{};
 };
 

@@ -198,6 +198,7 @@ Thread read_thread(const base::ByteSource& memory, std::uint64_t address, const 
   thread.trap_frame = pointer(Field::kthread_trap_frame);
   thread.teb = pointer(Field::kthread_teb);
   thread.start_address = pointer(Field::ethread_start_address);
+  thread.name = read_thread_name(memory, address, layout);
   thread.state = layout.byte(memory, address, Field::kthread_state);
   thread.wait_reason = layout.byte(memory, address, Field::kthread_wait_reason);
   thread.process = pointer(Field::kthread_apc_process).value_or(0);

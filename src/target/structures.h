@@ -37,6 +37,9 @@ std::optional<Processor> read_processor(const base::ByteSource& source, std::uin
 bool looks_like_thread(const base::ByteSource& memory, std::uint64_t address, const Layout& layout);
 
 Thread read_thread(const base::ByteSource& memory, std::uint64_t address, const Layout& layout);
+// What SetThreadDescription named it, UTF-8; empty: nothing did, or it can't be read.
+std::string read_thread_name(const base::ByteSource& memory, std::uint64_t address,
+                             const Layout& layout);
 Process read_process(const base::ByteSource& memory, std::uint64_t address, const Layout& layout);
 
 // The segments of a thread's kernel stack, the one in use first; the chain of KSTACK_CONTROL

@@ -506,10 +506,53 @@ class Schema(unittest.TestCase):
         dumps = sorted(SOURCE.glob("samples/*/*.dmp")) + sorted(DATA.glob("*/*.dmp"))
         dumps += sorted(BUILD.glob("tests/world_*/samples/*/*.dmp"))
         dumps += sorted(BUILD.glob("tests/world_x86/samples/*/*/*.dmp"))
+        commands = ("info", "modules", "processes", "threads", "stacks")
         for dump in dumps:
-            for command in ("info", "modules", "stacks"):
+            for command in commands:
                 jsonschema.validate(run_json(command, dump), schema)
-        print(f"schema: {3 * len(dumps)} documents checked by jsonschema")
+        print(f"schema: {len(commands) * len(dumps)} documents checked by jsonschema")
+
+
+class Lists(unittest.TestCase):
+    """`processes` and `threads` of the real triage dumps."""
+
+    def setUp(self):
+        self.dumps = sorted(DATA.glob("kernel/*.dmp"))
+        if not self.dumps:
+            self.skipTest("no real dumps here")
+
+    def test_lines_are_aligned_and_end_in_no_space(self):
+        for dump in self.dumps:
+            for command, column in (("processes", "Image"), ("threads", "State")):
+                lines = [l for l in run(command, dump)[0].splitlines() if not l.startswith("note: ")]
+                self.assertGreater(len(lines), 1)
+                at = lines[0].index(column)
+                for line in lines:
+                    self.assertEqual(line, line.rstrip())
+                    self.assertEqual(line[at - 1], " ")
+                    self.assertNotEqual(line[at], " ")
+
+    def test_the_crashing_thread_is_among_them_and_is_chosen(self):
+        for dump in self.dumps:
+            stack = run_json("stacks", dump)["stacks"][0]
+            threads = run_json("threads", dump, "--thread", stack["thread"]["address"])["threads"]
+            self.assertEqual(len(threads), 1)
+            for name in ("id", "address", "state", "start_address", "priority", "create_time"):
+                self.assertEqual(threads[0][name], stack["thread"][name], name)
+            processes = run_json("processes", dump, "--thread", stack["thread"]["address"])["processes"]
+            self.assertEqual([p["address"] for p in processes], [threads[0]["process"]])
+
+    def test_a_choice_that_nothing_fits_fails(self):
+        run("threads", self.dumps[0], "--process", "no such process", expect=1)
+        run("processes", self.dumps[0], "--process", "no such process", expect=1)
+        run("threads", self.dumps[0], "--state", "no such state", expect=2)
+
+    def test_info_says_which_source_gave_which_offset(self):
+        for dump in self.dumps:
+            offsets = {(o["structure"], o["field"]): o for o in run_json("info", dump)["offsets"]}
+            self.assertEqual(offsets["_KTHREAD", "InitialStack"]["offset"], 0x28)
+            self.assertEqual(offsets["_ETHREAD", "CreateTime"]["source"], "table")
+            self.assertIn("table of build", run("info", dump)[0])
 
 
 class CommandLine(unittest.TestCase):

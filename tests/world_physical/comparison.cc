@@ -21,7 +21,7 @@ std::uint64_t number(const json& value) {
 std::string state_of(const MachineThread& thread) {
   if (thread.truth.processor)
     return fmt::format("RUNNING on processor {}", *thread.truth.processor);
-  if (thread.state == 1) return "Ready";
+  if (thread.state == 1) return "READY";
   const std::map<int, std::string> reasons = {{0, "Executive"},
                                               {4, "DelayExecution"},
                                               {6, "UserRequest"},
@@ -77,6 +77,9 @@ void Comparison::frames(const std::string& who, const json& stack, const Machine
     if (!frame["inline"].get<bool>()) found.push_back(frame);
   if (thread.stack_paged_out) {
     same(who + " frames", found.size(), 0);
+    same(who + " end", stack["end"]["kind"], "memory_missing");
+    same(who + " reason", stack["end"]["reason"],
+         "its kernel stack is swapped out (paged to disk), not in the dump");
     return;
   }
   const auto& right = thread.truth.frames;

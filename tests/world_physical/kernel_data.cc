@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "world_physical/debugger_data.h"
+#include "world_physical/fact_data.h"
 
 namespace ntstack::world {
 namespace {
@@ -97,6 +98,7 @@ class Maker {
 };
 
 void Maker::copy_emulated() {
+  put_shared_data(memory(), layout_);
   for (const LoadedImage& image : world_.images()) copy_pages(image.base, image.size);
   copy_pages(emulated_.pool, emulated_pool_size);
   for (unsigned i = 0; i < world_.processors(); i++) {
@@ -128,6 +130,7 @@ ProcessTruth& Maker::add_process(const std::string& name, std::uint64_t id, std:
   memory().put(at + e.peb, process.peb);
   for (std::size_t i = 0; i < std::min<std::size_t>(name.size(), 14); i++)
     memory().put(at + e.image_file_name + i, name[i]);
+  put_process_facts(memory(), layout_, process);
   data_.processes.push_back(process);
   threads_of_.emplace_back();
   return data_.processes.back();
@@ -177,6 +180,7 @@ void Maker::write_thread(std::uint64_t address, const ProcessTruth& process,
   memory().put(address + e.cid + 8, std::uint64_t{thread.truth.id});
   memory().put(address + e.start_address, std::uint64_t{0x7ffa2fb02630});
   memory().put(address + e.win32_start_address, std::uint64_t{0x7ff6ab7b1200});
+  put_thread_facts(memory(), layout_, address, thread.truth.id, thread.stack_paged_out);
 }
 
 void Maker::add_waiting(const Story& story, std::size_t process, std::uint64_t id,

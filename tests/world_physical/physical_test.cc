@@ -9,6 +9,7 @@
 #include "test_files.h"
 #include "tool.h"
 #include "world_physical/comparison.h"
+#include "world_physical/fact_data.h"
 #include "world_physical/layouts.h"
 #include "world_physical/physical_machine.h"
 
@@ -68,6 +69,8 @@ TEST_P(Dumps, HasEveryThreadAndEveryFrame) {
   const Expected expected{machine.kernel, told.world->images()};
   EXPECT_EQ(joined(stack_differences(ask("stacks", dump, c.modules), expected)), "");
   EXPECT_EQ(joined(info_differences(ask("info", dump, c.modules), expected)), "");
+  EXPECT_EQ(joined(thread_differences(ask("threads", dump, c.modules), machine.kernel)), "");
+  EXPECT_EQ(joined(process_differences(ask("processes", dump, c.modules), machine.kernel)), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(
