@@ -15,8 +15,8 @@ class Walker {
   Walker(const target::Machine& machine, symbols::Symbolizer& symbolizer, SymbolizerMaker make = {})
       : machine_(machine),
         symbolizer_(symbolizer),
-        stepper_({machine.dump().architecture, machine.dump().build, &machine.memory(), &symbolizer,
-                  machine.dump().kind != dump::Kind::minidump}),
+        stepper_({machine.dump().architecture, machine.kernel().build(), &machine.memory(),
+                  &symbolizer, machine.dump().kind != dump::Kind::minidump}),
         user_part_(machine, std::move(make)) {}
 
   // The stack of a processor's current thread: the crash's where the header tells of one, else from
