@@ -100,19 +100,19 @@ base::Bytes Kernel::kdbg_of_header() {
     kdbg_address_ = address;
     return dump_->kdbg;
   }
-  const auto first = read_loaded_modules(*memory_, dump_->ps_loaded_module_list, is_64_bit());
-  if (!first.modules.empty()) {
-    base_ = first.modules.front().base;
-    base_found_by_ = "PsLoadedModuleList";
+  if (address != 0) {
+    if (auto plain = read_kdbg(*memory_, address, nullptr)) kdbg_bytes_ = std::move(*plain);
   }
-  if (address == 0) return {};
-  if (auto plain = read_kdbg(*memory_, address, nullptr)) {
-    kdbg_bytes_ = std::move(*plain);
-  } else if (auto decoded = read_kdbg_without_key(*memory_, address, base_)) {
+  if (kdbg_bytes_.empty()) {
+    const auto first = read_loaded_modules(*memory_, dump_->ps_loaded_module_list, is_64_bit());
+    if (!first.modules.empty()) {
+      base_ = first.modules.front().base;
+      base_found_by_ = "PsLoadedModuleList";
+    }
+    auto decoded = address != 0 ? read_kdbg_without_key(*memory_, address, base_) : std::nullopt;
+    if (!decoded) return {};
     kdbg_bytes_ = std::move(*decoded);
     kdbg_was_encoded_ = true;
-  } else {
-    return {};
   }
   kdbg_found_by_ = kByHeader;
   kdbg_address_ = address;
@@ -215,25 +215,35 @@ void Kernel::choose_process_list() {
   active_process_head_ = is_header ? header : kdbg;
 }
 
-// KiProcessorBlock, and how many it lists.
+// KiProcessorBlock, and how many it lists; where KDBG does not name it, by the KPCRs.
 void Kernel::find_processors() {
   if (kdbg_) processor_block_ = kdbg_->processor_block(is_64_bit());
-  if (!processor_block_) {
-    find_nt();
-    if (!nt_) return;
-    std::vector<std::uint64_t> prcbs;
-    for (const dump::ProcessorRecord& processor : dump_->processors) {
-      const auto region = processor_region_of(*memory_, processor, dump_->architecture);
-      if (!region || region->prcb == 0 || processor.number != prcbs.size()) break;
-      prcbs.push_back(region->prcb);
-    }
-    if (const auto first = find_first_prcb(*memory_, *nt_, dump_->architecture);
-        first && prcbs.empty())
-      prcbs.push_back(*first);
-    processor_block_ = find_processor_block(*memory_, *nt_, prcbs, is_64_bit());
+  if (!processor_block_) search_processors();
+  if (processor_count_ != 0) return;
+  processor_count_ = processor_block_ ? count_processors(*memory_, *processor_block_, is_64_bit())
+                                      : static_cast<std::uint32_t>(prcbs_.size());
+}
+
+void Kernel::search_processors() {
+  if (dump_->memory) return;
+  for (const dump::ProcessorRecord& processor : dump_->processors) {
+    const auto region = processor_region_of(*memory_, processor, dump_->architecture);
+    if (!region || region->prcb == 0 || processor.number != prcbs_.size()) break;
+    prcbs_.push_back(region->prcb);
   }
-  if (processor_count_ == 0 && processor_block_)
-    processor_count_ = count_processors(*memory_, *processor_block_, is_64_bit());
+  find_nt();
+  if (!nt_) return;
+  if (prcbs_.empty()) {
+    if (const auto first = find_first_prcb(*memory_, *nt_, dump_->architecture))
+      prcbs_.push_back(*first);
+  }
+  processor_block_ = find_processor_block(*memory_, *nt_, prcbs_, dump_->architecture);
+}
+
+std::uint64_t Kernel::prcb_of(std::uint32_t number) const {
+  if (!processor_block_) return number < prcbs_.size() ? prcbs_[number] : 0;
+  const std::uint64_t word = is_64_bit() ? 8 : 4;
+  return memory_->pointer(*processor_block_ + number * word, is_64_bit()).value_or(0);
 }
 
 void Kernel::identify() {

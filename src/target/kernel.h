@@ -53,6 +53,8 @@ class Kernel {
   std::uint32_t processor_count() const { return processor_count_; }
   // KiProcessorBlock: by KDBG, or found by the KPRCBs that are known.
   std::optional<std::uint64_t> processor_block() const { return processor_block_; }
+  // Its KPRCB, by KiProcessorBlock or a KPCR; 0 unknown.
+  std::uint64_t prcb_of(std::uint32_t number) const;
   // The value of nt's export PsInitialSystemProcess, an EPROCESS; 0 unknown. Reads nt's exports.
   std::uint64_t system_process() const;
   // PsLoadedModuleList and PsActiveProcessHead, from the header or KDBG; 0 unknown.
@@ -74,6 +76,7 @@ class Kernel {
   void take_module_list();
   void choose_process_list();
   void find_processors();
+  void search_processors();
   void identify();
 
   const dump::Dump* dump_;
@@ -87,6 +90,7 @@ class Kernel {
   std::uint64_t base_ = 0, loaded_module_list_ = 0, active_process_head_ = 0;
   std::uint32_t build_ = 0, processor_count_ = 0;
   std::optional<std::uint64_t> processor_block_;
+  std::vector<std::uint64_t> prcbs_;  // by number, where KiProcessorBlock was to be found by them
   std::string tables_found_by_, base_found_by_, kdbg_found_by_, build_found_by_;
   std::vector<dump::ModuleRecord> modules_;
   std::vector<dump::UnloadedModuleRecord> unloaded_;

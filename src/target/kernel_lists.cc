@@ -8,6 +8,7 @@ namespace ntstack::target {
 namespace {
 
 constexpr std::uint64_t kPage = 0x1000;
+constexpr std::uint64_t kCurrentPrcb = 0x20;     // in a KPCR
 constexpr std::uint32_t kMostProcessors = 2048;  // Windows' own limit (KiProcessorBlock)
 
 std::uint64_t word_of(bool is_64_bit) { return is_64_bit ? 8 : 4; }
@@ -18,6 +19,14 @@ std::uint64_t word_at(base::Bytes bytes, std::size_t at, bool is_64_bit) {
 
 bool is_kernel_address(std::uint64_t address, bool is_64_bit) {
   return is_64_bit ? address >> 47 == 0x1ffff : address >= 0x80000000;
+}
+
+// A KPRCB is the last part of its KPCR (public PDB types), which names it.
+bool is_prcb(const base::ByteSource& memory, std::uint64_t address,
+             base::Architecture architecture) {
+  const std::uint64_t in_region = architecture == base::Architecture::x86 ? 0x120 : 0x180;
+  const auto region = processor_region_at(memory, address - in_region, architecture);
+  return region && region->prcb == address;
 }
 
 // KLDR_DATA_TABLE_ENTRY: its links, and where the image is.
@@ -69,15 +78,17 @@ std::optional<std::uint64_t> find_active_process_head(const base::ByteSource& me
 std::optional<std::uint64_t> find_processor_block(const base::ByteSource& memory,
                                                   const KernelImage& nt,
                                                   const std::vector<std::uint64_t>& prcbs,
-                                                  bool is_64_bit) {
+                                                  base::Architecture architecture) {
   if (prcbs.empty() || prcbs.front() == 0) return std::nullopt;
+  const bool is_64_bit = base::is_64_bit(architecture);
   const std::uint64_t word = word_of(is_64_bit);
-  // One known processor alone is in other variables too: what follows it there is no KPRCB.
+  // One known processor alone is in other variables too, its KPCR first of all.
   const auto fits = [&](std::uint64_t address) {
     for (std::size_t i = 1; i < prcbs.size(); ++i)
       if (memory.pointer(address + i * word, is_64_bit) != prcbs[i]) return false;
     const auto next = memory.pointer(address + prcbs.size() * word, is_64_bit);
-    return next && (*next == 0 || (is_kernel_address(*next, is_64_bit) && *next % word == 0));
+    return next && (*next == 0 || is_prcb(memory, *next, architecture)) &&
+           !processor_region_at(memory, address - kCurrentPrcb, architecture);
   };
   std::optional<std::uint64_t> found;
   for_each_data(memory, nt, [&](std::uint64_t address, base::Bytes bytes, std::size_t scan) {

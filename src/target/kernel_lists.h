@@ -29,7 +29,7 @@ std::optional<std::uint64_t> find_active_process_head(const base::ByteSource& me
 std::optional<std::uint64_t> find_processor_block(const base::ByteSource& memory,
                                                   const KernelImage& nt,
                                                   const std::vector<std::uint64_t>& prcbs,
-                                                  bool is_64_bit);
+                                                  base::Architecture architecture);
 
 // x64: the first processor's KPCR is in nt itself. Its KPRCB, or nothing.
 std::optional<std::uint64_t> find_first_prcb(const base::ByteSource& memory, const KernelImage& nt,

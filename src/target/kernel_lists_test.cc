@@ -69,20 +69,28 @@ TEST(KernelLists, ProcessesByTheSystemProcess) {
   EXPECT_FALSE(find_active_process_head(tables, kernel.image(), 0, links, true));
 }
 
+// The first processor's KPCR is in nt's data too, and names its KPRCB as the array does.
 TEST(KernelLists, ProcessorsByTheKprcbsThatAreKnown) {
   for (const bool wide : {true, false}) {
     Kernel kernel(wide);
-    const std::uint64_t word = kernel.builder.word(), block = kernel.data + 0x400;
-    const std::vector<std::uint64_t> prcbs = {kernel.pool + 0x180, kernel.pool + 0x2180};
-    kernel.builder.write_pointer(kernel.data + 0x200, prcbs[0]);  // the first one alone
-    for (std::size_t i = 0; i < 2; ++i) {
-      kernel.builder.write_pointer(block + i * word, prcbs[i]);
-      kernel.builder.write_pointer(prcbs[i], 0);
+    const auto architecture = kernel.builder.architecture();
+    const std::uint64_t word = kernel.builder.word(), block = kernel.data + 0x1400;
+    const std::uint64_t regions[] = {kernel.data + 0x800, kernel.pool + 0x2000};
+    std::vector<std::uint64_t> prcbs;
+    for (const std::uint64_t region : regions) {
+      prcbs.push_back(region + (wide ? 0x180 : 0x120));
+      kernel.builder.put_processor_region(region, prcbs.back(), 0, 0);
+      kernel.builder.write_pointer(block + (prcbs.size() - 1) * word, prcbs.back());
     }
     const dump::Dump dump = kernel.builder.dump();
     const auto tables = kernel.builder.tables(dump);
-    EXPECT_EQ(find_processor_block(tables, kernel.image(), prcbs, wide), block);
-    EXPECT_FALSE(find_processor_block(tables, kernel.image(), {}, wide));
+    const auto find = [&](const std::vector<std::uint64_t>& known) {
+      return find_processor_block(tables, kernel.image(), known, architecture);
+    };
+    EXPECT_EQ(find(prcbs), block);
+    EXPECT_EQ(find({prcbs[0]}), block);
+    EXPECT_FALSE(find({}));
+    EXPECT_FALSE(find({prcbs[1], prcbs[0]}));
     EXPECT_EQ(count_processors(tables, block, wide), 2u);
     EXPECT_EQ(count_processors(tables, kernel.base + 0x10000, wide), 0u);
   }

@@ -102,13 +102,11 @@ void Machine::add_processor(Processor processor) {
 
 void Machine::find_processors() {
   const Layout layout = layout_of(*this);
-  const auto block = kernel_->processor_block();
-  const std::uint64_t word = is_64_bit() ? 8 : 4;
   const std::uint32_t count = std::min(kernel_->processor_count(), kMostProcessors);
-  for (std::uint32_t i = 0; block && i < count; ++i) {
-    const auto prcb = memory().pointer(*block + i * word, is_64_bit());
-    if (!prcb || *prcb == 0) continue;
-    auto processor = read_processor(memory(), *prcb, memory(), layout);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint64_t prcb = kernel_->prcb_of(i);
+    if (prcb == 0) continue;
+    auto processor = read_processor(memory(), prcb, memory(), layout);
     if (!processor) continue;
     processor->number = i;
     add_processor(std::move(*processor));
