@@ -47,7 +47,10 @@ std::optional<SelfMap> top_table64(base::Bytes table, std::uint64_t page) {
     if (itself != 0) return std::nullopt;
     itself = entry;
   }
-  if (itself == 0 || used < 3) return std::nullopt;
+  // The top table of five levels may have one entry besides, the last.
+  const std::uint64_t last = table.get_or<std::uint64_t>(511 * 8, 0);
+  const bool is_of_five = used == 2 && (last & valid) != 0 && last != itself;
+  if (itself == 0 || (used < 3 && !is_of_five)) return std::nullopt;
   if ((itself & arm64_used) == arm64_used) {
     return SelfMap{base::Architecture::arm64, false, page};
   }

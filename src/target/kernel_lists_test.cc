@@ -18,7 +18,6 @@ struct Kernel {
       : base(wide ? base64 : base32),
         pool(wide ? pool64 : pool32),
         data(base + KernelBuilder::data),
-        wide(wide),
         builder(wide ? Paging::x64 : Paging::x86) {
     builder.put_image(base, "ntoskrnl.exe",
                       {{"PsLoadedModuleList", KernelBuilder::data + 0x10},
@@ -26,7 +25,6 @@ struct Kernel {
   }
   KernelImage image() const { return {base, KernelBuilder::image_size, ""}; }
   std::uint64_t base, pool, data;
-  bool wide;
   KernelBuilder builder;
 };
 
