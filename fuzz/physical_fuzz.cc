@@ -62,6 +62,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   dump.ps_loaded_module_list = word(16);
   dump.ps_active_process_head = word(24);
   dump.kd_debugger_data_block = word(32);
+  dump.physical_bytes = size;
+  if ((data[1] & 4) != 0) {  // the header names nothing: a processor's registers do
+    dump.processors.resize(1);
+    dump.processors[0].cr3 = dump.directory_table_base;
+    dump.processors[0].gs_base = dump.processors[0].fs_base = word(16);
+    dump.processors[0].gdt_base = word(24);
+    dump.processors[0].idt_base = word(32);
+    dump.build = dump.processor_count = 0;
+    dump.directory_table_base = dump.ps_loaded_module_list = 0;
+    dump.ps_active_process_head = dump.kd_debugger_data_block = 0;
+  }
   const std::span<const std::uint8_t> rest(data + kHeader, size - kHeader);
   const std::vector<std::uint8_t> memory = own_tables
                                                ? std::vector<std::uint8_t>(rest.begin(), rest.end())

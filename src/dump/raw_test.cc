@@ -53,7 +53,7 @@ TEST(Raw, MemoryIsKnownByTablesThatMapThemselves) {
 
   Data pae(0x1000);
   for (std::uint64_t i = 0; i < 4; ++i) put<std::uint64_t>(pae, i, (0x30 + i) << 12 | 0x63);
-  expect_found(pae, 0x33, {base::Architecture::x86, true, 0});
+  expect_found(pae, 0x33, {base::Architecture::x86, true, 0x33000});
 
   Data plain(0x1000);
   for (std::uint32_t i = 0x200; i < 0x240; ++i) put<std::uint32_t>(plain, i, i << 12 | 0x63);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/bytes.h"
 #include "dump/header.h"
 
@@ -9,7 +11,7 @@ namespace ntstack::dump {
 
 namespace {
 
-constexpr std::uint64_t end_of_search = std::uint64_t{256} << 20;
+constexpr std::uint64_t end_of_search = std::uint64_t{16} << 30;
 constexpr std::uint64_t frame_bits = 0x000ffffffffff000;  // of a 64-bit entry
 constexpr std::uint32_t frame_bits32 = 0xfffff000;
 constexpr std::uint64_t valid = 1;
@@ -20,9 +22,21 @@ bool points_to(std::uint64_t entry, std::uint64_t page) {
   return (entry & valid) != 0 && (entry & frame_bits) == page;
 }
 
+// Most pages are no tables: the upper half at once.
+bool any_points_to(base::Bytes table, std::uint64_t page) {
+  std::array<std::uint64_t, 256> entries{};
+  if (table.size() < page_size) return false;
+  std::memcpy(entries.data(), table.data() + page_size / 2, sizeof entries);
+  bool found = false;
+  for (const std::uint64_t entry : entries)
+    found |= (entry & (frame_bits | valid)) == (page | valid);
+  return found;
+}
+
 // One entry of the upper half that points back, the kernel's half mapped by more than it alone,
 // and all of it to frames that a machine can have.
 std::optional<SelfMap> top_table64(base::Bytes table, std::uint64_t page) {
+  if (!any_points_to(table, page)) return std::nullopt;
   std::uint64_t itself = 0, used = 0;
   for (std::uint64_t i = 256; i < 512; ++i) {
     const std::uint64_t entry = table.get_or<std::uint64_t>(i * 8, 0);
@@ -33,7 +47,10 @@ std::optional<SelfMap> top_table64(base::Bytes table, std::uint64_t page) {
     if (itself != 0) return std::nullopt;
     itself = entry;
   }
-  if (itself == 0 || used < 3) return std::nullopt;
+  // The top table of five levels may have one entry besides, the last.
+  const std::uint64_t last = table.get_or<std::uint64_t>(511 * 8, 0);
+  const bool is_of_five = used == 2 && (last & valid) != 0 && last != itself;
+  if (itself == 0 || (used < 3 && !is_of_five)) return std::nullopt;
   if ((itself & arm64_used) == arm64_used) {
     return SelfMap{base::Architecture::arm64, false, page};
   }
@@ -50,7 +67,7 @@ std::optional<SelfMap> directory_pae(base::Bytes table, std::uint64_t page) {
     if ((entry & (valid | accessed)) != (valid | accessed)) return std::nullopt;
     if ((entry & frame_bits) >> 36 != 0 || (i < 3 && points_to(entry, page))) return std::nullopt;
   }
-  return SelfMap{base::Architecture::x86, true, 0};
+  return SelfMap{base::Architecture::x86, true, page};
 }
 
 // Without PAE it is entry 0x300.
@@ -59,19 +76,20 @@ std::optional<SelfMap> directory32(base::Bytes table, std::uint64_t page) {
   if ((itself & frame_bits32) != page || (itself & (valid | accessed)) != (valid | accessed)) {
     return std::nullopt;
   }
-  std::uint32_t used = 0;
+  // Tables of pool that was never touched are empty, or marked as to be made.
+  std::uint32_t used = 0, unused = 0;
   for (std::uint64_t i = 0x200; i < 0x400; ++i) {
     const std::uint32_t entry = table.get_or<std::uint32_t>(i * 4, 0);
-    if (entry != 0 && (entry & valid) == 0) return std::nullopt;
-    if (entry != 0) ++used;
+    if (entry != 0) ++((entry & valid) != 0 ? used : unused);
   }
-  if (used < 16) return std::nullopt;
+  if (used < 16 || unused > used / 4) return std::nullopt;
   return SelfMap{base::Architecture::x86, false, page};
 }
 
 }  // namespace
 
-std::optional<SelfMap> find_self_map(const base::ByteSource& physical) {
+std::optional<SelfMap> find_self_map(const base::ByteSource& physical,
+                                     const std::function<bool(const SelfMap&)>& take) {
   std::uint64_t page = page_size;  // page 0 is the firmware's
   while (page < end_of_search) {
     const base::Bytes table = physical.view(page, page_size);
@@ -81,12 +99,17 @@ std::optional<SelfMap> find_self_map(const base::ByteSource& physical) {
       page = (next + page_size - 1) / page_size * page_size;
       continue;
     }
-    if (auto found = top_table64(table, page)) return found;
-    if (auto found = directory_pae(table, page)) return found;
-    if (auto found = directory32(table, page)) return found;
+    auto found = top_table64(table, page);
+    if (!found) found = directory_pae(table, page);
+    if (!found) found = directory32(table, page);
+    if (found && take(*found)) return found;
     page += page_size;
   }
   return std::nullopt;
+}
+
+std::optional<SelfMap> find_self_map(const base::ByteSource& physical) {
+  return find_self_map(physical, [](const SelfMap&) { return true; });
 }
 
 bool take_self_map(Dump& dump) {
@@ -94,16 +117,13 @@ bool take_self_map(Dump& dump) {
   if (!found) {
     dump.warnings.push_back(
         "the file does not say of what processor it is, and no page tables of a Windows kernel "
-        "were found in its first 256 MB");
+        "were found in its first 16 GB");
     return false;
   }
   dump.architecture = found->architecture;
   dump.pae = found->pae;
   dump.directory_table_base = found->directory_table_base;
-  const std::string where =
-      found->directory_table_base == 0
-          ? std::string()
-          : fmt::format(", in the page at {:#x}", found->directory_table_base);
+  const std::string where = fmt::format(", in the page at {:#x}", found->directory_table_base);
   dump.warnings.push_back(
       fmt::format("the file does not say of what processor it is: {}{} was concluded from page "
                   "tables that map themselves{}",

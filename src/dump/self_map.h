@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "base/architecture.h"
@@ -15,11 +16,17 @@ namespace ntstack::dump {
 struct SelfMap {
   base::Architecture architecture = base::Architecture::unknown;
   bool pae = false;
-  std::uint64_t directory_table_base = 0;  // the top table; 0 for PAE, whose top is elsewhere
+  // The top table. PAE: the directory of the upper gigabyte, whose first four entries are as the
+  // top table's, so that it serves as that.
+  std::uint64_t directory_table_base = 0;
 };
 
-// The first such table in the first 256 MB of the physical memory. The kernel's own tables are made
-// at boot and lie low.
+// Every such table in the first 16 GB of the physical memory, by address, until `take` is true of
+// one; that one, or nothing. The kernel's own tables are made at boot and mostly lie low.
+std::optional<SelfMap> find_self_map(const base::ByteSource& physical,
+                                     const std::function<bool(const SelfMap&)>& take);
+
+// The first.
 std::optional<SelfMap> find_self_map(const base::ByteSource& physical);
 
 // Looks in the dump's physical memory, and says in a warning what was found there and how. False

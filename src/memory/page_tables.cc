@@ -209,6 +209,23 @@ std::expected<Translation, Fault> PageTables::translate(std::uint64_t address) c
   return walk_uncached(address, 0).result;
 }
 
+std::optional<PageTables::Mapped> PageTables::next_mapped(std::uint64_t address, std::uint64_t last,
+                                                          std::uint64_t& steps) const {
+  for (; address <= last && steps != 0; --steps) {
+    if (!is_canonical(address)) {
+      address = next_canonical(address);
+      if (address == UINT64_MAX) break;
+      continue;
+    }
+    const Walk here = walk_uncached(address, 0);
+    if (here.result) return Mapped{address, here.result->physical, here.result->bytes};
+    const std::uint64_t next = ((address >> here.shift) + 1) << here.shift;
+    if (next <= address) break;
+    address = next;
+  }
+  return std::nullopt;
+}
+
 std::size_t PageTables::read(std::uint64_t address, std::span<std::byte> out) const {
   std::size_t done = 0;
   while (done < out.size()) {

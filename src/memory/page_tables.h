@@ -47,6 +47,16 @@ class PageTables : public base::ByteSource {
   std::uint64_t root() const { return root_; }
   std::expected<Translation, Fault> translate(std::uint64_t address) const;
 
+  // The first page from `address` to `last` whose contents the tables lead to; what no table maps
+  // is passed over a whole entry at a time. Each look-up takes one of `steps`, and at 0 the answer
+  // is nothing.
+  struct Mapped {
+    std::uint64_t address = 0, physical = 0;
+    std::uint64_t bytes = 0;  // to the end of the page
+  };
+  std::optional<Mapped> next_mapped(std::uint64_t address, std::uint64_t last,
+                                    std::uint64_t& steps) const;
+
   // Read through the tables: a page that is mapped and not in the dump is a hole as well. Not to be
   // called from two threads at once: translations are remembered.
   std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;

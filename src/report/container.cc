@@ -68,19 +68,30 @@ std::string container_lines(const dump::Dump& dump) {
   if (!dump.physical) return "";
   std::string out = fmt::format("memory    {} pages of physical memory, {} MB\n",
                                 dump.physical_bytes / dump::page_size, dump.physical_bytes >> 20);
-  if (dump.directory_table_base != 0) {
-    out += fmt::format("tables    page tables at {:#x}{}\n", dump.directory_table_base,
-                       dump.pae ? ", PAE" : "");
-  } else if (!dump.processors.empty() && dump.processors.front().cr3) {
-    out += fmt::format("tables    page tables at {:#x}, CR3 of processor {}{}\n",
-                       *dump.processors.front().cr3, dump.processors.front().number,
-                       dump.pae ? ", PAE" : "");
-  }
   const auto with_context = std::ranges::count_if(
       dump.processors, [](const dump::ProcessorRecord& p) { return !p.context.empty(); });
   if (!dump.processors.empty()) {
     out += fmt::format("saved     registers of {} processors, {} with a context\n",
                        dump.processors.size(), with_context);
+  }
+  return out;
+}
+
+std::string kernel_lines(const target::Kernel& kernel) {
+  std::string out;
+  if (const memory::PageTables* tables = kernel.page_tables()) {
+    out += fmt::format("tables    page tables at {:#x} ({}), by {}\n", tables->root(),
+                       memory::name_of(tables->paging()), kernel.tables_found_by());
+  }
+  if (kernel.base() != 0 && !kernel.base_found_by().empty()) {
+    out +=
+        fmt::format("kernel    nt at {}, by {}\n",
+                    base::address_text(kernel.base(), kernel.is_64_bit()), kernel.base_found_by());
+  }
+  if (kernel.kdbg()) {
+    out += fmt::format("kdbg      {} bytes at {}{}, by {}\n", kernel.kdbg()->size(),
+                       base::address_text(kernel.kdbg_address(), kernel.is_64_bit()),
+                       kernel.kdbg_was_encoded() ? ", encoded" : "", kernel.kdbg_found_by());
   }
   return out;
 }

@@ -51,8 +51,8 @@ Json dump_json(const DumpFacts& facts) {
   json["file"] = facts.file_name;
   json["kind"] = dump::name_of(dump.kind);
   json["architecture"] = base::name_of(dump.architecture);
-  json["build"] = dump.build;
-  json["processor_count"] = dump.processor_count;
+  json["build"] = facts.machine.kernel().build();
+  json["processor_count"] = facts.machine.kernel().processor_count();
   json["system_time"] = hex_or_null(dump.system_time);
   json["up_time"] = hex_or_null(dump.up_time);
   json["comment"] = text_or_null(base::printable(dump.comment));
@@ -61,6 +61,35 @@ Json dump_json(const DumpFacts& facts) {
   json["physical_bytes"] = dump.physical ? Json(dump.physical_bytes) : Json(nullptr);
   json["directory_table_base"] =
       dump.directory_table_base != 0 ? Json(hex_text(dump.directory_table_base)) : Json(nullptr);
+  return json;
+}
+
+Json address_or_null(std::uint64_t address) {
+  return address != 0 ? Json(hex_text(address)) : Json(nullptr);
+}
+
+// What of the kernel was found, and how.
+Json kernel_json(const target::Kernel& kernel) {
+  Json json;
+  json["base"] = address_or_null(kernel.base());
+  json["found_by"] = text_or_null(kernel.base_found_by());
+  json["build"] = kernel.build() != 0 ? Json(kernel.build()) : Json(nullptr);
+  json["build_found_by"] = text_or_null(kernel.build_found_by());
+  json["loaded_module_list"] = address_or_null(kernel.loaded_module_list());
+  json["active_process_head"] = address_or_null(kernel.active_process_head());
+  json["kdbg"] = nullptr;
+  if (kernel.kdbg()) {
+    json["kdbg"] = {{"address", address_or_null(kernel.kdbg_address())},
+                    {"size", kernel.kdbg()->size()},
+                    {"encoded", kernel.kdbg_was_encoded()},
+                    {"found_by", kernel.kdbg_found_by()}};
+  }
+  json["page_tables"] = nullptr;
+  if (const memory::PageTables* tables = kernel.page_tables()) {
+    json["page_tables"] = {{"root", hex_text(tables->root())},
+                           {"paging", memory::name_of(tables->paging())},
+                           {"found_by", kernel.tables_found_by()}};
+  }
   return json;
 }
 
@@ -267,6 +296,8 @@ std::string info_json(const DumpFacts& facts) {
   Json json = header(facts);
   json["bugcheck"] = bugcheck_json(facts.dump);
   json["exception"] = exception_json(facts.dump);
+  json["kernel"] =
+      facts.dump.kind == dump::Kind::minidump ? Json(nullptr) : kernel_json(facts.machine.kernel());
   json["processors"] = processor_list(facts.machine);
   json["modules"] = module_list(facts);
   json["unloaded_modules"] = unloaded_list(facts);

@@ -63,11 +63,11 @@ std::string header_line(const DumpFacts& facts) {
   const dump::Dump& dump = facts.dump;
   std::string line = fmt::format("{}: {}, {}", facts.file_name, container_name(dump),
                                  base::name_of(dump.architecture));
-  if (dump.build != 0) line += fmt::format(", Windows build {}", dump.build);
-  if (dump.processor_count != 0) {
-    line +=
-        fmt::format(", {} processor{}", dump.processor_count, dump.processor_count == 1 ? "" : "s");
-  }
+  const std::uint32_t build = facts.machine.kernel().build();
+  const std::uint32_t processors = facts.machine.kernel().processor_count();
+  if (build != 0) line += fmt::format(", Windows build {}", build);
+  if (processors != 0)
+    line += fmt::format(", {} processor{}", processors, processors == 1 ? "" : "s");
   return line + "\n";
 }
 
@@ -297,6 +297,7 @@ std::string info_text(const DumpFacts& facts, const TextStyle& style) {
                        address_text(dump.exception->address, facts.machine.is_64_bit()));
   }
   out += container_lines(dump);
+  out += kernel_lines(facts.machine.kernel());
   out += fmt::format("modules   {} loaded, {} unloaded\n", facts.machine.kernel().modules().size(),
                      facts.machine.kernel().unloaded_modules().size());
   const auto& processors = facts.machine.processors();

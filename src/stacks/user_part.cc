@@ -14,9 +14,9 @@ UserPart::UserSpace& UserPart::space_of(const target::Process& process) {
   if (!space.memory) return space;
   const auto modules = target::read_user_modules(*space.memory, *process.peb, machine_.is_64_bit());
   space.symbolizer = make_(modules, *space.memory);
-  const dump::Dump& dump = machine_.dump();
-  space.stepper = std::make_unique<Stepper>(
-      Space{dump.architecture, dump.build, space.memory.get(), space.symbolizer.get(), false});
+  space.stepper =
+      std::make_unique<Stepper>(Space{machine_.dump().architecture, machine_.kernel().build(),
+                                      space.memory.get(), space.symbolizer.get(), false});
   return space;
 }
 

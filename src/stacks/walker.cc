@@ -31,7 +31,8 @@ std::vector<Anchor> Walker::anchors_of(const target::Thread* thread) const {
   if (!thread) return anchors;
   const dump::Dump& dump = machine_.dump();
   const auto add = [&](std::uint64_t address) {
-    const auto frame = read_trap_frame(machine_.memory(), address, dump.architecture, dump.build);
+    const auto frame =
+        read_trap_frame(machine_.memory(), address, dump.architecture, machine_.kernel().build());
     const bool known = std::ranges::find(anchors, address, &Anchor::at) != anchors.end();
     if (!frame || known) return;
     anchors.push_back(

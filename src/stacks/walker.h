@@ -16,10 +16,10 @@ class Walker {
   Walker(const target::Machine& machine, symbols::Symbolizer& symbolizer, SymbolizerMaker make = {})
       : machine_(machine),
         symbolizer_(symbolizer),
-        stepper_({machine.dump().architecture, machine.dump().build, &machine.memory(), &symbolizer,
-                  machine.dump().kind != dump::Kind::minidump}),
+        stepper_({machine.dump().architecture, machine.kernel().build(), &machine.memory(),
+                  &symbolizer, machine.dump().kind != dump::Kind::minidump}),
         user_part_(machine, std::move(make)),
-        wow64_part_(machine.memory(), symbolizer, machine.dump().build) {}
+        wow64_part_(machine.memory(), symbolizer, machine.kernel().build()) {}
 
   // The stack of a processor's current thread: the crash's where the header tells of one, else from
   // the processor's own context, else as a thread that is on no processor.

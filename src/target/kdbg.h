@@ -34,6 +34,11 @@ class Kdbg {
     return address(0x218, is_64_bit);
   }
 
+  // An address at another place of the block.
+  std::optional<std::uint64_t> address_at(std::uint32_t at, bool is_64_bit) const {
+    return address(at, is_64_bit);
+  }
+
   std::optional<std::uint32_t> u16(std::uint32_t at) const;  // 0 and 0xffff: not said
   std::optional<std::uint32_t> u32(std::uint32_t at) const;
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "target/capture_status.h"
+#include "target/kernel_lists.h"
 #include "target/list.h"
 #include "target/structures.h"
 
@@ -16,7 +17,7 @@ constexpr std::uint32_t kMostProcessors = 2048;  // Windows' own limit (KiProces
 constexpr std::size_t kMostProcesses = 0x40000, kMostThreads = 0x100000;
 
 Layout layout_of(const Machine& machine) {
-  return {machine.offsets(), machine.dump().architecture, machine.dump().build};
+  return {machine.offsets(), machine.dump().architecture, machine.kernel().build()};
 }
 
 // RSP, ESP or SP of a CONTEXT.
@@ -65,7 +66,7 @@ Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
     list_minidump_threads();
     return;
   }
-  offsets_ = Offsets::of(dump().architecture, dump().build, kdbg() ? &*kdbg() : nullptr, types);
+  offsets_ = Offsets::of(dump().architecture, kernel.build(), kdbg() ? &*kdbg() : nullptr, types);
   if (dump().triage) find_triage_objects();
   find_processors();
   take_saved_contexts();
@@ -102,13 +103,11 @@ void Machine::add_processor(Processor processor) {
 
 void Machine::find_processors() {
   const Layout layout = layout_of(*this);
-  const auto block = kdbg() ? kdbg()->processor_block(is_64_bit()) : std::nullopt;
-  const std::uint64_t word = is_64_bit() ? 8 : 4;
-  const std::uint32_t count = std::min(dump().processor_count, kMostProcessors);
-  for (std::uint32_t i = 0; block && i < count; ++i) {
-    const auto prcb = memory().pointer(*block + i * word, is_64_bit());
-    if (!prcb || *prcb == 0) continue;
-    auto processor = read_processor(memory(), *prcb, memory(), layout);
+  const std::uint32_t count = std::min(kernel_->processor_count(), kMostProcessors);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint64_t prcb = kernel_->prcb_of(i);
+    if (prcb == 0) continue;
+    auto processor = read_processor(memory(), prcb, memory(), layout);
     if (!processor) continue;
     processor->number = i;
     add_processor(std::move(*processor));
@@ -203,10 +202,19 @@ void Machine::find_captured_threads() {
   }
 }
 
+// PsActiveProcessHead as the kernel says it, else what the system process's links lead to.
+std::uint64_t Machine::process_list(std::optional<std::uint64_t> links) const {
+  if (kernel_->active_process_head() != 0 || !links) return kernel_->active_process_head();
+  const std::uint64_t system = kernel_->system_process();
+  const auto nt = kernel_->image();
+  if (system == 0 || !nt) return 0;
+  return find_active_process_head(memory(), *nt, system, *links, is_64_bit()).value_or(0);
+}
+
 // Every process of PsActiveProcessHead, and every thread of each.
 void Machine::list_processes() {
   const auto links = offsets_[Field::eprocess_active_process_links];
-  const std::uint64_t head = kernel_->active_process_head();
+  const std::uint64_t head = process_list(links);
   if (!links || head == 0) {
     warnings_.push_back("the list of processes (PsActiveProcessHead) is not known");
     return;

@@ -115,6 +115,7 @@ class Machine {
   void find_current_threads();
   void find_captured_threads();
   void list_processes();
+  std::uint64_t process_list(std::optional<std::uint64_t> links) const;
   void list_threads(const Process& process);
   void find_session_space();
   void list_minidump_threads();

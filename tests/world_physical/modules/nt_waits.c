@@ -7,6 +7,9 @@
 // encoded with these.
 ULONG64 KiWaitNever, KiWaitAlways;
 UCHAR KdpDataBlockEncoded;
+// All kernels export them.
+EXPORT_DATA ULONG NtBuildNumber;
+EXPORT_DATA void* PsInitialSystemProcess;
 
 extern __declspec(dllexport) struct {
   UCHAR* StackBase;
