@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "target/capture_status.h"
 #include "target/list.h"
+#include "target/probe.h"
 #include "target/structures.h"
 
 namespace ntstack::target {
@@ -66,6 +67,7 @@ Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
     return;
   }
   offsets_ = Offsets::of(dump().architecture, dump().build, kdbg() ? &*kdbg() : nullptr, types);
+  probe_structures();
   if (dump().triage) find_triage_objects();
   find_processors();
   take_saved_contexts();
@@ -75,6 +77,20 @@ Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
   else
     list_processes();
   mark_crashed();
+}
+
+// What is not known of the kernel's structures is asked of them.
+void Machine::probe_structures() {
+  ProbeStart start{memory(), dump().architecture, kernel_->active_process_head(), {}, {}};
+  const auto block = kdbg() ? kdbg()->processor_block(is_64_bit()) : std::nullopt;
+  const std::uint32_t count = std::min(dump().processor_count, kMostProcessors);
+  for (std::uint32_t i = 0; block && i < count; ++i) {
+    const auto prcb = memory().pointer(*block + i * (is_64_bit() ? 8 : 4), is_64_bit());
+    if (prcb && *prcb != 0) start.prcbs.push_back(*prcb);
+  }
+  for (const dump::ModuleRecord& module : kernel_->modules())
+    start.images.push_back({module.base, module.base + module.size});
+  for (std::string& wrong : probe_offsets(start, offsets_)) warnings_.push_back(std::move(wrong));
 }
 
 // A triage dump keeps the crashing processor's PRCB, thread and process apart, without addresses.

@@ -108,6 +108,7 @@ class Machine {
   const Process* process_of(const Thread& thread) const;
 
  private:
+  void probe_structures();
   void find_triage_objects();
   void find_processors();
   void take_saved_contexts();

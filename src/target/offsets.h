@@ -65,9 +65,10 @@ enum class Field : std::uint8_t {
   count
 };
 
-enum class OffsetSource : std::uint8_t { unknown, kdbg, types, table, nearest_table };
+// probed: told by the kernel's own objects (probe.h).
+enum class OffsetSource : std::uint8_t { unknown, kdbg, types, table, nearest_table, probed };
 std::string_view name_of(
-    OffsetSource source);  // "kdbg", "types", "table", "nearest_table", "unknown"
+    OffsetSource source);  // "kdbg", "types", "table", "nearest_table", "probed", "unknown"
 
 class Offsets {
  public:
@@ -84,6 +85,9 @@ class Offsets {
   OffsetSource source(Field field) const {
     return entries_[static_cast<std::size_t>(field)].source;
   }
+
+  // What probing found, or (nothing) that what was known can't be.
+  void take_probed(Field field, std::optional<std::uint32_t> value);
 
  private:
   struct Entry {
