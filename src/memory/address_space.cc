@@ -17,4 +17,8 @@ base::Bytes AddressSpace::view(std::uint64_t address, std::size_t size) const {
   return base::LayeredSource(own_, &placed_).view(address, size);
 }
 
+std::uint64_t AddressSpace::hole_end(std::uint64_t address) const {
+  return base::LayeredSource(own_, &placed_).hole_end(address);
+}
+
 }  // namespace ntstack::memory

@@ -19,6 +19,7 @@ class AddressSpace : public base::ByteSource {
 
   std::size_t read(std::uint64_t address, std::span<std::byte> out) const override;
   base::Bytes view(std::uint64_t address, std::size_t size) const override;
+  std::uint64_t hole_end(std::uint64_t address) const override;
 
  private:
   const base::ByteSource* own_;

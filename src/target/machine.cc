@@ -39,6 +39,20 @@ std::optional<std::uint64_t> stack_pointer_of(base::Bytes context,
 
 }  // namespace
 
+std::string_view name_of(FoundBy found_by) {
+  switch (found_by) {
+    case FoundBy::list:
+      return "list";
+    case FoundBy::processor:
+      return "processor";
+    case FoundBy::scan:
+      return "scan";
+    case FoundBy::container:
+      break;
+  }
+  return "container";
+}
+
 std::string_view name_of(StackKind kind) {
   switch (kind) {
     case StackKind::thread:
@@ -76,6 +90,7 @@ Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
     find_captured_threads();
   else
     list_processes();
+  if (process_list_broken_ || !thread_list_broken_.empty()) scan_for_lost_objects();
   mark_crashed();
 }
 
@@ -172,24 +187,29 @@ void Machine::mark_crashed() {
   }
 }
 
-Thread* Machine::add_thread(std::uint64_t address) {
+Thread* Machine::add_thread(std::uint64_t address, FoundBy found_by) {
   if (address == 0) return nullptr;
   const auto [known, is_new] = thread_index_.try_emplace(address, threads_.size());
-  if (!is_new) return &threads_[known->second];
-  threads_.push_back(read_thread(memory(), address, layout_of(*this)));
-  add_process(threads_.back().process);
-  return &threads_.back();
+  if (is_new) {
+    threads_.push_back(read_thread(memory(), address, layout_of(*this)));
+    threads_.back().found_by = found_by;
+    add_process(threads_.back().process, found_by);
+  }
+  Thread& thread = threads_[known->second];
+  if (found_by == FoundBy::list) thread.found_by = found_by;
+  return &thread;
 }
 
-void Machine::add_process(std::uint64_t address) {
+void Machine::add_process(std::uint64_t address, FoundBy found_by) {
   if (address == 0 || !memory().get<std::uint8_t>(address)) return;
-  if (process_index_.try_emplace(address, processes_.size()).second)
-    processes_.push_back(read_process(memory(), address, layout_of(*this)));
+  if (!process_index_.try_emplace(address, processes_.size()).second) return;
+  processes_.push_back(read_process(memory(), address, layout_of(*this)));
+  processes_.back().found_by = found_by;
 }
 
 void Machine::find_current_threads() {
   for (const Processor& processor : processors_) {
-    Thread* thread = add_thread(processor.current_thread);
+    Thread* thread = add_thread(processor.current_thread, FoundBy::processor);
     if (!thread) continue;
     thread->processor = processor.number;
     // Without the thread object, the PRCB still tells where its stack's base is.
@@ -214,7 +234,7 @@ void Machine::find_captured_threads() {
   if (size < 0x100) return;
   for (const auto& block : triage.data_blocks) {
     if (block.bytes.size() == size && looks_like_thread(memory(), block.address, layout))
-      add_thread(block.address);
+      add_thread(block.address, FoundBy::container);
   }
 }
 
@@ -224,13 +244,19 @@ void Machine::list_processes() {
   const std::uint64_t head = kernel_->active_process_head();
   if (!links || head == 0) {
     warnings_.push_back("the list of processes (PsActiveProcessHead) is not known");
+    process_list_broken_ = true;
     return;
   }
   const ListWalk list = walk_list(memory(), head, is_64_bit(), kMostProcesses);
-  if (!list.broken.empty())
+  process_list_broken_ = !list.broken.empty();
+  if (process_list_broken_)
     warnings_.push_back(fmt::format("the list of processes is broken: {}", list.broken));
   const std::size_t before = processes_.size();
-  for (const std::uint64_t entry : list.entries) add_process(entry - *links);
+  for (const std::uint64_t entry : list.entries) {
+    add_process(entry - *links, FoundBy::list);
+    const auto known = process_index_.find(entry - *links);
+    if (known != process_index_.end()) processes_[known->second].found_by = FoundBy::list;
+  }
   // The idle process, which only the processors led to, is in no list.
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     if (i < before && processes_[i].id == std::uint64_t{0}) continue;
@@ -250,8 +276,12 @@ void Machine::list_threads(const Process& process) {
     const auto head = offsets_[place.head], entry = offsets_[place.entry];
     if (!head || !entry) continue;
     const ListWalk list = walk_list(memory(), address + *head, is_64_bit(), kMostThreads);
-    for (const std::uint64_t at : list.entries) add_thread(at - *entry);
-    if (list.broken.empty()) return;
+    for (const std::uint64_t at : list.entries) add_thread(at - *entry, FoundBy::list);
+    if (list.broken.empty()) {
+      thread_list_broken_.erase(address);
+      return;
+    }
+    thread_list_broken_.insert(address);
     if (place.head == Field::kprocess_thread_list_head)
       warnings_.push_back(fmt::format("the list of threads of {} is broken: {}",
                                       base::printable(name), list.broken));
