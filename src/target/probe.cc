@@ -59,27 +59,43 @@ class Check {
   }
   bool first_process_contradicts() const;
   bool threads_contradict() const;
+  bool thread_contradicts(std::uint64_t thread) const;
   bool stack_contradicts(std::uint64_t thread) const;
+  bool is_not_named_system(std::uint64_t process) const;
 
   const Evidence& evidence_;
   const Offsets& offsets_;
 };
 
-// The first in PsActiveProcessHead is the System, and its first thread is one.
+// The first in PsActiveProcessHead is the System, whose ID is 4; its first thread is one.
 bool Check::first_process_contradicts() const {
   const auto links = offsets_[Field::eprocess_active_process_links];
   const auto first = evidence_.pointer(evidence_.start().process_head);
   if (!links || !first || !evidence_.is_kernel(*first)) return false;
   const std::uint64_t process = *first - *links;
-  if (is_other_type(process, kProcessType)) return true;
+  if (is_other_type(process, kProcessType) || is_not_named_system(process)) return true;
   const auto id = field(process, Field::eprocess_unique_process_id);
   if (id && *id != 4) return true;
   const auto entry = offsets_[Field::ethread_thread_list_entry];
   const auto listed = field(process, Field::eprocess_thread_list_head);
-  const auto head = offsets_[Field::eprocess_thread_list_head];
-  if (!entry || !listed || !head || *listed == process + *head) return false;
+  if (!entry || !listed || !evidence_.is_kernel(*listed)) return false;
+  if (*listed == process + *offsets_[Field::eprocess_thread_list_head]) return false;
   const std::uint64_t thread = *listed - *entry;
-  return is_other_type(thread, kThreadType) || stack_contradicts(thread);
+  const auto owner = field(thread, Field::ethread_cid);
+  return thread_contradicts(thread) || (owner && *owner != 4);
+}
+
+bool Check::is_not_named_system(std::uint64_t process) const {
+  const auto at = offsets_[Field::eprocess_image_file_name];
+  if (!at) return false;
+  const std::vector<std::byte> name = evidence_.start().memory.copy(process + *at, 7);
+  return name.size() == 7 && base::Bytes(std::span(name)).text(0) != "System";
+}
+
+bool Check::thread_contradicts(std::uint64_t thread) const {
+  if (is_other_type(thread, kThreadType) || stack_contradicts(thread)) return true;
+  const auto process = field(thread, Field::kthread_apc_process);
+  return process && (!evidence_.is_kernel(*process) || is_other_type(*process, kProcessType));
 }
 
 bool Check::stack_contradicts(std::uint64_t thread) const {
@@ -103,7 +119,7 @@ bool Check::threads_contradict() const {
     const auto thread = field(prcb, Field::kprcb_current_thread);
     if (!thread || !evidence_.start().memory.get<std::uint8_t>(*thread)) continue;
     ++seen;
-    wrong += is_other_type(*thread, kThreadType) || stack_contradicts(*thread);
+    wrong += thread_contradicts(*thread);
   }
   return wrong * 2 > seen;
 }

@@ -124,6 +124,30 @@ TEST(Probe, WhatTheObjectsContradictIsReplacedAndSaid) {
   }
 }
 
+// A block that is not this kernel's: a stack where no thread has one.
+TEST(Probe, KdbgsOffsetsThatFitNoThreadAreReplacedAndSaid) {
+  const FakeKernel kernel(Architecture::x64, 11);
+  std::vector<std::uint8_t> bytes(0x380, 0);
+  const auto put = [&](std::size_t at, std::uint32_t value) { std::memcpy(&bytes[at], &value, 4); };
+  put(0x10, 0x4742444b);
+  put(0x14, 0x380);
+  put(kdbg_at::kernel_stack, 0x7f8 | 0x7f0 << 16);  // and InitialStack
+  put(kdbg_at::stack_limit, 0x7e8);
+  put(kdbg_at::stack_base, 0x7e0);
+  put(kdbg_at::prcb_current_thread, 8);
+  const auto kdbg = Kdbg::parse(base::Bytes::of(bytes));
+  ASSERT_TRUE(kdbg);
+  Offsets offsets = Offsets::of(Architecture::x64, 99999, &*kdbg);
+  ASSERT_EQ(offsets.source(kthread_stack_base), OffsetSource::kdbg);
+  const auto wrong = probe_offsets(kernel.start(), offsets);
+  ASSERT_EQ(wrong.size(), 1u);
+  EXPECT_NE(wrong[0].find("4 offsets of the KDBG block do not fit"), std::string::npos) << wrong[0];
+  for (const Field field :
+       {kthread_initial_stack, kthread_stack_limit, kthread_stack_base, kthread_kernel_stack})
+    EXPECT_EQ(offsets[field], kernel.at(field)) << static_cast<int>(field);
+  EXPECT_EQ(offsets.source(kprcb_current_thread), OffsetSource::kdbg);
+}
+
 // A nearest build's table that happens to fit is the same, and borne out.
 TEST(Probe, NothingIsProbedWhereAllIsKnownAndFits) {
   const FakeKernel kernel(Architecture::x64, 10);
