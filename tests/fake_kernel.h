@@ -74,6 +74,7 @@ class FakeKernel {
 
   base::Architecture architecture_;
   bool wide_;
+  bool has_room_;  // above InitialStack; before Windows Vista, there is none
   std::mt19937_64 random_;
   FakeMemory memory_;
   std::map<Field, std::uint32_t> layout_;
@@ -107,7 +108,10 @@ inline std::vector<std::uint32_t> places(std::mt19937_64& random, std::uint32_t 
 
 inline FakeKernel::FakeKernel(base::Architecture architecture, unsigned seed, unsigned processes,
                               unsigned threads_of_each)
-    : architecture_(architecture), wide_(base::is_64_bit(architecture)), random_(seed) {
+    : architecture_(architecture),
+      wide_(base::is_64_bit(architecture)),
+      has_room_(seed % 3 != 0),
+      random_(seed) {
   base_ = wide_ ? 0xffff800000000000 : 0x80000000;
   next_object_ = base_ + 0x1000000;
   next_stack_ = base_ + 0x8000000;
@@ -163,6 +167,8 @@ inline void FakeKernel::choose_layout() {
         {Field::kthread_teb, 1},
         {Field::kthread_state, 1},
         {Field::kthread_thread_list_entry, 2}});
+  auto &initial = layout_[Field::kthread_initial_stack], &base = layout_[Field::kthread_stack_base];
+  if (!has_room_ && initial > base) std::swap(initial, base);
   layout_[Field::kthread_apc_process] = at(Field::kthread_apc_state) + 4 * w;
   layout_[Field::kthread_state] += static_cast<std::uint32_t>(chance(w));
   take(95 * w, thread_size_, {{Field::ethread_cid, 2}, {Field::ethread_thread_list_entry, 2}});
@@ -221,7 +227,8 @@ inline void FakeKernel::add_thread(unsigned process_number, unsigned number) {
   const std::uint64_t size = 0x3000 + 0x1000 * chance(4), limit = next_stack_, base = limit + size;
   next_stack_ = base + 0x1000;
   for (std::uint64_t i = limit; i < base; i += 0x400) put(i, noise());
-  const std::uint64_t initial = base - 0x250, kernel = initial - 0x400 - 16 * chance(40);
+  const std::uint64_t initial = has_room_ ? base - 0x250 : base,
+                      kernel = initial - 0x400 - 16 * chance(40);
   const std::uint64_t id = 0x1000 + 4 * (process_number * 64 + number * 3);
   put(thread + at(Field::kthread_initial_stack), initial);
   put(thread + at(Field::kthread_stack_limit), limit);

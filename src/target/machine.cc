@@ -14,6 +14,7 @@ namespace ntstack::target {
 namespace {
 
 constexpr std::uint32_t kMostProcessors = 2048;  // Windows' own limit (KiProcessorBlock)
+constexpr std::size_t kMostTold = 8;  // broken lists of threads that are told of one by one
 constexpr std::size_t kMostProcesses = 0x40000, kMostThreads = 0x100000;
 
 Layout layout_of(const Machine& machine) {
@@ -282,7 +283,7 @@ void Machine::list_threads(const Process& process) {
       return;
     }
     thread_list_broken_.insert(address);
-    if (place.head == Field::kprocess_thread_list_head)
+    if (place.head == Field::kprocess_thread_list_head && thread_list_broken_.size() <= kMostTold)
       warnings_.push_back(fmt::format("the list of threads of {} is broken: {}",
                                       base::printable(name), list.broken));
   }

@@ -49,15 +49,16 @@ void Machine::scan_for_lost_objects() {
 // A process that exited has no threads left, and the list's neighbours have forgotten it.
 std::size_t Machine::take_scanned_processes(const std::vector<std::uint64_t>& found) {
   const Layout layout{offsets_, dump().architecture, dump().build};
+  std::unordered_set<std::uint64_t> ids;
+  for (const Process& process : processes_) ids.insert(process.id.value_or(0));
   std::size_t taken = 0;
   for (const std::uint64_t address : found) {
     if (process_index_.contains(address)) continue;
     const auto links = offsets_[Field::eprocess_active_process_links];
     if (links && !is_live(memory(), address + *links, is_64_bit())) continue;
     const Process process = read_process(memory(), address, layout);
-    const auto has_its_id = [&](const Process& each) { return each.id == process.id; };
-    if (std::ranges::any_of(processes_, has_its_id)) continue;
     if (!has_own_thread(memory(), address, layout)) continue;
+    if (!process.id || !ids.insert(*process.id).second) continue;
     add_process(address, FoundBy::scan);
     ++taken;
     list_threads(process);

@@ -35,6 +35,10 @@ class StackProbe {
   bool is_borne_out(Pair pair, std::uint32_t initial) const;
   std::optional<std::uint32_t> initial_of(const StackFields& found) const;
   OffsetList trap_frames(Pair pair) const;
+  bool have_same_values(std::uint32_t a, std::uint32_t b) const {
+    return std::ranges::all_of(
+        threads_, [&](const ThreadObject& thread) { return value(thread, a) == value(thread, b); });
+  }
 
  private:
   std::uint64_t value(const ThreadObject& thread, std::uint32_t at) const {
@@ -91,8 +95,9 @@ StackFields StackProbe::fields(Pair pair) const {
   found.initial = fitting([&](const ThreadObject& thread, std::uint32_t at) {
     const std::uint64_t it = value(thread, at);
     if (at == pair.base || at == pair.limit) return Vote::no;
-    return in_stack(thread, it) && value(thread, pair.base) - it <= kMostAboveInitial ? Vote::yes
-                                                                                      : Vote::no;
+    const std::uint64_t size = value(thread, pair.base) - value(thread, pair.limit);
+    const std::uint64_t most = std::min(kMostAboveInitial, size / 2);
+    return in_stack(thread, it) && value(thread, pair.base) - it <= most ? Vote::yes : Vote::no;
   });
   found.kernel = fitting([&](const ThreadObject& thread, std::uint32_t at) {
     const std::uint64_t it = value(thread, at);
@@ -158,6 +163,18 @@ OffsetList StackProbe::trap_frames(Pair pair) const {
   });
 }
 
+// Before Windows Vista, InitialStack is StackBase, and either is the other's base. The InitialStack
+// is the first of them in every Windows.
+void drop_swapped_pairs(const StackProbe& probe, std::vector<StackFields>& found) {
+  const std::vector<StackFields> all = found;
+  std::erase_if(found, [&](const StackFields& fields) {
+    return std::ranges::any_of(all, [&](const StackFields& other) {
+      return other.pair.limit == fields.pair.limit && other.pair.base > fields.pair.base &&
+             probe.have_same_values(other.pair.base, fields.pair.base);
+    });
+  });
+}
+
 void take(ProbedOffset& offset, const OffsetList& fitting, std::optional<std::uint32_t> value) {
   offset.was_tested = true;
   offset.fitting = fitting;
@@ -174,6 +191,7 @@ void probe_stack_fields(const Evidence& evidence, const std::vector<ThreadObject
     StackFields fields = probe.fields(pair);
     if (!fields.initial.empty() && !fields.kernel.empty()) found.push_back(std::move(fields));
   }
+  drop_swapped_pairs(probe, found);
   // A shadow stack is a pair as well; its top does not say that it is a stack.
   if (found.size() > 1) {
     std::erase_if(found, [&](const StackFields& fields) {
