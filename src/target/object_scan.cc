@@ -10,7 +10,7 @@ namespace ntstack::target {
 namespace {
 
 constexpr std::uint64_t kPage = 0x1000, kChunk = 0x400000;
-constexpr std::size_t kMostHoles = 0x100000, kMostFound = 0x20000;
+constexpr std::size_t kMostHoles = 0x20000, kMostFound = 0x20000;
 
 class Scanner {
  public:

@@ -139,6 +139,8 @@ class Taker {
     if (is_sure(source) && (fits || !is_contradicted_ || source == OffsetSource::types)) return;
     if (known && fits && !probed.value) return;  // one of several; the table's word decides
     if (!known && !probed.value) return;
+    // Where nothing fits at all, the sample is as likely to be at fault as what is known.
+    if (is_sure(source) && probed.fitting.empty()) return;
     offsets_.take_probed(field, probed.value);
     if (is_sure(source)) replaced_.push_back(std::string(name_of(source)));
   }
