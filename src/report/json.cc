@@ -195,6 +195,7 @@ Json thread_json(const target::Machine& machine, const target::Thread* thread) {
   json["id"] = or_null(thread->id);
   json["address"] = thread->address ? Json(hex_text(thread->address)) : Json(nullptr);
   json["name"] = text_or_null(base::printable(thread->name));
+  json["found_by"] = target::name_of(thread->found_by);
   json["state"] = text_or_null(state_text(*thread));
   json["teb"] = hex_or_null(thread->teb);
   json["start_address"] = hex_or_null(thread->start_address);
@@ -210,6 +211,7 @@ Json process_json(const target::Process* process) {
   json["id"] = or_null(process->id);
   json["name"] = text_or_null(base::file_name_of(name));
   json["address"] = process->address ? Json(hex_text(process->address)) : Json(nullptr);
+  json["found_by"] = target::name_of(process->found_by);
   return json;
 }
 

@@ -57,7 +57,7 @@ std::string offset_lines(const target::Machine& machine) {
   std::string out;
   for (const auto& [source, line] : lines)
     out += fmt::format("{:<9} {}: {}\n", out.empty() ? "offsets" : "",
-                       title_of(source, machine.dump().build), line);
+                       title_of(source, machine.kernel().build()), line);
   if (!unknown.empty())
     out += fmt::format("{:<9} unknown: {}\n", out.empty() ? "offsets" : "", unknown);
   return out;

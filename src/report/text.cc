@@ -155,6 +155,7 @@ std::string thread_text(const Stack& stack, bool is_64_bit) {
   }
   if (!thread.name.empty()) out += fmt::format("  \"{}\"", base::printable(thread.name));
   if (const std::string state = state_text(thread); !state.empty()) out += "  " + state;
+  if (thread.found_by == target::FoundBy::scan) out += "  (found by a scan of memory, in no list)";
   if (!thread.object_present && thread.address != 0) out += "  (thread object not in the dump)";
   return out;
 }

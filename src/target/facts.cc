@@ -21,7 +21,7 @@ class Reader {
  public:
   Reader(const Machine& machine, std::uint64_t object)
       : machine_(machine),
-        layout_{machine.offsets(), machine.dump().architecture, machine.dump().build},
+        layout_{machine.offsets(), machine.dump().architecture, machine.kernel().build()},
         object_(object) {}
 
   const base::ByteSource& memory() const { return machine_.memory(); }
@@ -116,7 +116,7 @@ ThreadFacts read_thread_facts(const Machine& machine, const Thread& thread) {
   if (thread.address == 0) return facts;
   const Reader reader(machine, thread.address);
   facts.create_time =
-      reader.time(Field::ethread_create_time, machine.dump().build == kShiftedTimes ? 3 : 0);
+      reader.time(Field::ethread_create_time, machine.kernel().build() == kShiftedTimes ? 3 : 0);
   if (const auto flags = reader.known(Field::ethread_cross_thread_flags))
     facts.is_exiting = (*flags & kThreadTerminated) != 0;
   // A thread that goes on has the links of a list there.
@@ -165,7 +165,7 @@ Clock read_clock(const Machine& machine) {
   if (length < kShortest || length > kLongest) return clock;  // the page is something else
   clock.tick_length = static_cast<std::uint32_t>(length);
   clock.ticks = machine.memory().get<std::uint32_t>(
-      shared + (machine.dump().build >= kHasTickCount ? kTickCount : 0));
+      shared + (machine.kernel().build() >= kHasTickCount ? kTickCount : 0));
   return clock;
 }
 

@@ -75,6 +75,23 @@ std::optional<std::uint64_t> find_active_process_head(const base::ByteSource& me
   return head;
 }
 
+std::optional<std::uint64_t> probe_active_process_head(const base::ByteSource& memory,
+                                                       const KernelImage& nt,
+                                                       std::uint64_t system_process,
+                                                       bool is_64_bit) {
+  constexpr std::uint64_t kMostOfProcess = 0x1000, kSystemId = 4;
+  const std::uint64_t word = word_of(is_64_bit);
+  std::optional<std::uint64_t> only;
+  for (std::uint64_t links = word; links < kMostOfProcess; links += word) {
+    if (memory.pointer(system_process + links - word, is_64_bit) != kSystemId) continue;
+    const auto head = find_active_process_head(memory, nt, system_process, links, is_64_bit);
+    if (!head) continue;
+    if (only) return std::nullopt;
+    only = head;
+  }
+  return only;
+}
+
 std::optional<std::uint64_t> find_processor_block(const base::ByteSource& memory,
                                                   const KernelImage& nt,
                                                   const std::vector<std::uint64_t>& prcbs,

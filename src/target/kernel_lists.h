@@ -24,6 +24,13 @@ std::optional<std::uint64_t> find_active_process_head(const base::ByteSource& me
                                                       std::uint64_t system_process,
                                                       std::uint64_t links, bool is_64_bit);
 
+// The same where the offset is not known either: the one list head in nt that leads to the system
+// process at a place behind its ID, 4.
+std::optional<std::uint64_t> probe_active_process_head(const base::ByteSource& memory,
+                                                       const KernelImage& nt,
+                                                       std::uint64_t system_process,
+                                                       bool is_64_bit);
+
 // KiProcessorBlock: the array in nt's data that begins with `prcbs`, the processors' KPRCBs by
 // number as far as they are known without a gap from the first on.
 std::optional<std::uint64_t> find_processor_block(const base::ByteSource& memory,

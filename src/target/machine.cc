@@ -8,12 +8,14 @@
 #include "target/capture_status.h"
 #include "target/kernel_lists.h"
 #include "target/list.h"
+#include "target/probe.h"
 #include "target/structures.h"
 
 namespace ntstack::target {
 namespace {
 
 constexpr std::uint32_t kMostProcessors = 2048;  // Windows' own limit (KiProcessorBlock)
+constexpr std::size_t kMostTold = 8;  // broken lists of threads that are told of one by one
 constexpr std::size_t kMostProcesses = 0x40000, kMostThreads = 0x100000;
 
 Layout layout_of(const Machine& machine) {
@@ -38,6 +40,20 @@ std::optional<std::uint64_t> stack_pointer_of(base::Bytes context,
 }
 
 }  // namespace
+
+std::string_view name_of(FoundBy found_by) {
+  switch (found_by) {
+    case FoundBy::list:
+      return "list";
+    case FoundBy::processor:
+      return "processor";
+    case FoundBy::scan:
+      return "scan";
+    case FoundBy::container:
+      break;
+  }
+  return "container";
+}
 
 std::string_view name_of(StackKind kind) {
   switch (kind) {
@@ -67,6 +83,7 @@ Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
     return;
   }
   offsets_ = Offsets::of(dump().architecture, kernel.build(), kdbg() ? &*kdbg() : nullptr, types);
+  probe_structures();
   if (dump().triage) find_triage_objects();
   find_processors();
   take_saved_contexts();
@@ -75,8 +92,20 @@ Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
     find_captured_threads();
   else
     list_processes();
+  if (process_list_broken_ || !thread_list_broken_.empty()) scan_for_lost_objects();
   find_session_space();
   mark_crashed();
+}
+
+// What is not known of the kernel's structures is asked of them.
+void Machine::probe_structures() {
+  ProbeStart start{memory(), dump().architecture, process_list(), {}, {}};
+  const std::uint32_t count = std::min(kernel_->processor_count(), kMostProcessors);
+  for (std::uint32_t i = 0; i < count; ++i)
+    if (const std::uint64_t prcb = kernel_->prcb_of(i)) start.prcbs.push_back(prcb);
+  for (const dump::ModuleRecord& module : kernel_->modules())
+    start.images.push_back({module.base, module.base + module.size});
+  for (std::string& wrong : probe_offsets(start, offsets_)) warnings_.push_back(std::move(wrong));
 }
 
 // A triage dump keeps the crashing processor's PRCB, thread and process apart, without addresses.
@@ -156,24 +185,29 @@ void Machine::mark_crashed() {
   }
 }
 
-Thread* Machine::add_thread(std::uint64_t address) {
+Thread* Machine::add_thread(std::uint64_t address, FoundBy found_by) {
   if (address == 0) return nullptr;
   const auto [known, is_new] = thread_index_.try_emplace(address, threads_.size());
-  if (!is_new) return &threads_[known->second];
-  threads_.push_back(read_thread(memory(), address, layout_of(*this)));
-  add_process(threads_.back().process);
-  return &threads_.back();
+  if (is_new) {
+    threads_.push_back(read_thread(memory(), address, layout_of(*this)));
+    threads_.back().found_by = found_by;
+    add_process(threads_.back().process, found_by);
+  }
+  Thread& thread = threads_[known->second];
+  if (found_by == FoundBy::list) thread.found_by = found_by;
+  return &thread;
 }
 
-void Machine::add_process(std::uint64_t address) {
+void Machine::add_process(std::uint64_t address, FoundBy found_by) {
   if (address == 0 || !memory().get<std::uint8_t>(address)) return;
-  if (process_index_.try_emplace(address, processes_.size()).second)
-    processes_.push_back(read_process(memory(), address, layout_of(*this)));
+  if (!process_index_.try_emplace(address, processes_.size()).second) return;
+  processes_.push_back(read_process(memory(), address, layout_of(*this)));
+  processes_.back().found_by = found_by;
 }
 
 void Machine::find_current_threads() {
   for (const Processor& processor : processors_) {
-    Thread* thread = add_thread(processor.current_thread);
+    Thread* thread = add_thread(processor.current_thread, FoundBy::processor);
     if (!thread) continue;
     thread->processor = processor.number;
     // Without the thread object, the PRCB still tells where its stack's base is.
@@ -198,32 +232,42 @@ void Machine::find_captured_threads() {
   if (size < 0x100) return;
   for (const auto& block : triage.data_blocks) {
     if (block.bytes.size() == size && looks_like_thread(memory(), block.address, layout))
-      add_thread(block.address);
+      add_thread(block.address, FoundBy::container);
   }
 }
 
 // PsActiveProcessHead as the kernel says it, else what the system process's links lead to.
-std::uint64_t Machine::process_list(std::optional<std::uint64_t> links) const {
-  if (kernel_->active_process_head() != 0 || !links) return kernel_->active_process_head();
+std::uint64_t Machine::process_list() const {
+  if (kernel_->active_process_head() != 0) return kernel_->active_process_head();
   const std::uint64_t system = kernel_->system_process();
   const auto nt = kernel_->image();
   if (system == 0 || !nt) return 0;
-  return find_active_process_head(memory(), *nt, system, *links, is_64_bit()).value_or(0);
+  const auto links = offsets_[Field::eprocess_active_process_links];
+  const auto found =
+      links ? find_active_process_head(memory(), *nt, system, *links, is_64_bit()) : std::nullopt;
+  return found ? *found
+               : probe_active_process_head(memory(), *nt, system, is_64_bit()).value_or(0);
 }
 
 // Every process of PsActiveProcessHead, and every thread of each.
 void Machine::list_processes() {
   const auto links = offsets_[Field::eprocess_active_process_links];
-  const std::uint64_t head = process_list(links);
+  const std::uint64_t head = process_list();
   if (!links || head == 0) {
     warnings_.push_back("the list of processes (PsActiveProcessHead) is not known");
+    process_list_broken_ = true;
     return;
   }
   const ListWalk list = walk_list(memory(), head, is_64_bit(), kMostProcesses);
-  if (!list.broken.empty())
+  process_list_broken_ = !list.broken.empty();
+  if (process_list_broken_)
     warnings_.push_back(fmt::format("the list of processes is broken: {}", list.broken));
   const std::size_t before = processes_.size();
-  for (const std::uint64_t entry : list.entries) add_process(entry - *links);
+  for (const std::uint64_t entry : list.entries) {
+    add_process(entry - *links, FoundBy::list);
+    const auto known = process_index_.find(entry - *links);
+    if (known != process_index_.end()) processes_[known->second].found_by = FoundBy::list;
+  }
   // The idle process, which only the processors led to, is in no list.
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     if (i < before && processes_[i].id == std::uint64_t{0}) continue;
@@ -250,9 +294,13 @@ void Machine::list_threads(const Process& process) {
     const auto head = offsets_[place.head], entry = offsets_[place.entry];
     if (!head || !entry) continue;
     const ListWalk list = walk_list(memory(), address + *head, is_64_bit(), kMostThreads);
-    for (const std::uint64_t at : list.entries) add_thread(at - *entry);
-    if (list.broken.empty()) return;
-    if (place.head == Field::kprocess_thread_list_head)
+    for (const std::uint64_t at : list.entries) add_thread(at - *entry, FoundBy::list);
+    if (list.broken.empty()) {
+      thread_list_broken_.erase(address);
+      return;
+    }
+    thread_list_broken_.insert(address);
+    if (place.head == Field::kprocess_thread_list_head && thread_list_broken_.size() <= kMostTold)
       warnings_.push_back(fmt::format("the list of threads of {} is broken: {}",
                                       base::printable(name), list.broken));
   }

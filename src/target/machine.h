@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "dump/dump.h"
@@ -39,7 +40,13 @@ struct StackSegment {
   bool contains(std::uint64_t address) const { return address >= limit && address < base; }
 };
 
+// What led to an object: the kernel's list, a processor that runs the thread, a scan of memory
+// where lists are broken, or the container itself, which keeps it apart.
+enum class FoundBy : std::uint8_t { list, processor, scan, container };
+std::string_view name_of(FoundBy found_by);
+
 struct Process {
+  FoundBy found_by = FoundBy::container;
   std::uint64_t address = 0;  // EPROCESS; 0 in a user minidump
   std::optional<std::uint64_t> id;
   std::optional<std::uint64_t> parent_id;
@@ -48,6 +55,7 @@ struct Process {
 };
 
 struct Thread {
+  FoundBy found_by = FoundBy::container;
   std::uint64_t address = 0;  // ETHREAD; 0 in a user minidump
   std::optional<std::uint64_t> id;
   std::optional<std::uint64_t> process_id;
@@ -108,6 +116,7 @@ class Machine {
   const Process* process_of(const Thread& thread) const;
 
  private:
+  void probe_structures();
   void find_triage_objects();
   void find_processors();
   void take_saved_contexts();
@@ -115,13 +124,16 @@ class Machine {
   void find_current_threads();
   void find_captured_threads();
   void list_processes();
-  std::uint64_t process_list(std::optional<std::uint64_t> links) const;
+  std::uint64_t process_list() const;
   void list_threads(const Process& process);
   void find_session_space();
+  void scan_for_lost_objects();
+  std::size_t take_scanned_processes(const std::vector<std::uint64_t>& found);
+  std::size_t take_scanned_threads(const std::vector<std::uint64_t>& found);
   void list_minidump_threads();
   void add_processor(Processor processor);
-  Thread* add_thread(std::uint64_t address);
-  void add_process(std::uint64_t address);
+  Thread* add_thread(std::uint64_t address, FoundBy found_by);
+  void add_process(std::uint64_t address, FoundBy found_by);
 
   Kernel* kernel_;
   Offsets offsets_;
@@ -129,6 +141,8 @@ class Machine {
   std::vector<Thread> threads_;
   std::vector<Process> processes_;
   std::unordered_map<std::uint64_t, std::size_t> thread_index_, process_index_;  // by address
+  bool process_list_broken_ = false;
+  std::unordered_set<std::uint64_t> thread_list_broken_;  // by process
   std::vector<std::uint32_t> capture_statuses_;
   std::vector<std::string> warnings_;
 };

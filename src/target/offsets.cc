@@ -150,6 +150,8 @@ std::string_view name_of(OffsetSource source) {
       return "table";
     case OffsetSource::nearest_table:
       return "nearest_table";
+    case OffsetSource::probed:
+      return "probed";
     case OffsetSource::unknown:
       break;
   }
@@ -171,6 +173,12 @@ void Offsets::set(Field field, std::optional<std::uint32_t> value, OffsetSource 
   Entry& entry = entries_[static_cast<std::size_t>(field)];
   if (!value || *value >= kNone || entry.source != OffsetSource::unknown) return;
   entry = {static_cast<std::uint16_t>(*value), source, bit};
+}
+
+void Offsets::take_probed(Field field, std::optional<std::uint32_t> value) {
+  Entry& entry = entries_[static_cast<std::size_t>(field)];
+  entry = {};
+  set(field, value, OffsetSource::probed);
 }
 
 void Offsets::take_types(const pdb::Pdb& types) {

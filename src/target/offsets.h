@@ -85,9 +85,10 @@ enum class Field : std::uint8_t {
   count
 };
 
-enum class OffsetSource : std::uint8_t { unknown, kdbg, types, table, nearest_table };
+// probed: told by the kernel's own objects (probe.h).
+enum class OffsetSource : std::uint8_t { unknown, kdbg, types, table, nearest_table, probed };
 std::string_view name_of(
-    OffsetSource source);  // "kdbg", "types", "table", "nearest_table", "unknown"
+    OffsetSource source);  // "kdbg", "types", "table", "nearest_table", "probed", "unknown"
 
 struct FieldName {
   std::string_view structure, member;  // as nt's types name them; a size has no member
@@ -115,6 +116,9 @@ class Offsets {
     if (entry.bit == kNoBit) return std::nullopt;
     return entry.bit;
   }
+
+  // What probing found, or (nothing) that what was known can't be.
+  void take_probed(Field field, std::optional<std::uint32_t> value);
 
  private:
   static constexpr std::uint8_t kNoBit = 0xff;

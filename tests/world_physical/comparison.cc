@@ -18,7 +18,7 @@ std::uint64_t number(const json& value) {
 }
 
 // Written out anew: KTHREAD_STATE and KWAIT_REASON of the public headers, as far as used here.
-std::string state_of(const MachineThread& thread) {
+std::string state_of(const MachineThread& thread, bool with_reason) {
   if (thread.truth.processor)
     return fmt::format("RUNNING on processor {}", *thread.truth.processor);
   if (thread.state == 1) return "READY";
@@ -27,7 +27,7 @@ std::string state_of(const MachineThread& thread) {
                                               {6, "UserRequest"},
                                               {15, "WrQueue"},
                                               {27, "WrResource"}};
-  return fmt::format("WAIT: ({})", reasons.at(thread.wait_reason));
+  return fmt::format("WAIT: ({})", with_reason ? reasons.at(thread.wait_reason) : "?");
 }
 
 class Comparison {
@@ -104,7 +104,7 @@ void Comparison::stack(const json& stack, const MachineThread& thread,
                        const ProcessTruth& process) {
   const std::string who = fmt::format("thread {:x}", thread.truth.id);
   same(who + " id", stack["thread"]["id"], thread.truth.id);
-  same(who + " state", stack["thread"]["state"], state_of(thread));
+  same(who + " state", stack["thread"]["state"], state_of(thread, expected_.wait_reasons));
   same(who + " process", stack["process"]["address"], hex(process.eprocess));
   same(who + " process id", stack["process"]["id"], process.id);
   same(who + " process name", stack["process"]["name"], process.name.substr(0, 14));

@@ -14,6 +14,7 @@ struct Expected {
   std::span<const LoadedImage> images;
   unsigned crashed = 1;  // the processor
   bool names = true;     // the symbols are at hand
+  bool wait_reasons = true;
 };
 
 // Differences, a line each, at most `most`: threads that lack or are too many, ids, states, wait

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "world_physical/layouts.h"
+
 namespace ntstack::world {
 namespace {
 
@@ -13,6 +15,8 @@ void put_debugger_data(KernelData& data, const KernelObjects& world) {
   const KernelLayout& layout = data.layout;
   data.kdbg = world.nt("KdDebuggerDataBlock");
   data.kdbg_size = layout.build < 9200 ? 0x340 : 0x380;
+  const bool says_offsets = layout.build != nt_like_unknown.build;
+  if (!says_offsets) data.kdbg_size = 0x318;  // Server 2003's
   data.loaded_module_list = world.nt("PsLoadedModuleList");
   data.active_process_head = world.nt("PsActiveProcessHead");
   data.wait_never = world.nt("KiWaitNever");
@@ -71,7 +75,8 @@ void put_debugger_data(KernelData& data, const KernelObjects& world) {
       {0x358, layout.dpc_stack_frame_size},
       {0x35c, k.wait_reason}};
   for (const auto& [field, value] : offsets)
-    if (field < data.kdbg_size) memory.put(at + field, static_cast<std::uint16_t>(value));
+    if (says_offsets && field < data.kdbg_size)
+      memory.put(at + field, static_cast<std::uint16_t>(value));
 }
 
 void encode_debugger_data(KernelData& data) {

@@ -58,4 +58,25 @@ inline constexpr KernelLayout windows_future = [] {
   return layout;
 }();
 
+// A kernel like NT that no table knows, whose KDBG is as long as Server 2003's and says no offset,
+// and that has no types: everything is elsewhere but what compiled drivers and the processor rely
+// on (KPCR.Prcb, KPRCB.CurrentThread, KPROCESS.DirectoryTableBase).
+inline constexpr KernelLayout nt_like_unknown = [] {
+  KernelLayout layout = windows_7_7601;
+  layout.build = 4242;
+  auto& k = layout.kthread;
+  k.initial_stack = 0x98, k.stack_limit = 0x60, k.stack_base = 0x1a8, k.kernel_stack = 0x40;
+  k.trap_frame = 0x2a0, k.apc_list_head = 0xb0, k.apc_process = 0xd0, k.kernel_apc_pending = 0xd9;
+  k.state = 0x1e5, k.wait_reason = 0x2f1, k.wait_block_list = 0x150, k.teb = 0x200;
+  k.next_processor = 0x48, k.process = 0x180, k.thread_list_entry = 0x218;
+  k.queue_list_entry = 0x248;
+  layout.ethread = {0x320, 0x3a8, 0x370, 0x3e8, 0x430, 0x410, 0x4e0};
+  layout.eprocess = {0x28, 0x58, 0x1c8, 0x1d0, 0x3a0, 0x250, 0x2b8, 0x348, 0x368, 0x540};
+  auto& p = layout.prcb;
+  p.number = 0x40, p.rsp_base = 0x70, p.processor_state = 0x100, p.dpc_stack = 0x2608;
+  p.context = 0x4c20, p.dpc_routine_active = 0x2622, p.size = 0x5000;
+  layout.pcr_size = 0x180 + 0x5000;
+  return layout;
+}();
+
 }  // namespace ntstack::world
