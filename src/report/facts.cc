@@ -1,5 +1,7 @@
 #include "report/facts.h"
 
+#include <map>
+
 namespace ntstack::report {
 namespace {
 // The kernel marks threads that a triage capture stopped with a state that none has.
@@ -23,6 +25,31 @@ std::vector<std::string> warnings_of(const DumpFacts& facts) {
   std::vector<std::string> warnings = facts.dump.warnings;
   for (const auto* more : {&facts.machine.kernel().warnings(), &facts.machine.warnings()})
     warnings.insert(warnings.end(), more->begin(), more->end());
+  return warnings;
+}
+
+std::vector<std::string> warnings_of(const StackFacts& facts) {
+  std::vector<std::string> warnings = facts.notes;
+  for (std::string& warning : warnings_of(facts.of)) warnings.push_back(std::move(warning));
+  struct Said {
+    const DumpFacts* first;
+    std::size_t count;
+  };
+  std::map<std::string, Said> by_text;
+  std::vector<const std::string*> in_order;
+  for (const DumpFacts& other : facts.more) {
+    for (std::string& warning : warnings_of(other)) {
+      const auto [at, is_new] = by_text.try_emplace(std::move(warning), Said{&other, 0});
+      ++at->second.count;
+      if (is_new) in_order.push_back(&at->first);
+    }
+  }
+  for (const std::string* text : in_order) {
+    const Said& said = by_text.at(*text);
+    const std::string others =
+        said.count > 1 ? fmt::format(" and {} more", said.count - 1) : std::string();
+    warnings.push_back(fmt::format("{}{}: {}", said.first->file_name, others, *text));
+  }
   return warnings;
 }
 

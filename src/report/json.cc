@@ -5,6 +5,7 @@
 #include "analysis/bugcheck.h"
 #include "base/text.h"
 #include "dump/header.h"
+#include "report/captures.h"
 
 namespace ntstack::report {
 namespace {
@@ -209,10 +210,17 @@ Json frame_list(const std::vector<stacks::Frame>& frames) {
   return list;
 }
 
-Json stack_json(const stacks::Stack& stack) {
+// `is_of_set`: it says which of the dumps it is from.
+Json stack_json(const stacks::Stack& stack, bool is_of_set) {
   Json json;
+  if (is_of_set) {
+    json["dumps"] = Json::array({stack.dump});
+    if (stack.user_dump) json["dumps"].push_back(*stack.user_dump);
+  }
   json["processor"] = or_null(stack.processor);
   json["thread"] = thread_json(stack.thread);
+  if (stack.thread && stack.thread->name.empty() && !stack.thread_name.empty())
+    json["thread"]["name"] = base::printable(stack.thread_name);
   json["process"] = process_json(stack.process);
   json["start"] = stacks::name_of(stack.start);
   json["segments"] = Json::array();
@@ -251,6 +259,9 @@ std::string info_json(const DumpFacts& facts) {
   json["modules"] = module_list(facts);
   json["unloaded_modules"] = unloaded_list(facts);
   json["secondary_data"] = secondary_list(facts.dump);
+  json["captures"] = Json::array();
+  if (Json captures = capture_json(facts); !captures.is_null())
+    json["captures"].push_back(std::move(captures));
   json["warnings"] = warnings_of(facts);
   return document(json);
 }
@@ -268,8 +279,13 @@ std::string stacks_json(const StackFacts& facts) {
   for (const DumpFacts& other : facts.more) json["more_dumps"].push_back(dump_json(other));
   json["bugcheck"] = bugcheck_json(facts.of.dump);
   json["stacks"] = Json::array();
+  json["captures"] = Json::array();
+  for (std::uint32_t i = 0; i <= facts.more.size(); ++i)
+    if (Json captures = capture_json(facts.of_dump(i)); !captures.is_null())
+      json["captures"].push_back(std::move(captures));
+  if (!facts.more.empty()) json["missing_threads"] = missing_threads_json(facts);
   json["missing"] = missing_list(facts.missing);
-  json["warnings"] = warnings_of(facts.of);
+  json["warnings"] = warnings_of(facts);
   const std::string around = document(json);
   if (facts.stacks.empty()) return around;
   // Thousands of stacks as one tree would take many times what their text does.
@@ -279,7 +295,7 @@ std::string stacks_json(const StackFacts& facts) {
   const char* separator = "\n    ";
   for (const stacks::Stack& stack : facts.stacks) {
     whole += separator;
-    append_indented(text_of(stack_json(stack)), 4, whole);
+    append_indented(text_of(stack_json(stack, !facts.more.empty())), 4, whole);
     separator = ",\n    ";
   }
   whole += "\n  ";

@@ -4,6 +4,7 @@
 
 #include "stacks/frame_names.h"
 #include "stacks/trap_frame.h"
+#include "target/structures.h"
 
 namespace ntstack::stacks {
 namespace {
@@ -21,6 +22,13 @@ std::vector<StackSegment> stacks_of(const target::Processor& processor,
   std::vector<StackSegment> all = processor.segments;
   if (thread) all.insert(all.end(), thread->segments.begin(), thread->segments.end());
   return all;
+}
+
+std::string no_start_reason(const target::Machine& machine, const target::Thread& thread) {
+  if (machine.dump().kind == dump::Kind::triage && !machine.captures().empty() &&
+      !has_stack_bytes(machine.memory(), thread))
+    return "its stack did not fit into the dump: the thread object is there, no byte of its stack";
+  return "where the thread was running is not in the dump";
 }
 
 }  // namespace
@@ -157,7 +165,7 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   }
   if (!start) {
     walk.stack.start = Start::none;
-    walk.stack.end_reason = "where the thread was running is not in the dump";
+    walk.stack.end_reason = no_start_reason(machine_, thread);
     walk.stack.segments = thread.segments;
     return std::move(walk.stack);
   }

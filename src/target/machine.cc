@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "target/capture_status.h"
+#include "target/captured_threads.h"
 #include "target/list.h"
 #include "target/structures.h"
 
@@ -185,21 +185,25 @@ void Machine::find_current_threads() {
   }
 }
 
-// A process's triage dump: every block of a thread object's size is one, in the order of the
-// request.
+// A process's triage dump, or, in one of a crash, what else there may be.
 void Machine::find_captured_threads() {
-  const Layout layout = layout_of(*this);
   const dump::TriageRecords& triage = *dump().triage;
-  std::uint64_t size = offsets_[Field::ethread_size].value_or(0);
-  for (const auto& block : triage.data_blocks) {
-    if (block.file_offset == triage.thread_file_offset) size = block.bytes.size();
+  const std::vector<std::uint32_t> statuses = read_capture_statuses(triage);
+  const auto expected = static_cast<std::size_t>(std::ranges::count(statuses, 0u));
+  const CapturedObjects objects =
+      find_captured_objects(triage, memory(), layout_of(*this), expected);
+  if (!objects.searched.empty()) warnings_.push_back(objects.searched);
+  for (const std::uint64_t address : objects.threads) {
+    const Thread* thread = add_thread(address);
+    // Of a batch of several processes' threads, the dump has the first one's process alone.
+    if (thread && thread->process != 0 &&
+        process_index_.try_emplace(thread->process, processes_.size()).second)
+      processes_.push_back({.address = thread->process, .id = thread->process_id});
   }
-  capture_statuses_ = read_capture_statuses(triage);
-  if (size < 0x100) return;
-  for (const auto& block : triage.data_blocks) {
-    if (block.bytes.size() == size && looks_like_thread(memory(), block.address, layout))
-      add_thread(block.address);
-  }
+  captures_ = requested_threads(statuses, objects.threads, [&](std::uint64_t address) {
+    const Thread* thread = thread_at(address);
+    return !thread || has_stack_bytes(memory(), *thread);
+  });
 }
 
 // Every process of PsActiveProcessHead, and every thread of each.

@@ -11,6 +11,7 @@
 
 #include "dump/dump.h"
 #include "pdb/pdb.h"
+#include "target/capture_status.h"
 #include "target/kernel.h"
 #include "target/offsets.h"
 #include "unwind/x86.h"
@@ -59,7 +60,8 @@ struct Thread {
   std::optional<std::uint32_t> processor;  // where it is the current thread
   base::Bytes context;                     // user minidumps: its CONTEXT
   std::string name;
-  bool object_present = false;  // false: only its address is known
+  bool object_present = false;               // false: only its address is known
+  std::optional<std::uint64_t> create_time;  // FILETIME
 };
 
 // x86: what a task gate left behind when it changed to a stack of its own.
@@ -81,6 +83,13 @@ struct Processor {
   std::vector<InterruptedTask> interrupted_tasks;
 };
 
+// A thread that a process's triage dump was asked for.
+struct RequestedThread {
+  std::uint32_t status = 0;  // NTSTATUS
+  Capture capture = Capture::captured;
+  std::optional<std::uint64_t> thread;  // its ETHREAD, where it is known which one it is
+};
+
 class Machine {
  public:
   // Reads processors, threads and processes. `kernel` outlives the machine, which puts a triage
@@ -99,9 +108,9 @@ class Machine {
   const std::vector<Processor>& processors() const { return processors_; }
   const std::vector<Thread>& threads() const { return threads_; }
   const std::vector<Process>& processes() const { return processes_; }
-  // A process's triage dump: what became of each thread that was asked for, in the request's order
-  // (NTSTATUS); empty where the dump does not say.
-  const std::vector<std::uint32_t>& capture_statuses() const { return capture_statuses_; }
+  // A process's triage dump: what became of each thread that was asked for, in the request's order;
+  // empty where the dump does not say.
+  const std::vector<RequestedThread>& captures() const { return captures_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
   const Thread* thread_at(std::uint64_t address) const;
@@ -127,7 +136,7 @@ class Machine {
   std::vector<Thread> threads_;
   std::vector<Process> processes_;
   std::unordered_map<std::uint64_t, std::size_t> thread_index_, process_index_;  // by address
-  std::vector<std::uint32_t> capture_statuses_;
+  std::vector<RequestedThread> captures_;
   std::vector<std::string> warnings_;
 };
 
