@@ -4,15 +4,13 @@
 
 namespace ntstack::report {
 namespace {
-// The kernel marks threads that a triage capture stopped with a state that none has.
-constexpr std::uint8_t kCapturedState = 0xff;
 constexpr std::uint8_t kWaiting = 5;
 }  // namespace
 
 std::string state_text(const target::Thread& thread) {
   if (thread.processor) return fmt::format("RUNNING on processor {}", *thread.processor);
+  if (thread.captured) return "captured by an APC";
   if (!thread.state) return "";
-  if (*thread.state == kCapturedState) return "captured by an APC";
   const std::string_view state = target::thread_state_name(*thread.state);
   if (state.empty()) return fmt::format("state {:#x}", *thread.state);
   if (*thread.state != kWaiting) return std::string(state);

@@ -67,7 +67,7 @@ class Search {
 
  private:
   void consider(std::uint64_t address) {
-    if (seen_.contains(address) || !is_thread(address)) return;
+    if (address == 0 || seen_.contains(address) || !is_thread(address)) return;
     seen_.insert(address);
     found_.push_back(address);
   }
@@ -121,7 +121,7 @@ CapturedObjects find_captured_objects(const dump::TriageRecords& triage,
   const auto process = process_address(triage);
   const std::uint64_t size = object_size(triage, layout);
   for (const Block* block : blocks) {
-    if (size < 0x100 || block->bytes.size() != size) continue;
+    if (size < 0x100 || block->bytes.size() != size || block->address == 0) continue;
     if (!looks_like_thread(memory, block->address, layout)) continue;
     objects.threads.push_back(block->address);
     if (const auto of = layout.pointer(memory, block->address, Field::kthread_process); of && *of)

@@ -13,6 +13,7 @@ namespace ntstack::target {
 namespace {
 
 constexpr std::uint32_t kMostProcessors = 2048;  // Windows' own limit (KiProcessorBlock)
+constexpr std::uint8_t kCapturedState = 0xff;    // which no thread has by itself
 constexpr std::size_t kMostProcesses = 0x40000, kMostThreads = 0x100000;
 
 Layout layout_of(const Machine& machine) {
@@ -195,15 +196,36 @@ void Machine::find_captured_threads() {
   if (!objects.searched.empty()) warnings_.push_back(objects.searched);
   for (const std::uint64_t address : objects.threads) {
     const Thread* thread = add_thread(address);
+    if (!thread || thread->process == 0) continue;
     // Of a batch of several processes' threads, the dump has the first one's process alone.
-    if (thread && thread->process != 0 &&
-        process_index_.try_emplace(thread->process, processes_.size()).second)
-      processes_.push_back({.address = thread->process, .id = thread->process_id});
+    if (!process_index_.try_emplace(thread->process, processes_.size()).second) continue;
+    Process process;
+    process.address = thread->process;
+    process.id = thread->process_id;
+    processes_.push_back(std::move(process));
   }
+  mark_captured(objects.threads);
   captures_ = requested_threads(statuses, objects.threads, [&](std::uint64_t address) {
     const Thread* thread = thread_at(address);
     return !thread || has_stack_bytes(memory(), *thread);
   });
+}
+
+// The kernel gives every thread that its APC stopped a state that none has, but the first, whose
+// context is the header's; that one it enters as the first processor's current thread, which it is
+// not.
+void Machine::mark_captured(std::span<const std::uint64_t> objects) {
+  for (const std::uint64_t address : objects) {
+    Thread& thread = threads_[thread_index_.at(address)];
+    thread.captured = thread.state == kCapturedState;
+  }
+  const auto sp = stack_pointer_of(dump().context, dump().architecture);
+  if (objects.empty() || !sp || (dump().attributes & dump::attribute_live_dump) == 0) return;
+  Thread& first = threads_[thread_index_.at(objects.front())];
+  const auto holds = [&](const StackSegment& segment) { return segment.contains(*sp); };
+  if (std::ranges::none_of(first.segments, holds)) return;
+  first.captured = true;
+  first.processor.reset();
 }
 
 // Every process of PsActiveProcessHead, and every thread of each.

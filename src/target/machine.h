@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -60,7 +61,9 @@ struct Thread {
   std::optional<std::uint32_t> processor;  // where it is the current thread
   base::Bytes context;                     // user minidumps: its CONTEXT
   std::string name;
-  bool object_present = false;               // false: only its address is known
+  bool object_present = false;  // false: only its address is known
+  // The APC of a triage capture stopped it: its state is not what it was before.
+  bool captured = false;
   std::optional<std::uint64_t> create_time;  // FILETIME
 };
 
@@ -123,6 +126,7 @@ class Machine {
   void mark_crashed();
   void find_current_threads();
   void find_captured_threads();
+  void mark_captured(std::span<const std::uint64_t> objects);
   void list_processes();
   void list_threads(const Process& process);
   void list_minidump_threads();
