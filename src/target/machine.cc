@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dump/header.h"
 #include "target/captured_threads.h"
 #include "target/list.h"
 #include "target/structures.h"

@@ -1,6 +1,6 @@
-// make_sets WORLD PAIR OUT: writes sets of dumps into folders of OUT: of a process of 300 threads
-// on machines of 4 and 24 processors (set4, set24), and a console program's two dumps (pair). WORLD
-// and PAIR are the folders of the worlds' modules.
+// make_sets WORLD PAIR OUT PROCESSORS...: writes sets of dumps into folders of OUT: of a process of
+// 300 threads on machines of so many processors (set4, set24), and a console program's two dumps
+// (pair). WORLD and PAIR are the folders of the worlds' modules.
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -25,16 +25,17 @@ void write_file(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fputs("usage: make_sets WORLD PAIR OUT\n", stderr);
+  if (argc < 4) {
+    std::fputs("usage: make_sets WORLD PAIR OUT PROCESSORS...\n", stderr);
     return 2;
   }
   try {
     const fs::path out = argv[3];
-    for (const unsigned processors : {4u, 24u}) {
+    for (int i = 4; i < argc; i++) {
+      const auto processors = static_cast<unsigned>(std::stoul(argv[i]));
       const world::BigProcess process = world::build_big_process(argv[1], processors);
       world::write_members(world::capture_all(process, world::windows_rules()),
-                           out / ("set" + std::to_string(processors)));
+                           out / (std::string("set") + argv[i]));
     }
     const world::Pair pair = world::build_pair(argv[2]);
     fs::create_directories(out / "pair");
