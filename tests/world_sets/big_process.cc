@@ -84,6 +84,14 @@ BigProcess build_big_process(const std::filesystem::path& modules, unsigned proc
     else if (i != owner && i != 1)
       run(i);
   }
+  const std::uint64_t svchost = world.create_process("svchost.exe", 0x1b30);
+  for (std::uint32_t i = 0; i < 2; i++) {
+    Thread thread =
+        world.create_thread(svchost, "worker", 0x2804 + 4 * i, 0xfffff8801c000000 + 0x9000ull * i);
+    world.machine().put(pool_used, used);
+    world.queue_capture(thread);
+    process.others.push_back(run_worker(world, thread));
+  }
   return process;
 }
 

@@ -16,6 +16,7 @@ namespace ntstack::world {
 struct BigProcess {
   std::unique_ptr<KernelWorld> world;
   std::vector<ThreadTruth> threads;  // in the order of the process's list; the third is the owner
+  std::vector<ThreadTruth> others;   // two of another process, svchost.exe (0x1b30)
 };
 
 // Every thread is run by the emulator to where its APC captures it, but for those whose APC can't

@@ -274,6 +274,47 @@ TEST(Set, DumpsOfOtherBootsAndProcessesInOneFolderAreToldApart) {
   has_line(report["warnings"][0], "started at different times");
 }
 
+// Nothing keeps a tool from asking for threads of several processes: the dump has the first one's
+// process alone, and what the others' threads say of theirs.
+TEST(Set, ThreadsOfSeveralProcessesInOneDumpAreAllGiven) {
+  const World& world = world_of(4);
+  const BigProcess& process = world.process;
+  const std::vector<ThreadTruth> request = {process.threads[0], process.others[0],
+                                            process.threads[1], process.others[1]};
+  const tests::TemporaryFolder folder;
+  write_members({{"a.dmp", snap_threads(*process.world, request, windows_rules()), {}}},
+                folder.path());
+  const std::string dump = tests::quoted(folder.path() / "a.dmp");
+  const json report = ask(dump);
+  EXPECT_EQ(report["stacks"].size(), 4u);
+  for (std::size_t i = 0; i < request.size(); i++) {
+    const auto stacks = stacks_at(report, request[i].ethread);
+    ASSERT_EQ(stacks.size(), 1u);
+    EXPECT_EQ(frame_difference(*stacks[0], request[i].frames), "");
+    EXPECT_EQ((*stacks[0])["process"]["id"], i % 2 ? 0x1b30 : 0x1a2c);
+    EXPECT_EQ((*stacks[0])["process"]["name"], i % 2 ? json(nullptr) : json("w3wp.exe"));
+    EXPECT_EQ(report["captures"][0]["threads"][i]["thread"],
+              fmt::format("{:#x}", request[i].ethread));
+  }
+  EXPECT_EQ(ask(dump + " --process 0x1b30")["stacks"].size(), 2u);
+}
+
+TEST(Set, DumpsOfSeveralProcessesAreSaidToBe) {
+  const World& world = world_of(4);
+  const BigProcess& process = world.process;
+  const tests::TemporaryFolder folder;
+  const std::vector<ThreadTruth> one = {process.threads[0]};
+  write_members({{"a.dmp", snap_threads(*process.world, one, {}), {}},
+                 {"b.dmp", snap_threads(*process.world, process.others, {}), {}}},
+                folder.path());
+  const json report = ask(tests::quoted(folder.path()));
+  EXPECT_EQ(report["stacks"].size(), 3u);
+  ASSERT_EQ(report["warnings"].size(), 1u);
+  has_line(report["warnings"][0],
+           "these dumps are of 2 processes: w3wp.exe (1a2c, in a.dmp), "
+           "svchost.exe (1b30, in b.dmp)");
+}
+
 TEST(Set, WhatIsNoDumpOrDamagedInAFolderIsNamedAndTheOthersAreOpened) {
   const World& world = world_of(4);
   const tests::TemporaryFolder folder;
