@@ -94,10 +94,10 @@ TEST_F(Pairs, TheMainThreadsStackIsThePublishedOne) {
   for (const json& frame : frames) names += name_of(frame) + "\n";
   EXPECT_EQ(names.substr(0, pair_listing().size()), pair_listing());
   // Addresses of the listing.
-  EXPECT_EQ(frames[9]["ip"], "0x00007ffe6390d184");
-  EXPECT_EQ(frames[9]["child_sp"], "0x000000d67c9fe328");
-  EXPECT_EQ(frames[10]["ip"], "0x00007ffe61405593");
-  EXPECT_EQ(frames[10]["child_sp"], "0x000000d67c9fe330");
+  EXPECT_EQ(frames[9]["ip"], "0x7ffe6390d184");
+  EXPECT_EQ(frames[9]["child_sp"], "0xd67c9fe328");
+  EXPECT_EQ(frames[10]["ip"], "0x7ffe61405593");
+  EXPECT_EQ(frames[10]["child_sp"], "0xd67c9fe330");
 }
 
 TEST_F(Pairs, AThreadThatNoKernelDumpHasIsNamedWithTheReason) {
