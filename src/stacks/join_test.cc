@@ -58,7 +58,7 @@ Origin user_origin() {
   Origin origin;
   origin.is_user = true;
   origin.architecture = base::Architecture::x64;
-  origin.build = 19041;
+  origin.build = 19045;  // of the kernel's 19041, as programs see it
   return origin;
 }
 

@@ -43,8 +43,8 @@ std::string difference(const Origin& a, const Origin& b) {
 }
 
 std::string user_difference(const Origin& user, const Origin& kernel) {
-  if (differ(user.build, kernel.build)) return "they are of different builds of Windows";
-  // MiscInfo has whole seconds.
+  // Their builds tell nothing: to programs, an update that only switches features on is another
+  // build (19045), to the kernel it is not (19041). MiscInfo has whole seconds.
   if (user.process_create_time && kernel.written &&
       *user.process_create_time > *kernel.written + kSecond)
     return "the process was started after the kernel's dump was written";

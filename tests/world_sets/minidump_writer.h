@@ -18,7 +18,8 @@ struct MinidumpSource {
   std::span<const LoadedImage> images;  // the program first
   std::string folder;                   // that they are said to be in: "C:\\Windows\\System32"
   std::span<const ProgramThread> threads;
-  std::uint32_t build = 19041, process_id = 0;
+  std::uint32_t build = 19045;  // as programs see the kernel's 19041
+  std::uint32_t process_id = 0;
   std::uint32_t written = 0, process_create_time = 0;  // seconds since 1970
 };
 
