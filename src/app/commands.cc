@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
+#include <iterator>
+#include <set>
 
+#include "app/dump_set.h"
 #include "app/exit_code.h"
 #include "app/start_names.h"
 #include "base/text.h"
@@ -57,58 +59,36 @@ int none_is_in(const ThreadChoice& choice, const std::string& file_name, std::FI
   return kFailed;
 }
 
-// The files that are meant: a folder stands for every .dmp in it, by name.
-std::vector<std::filesystem::path> files_of(const std::vector<std::string>& dumps) {
-  namespace fs = std::filesystem;
-  std::vector<fs::path> files;
-  for (const std::string& each : dumps) {
-    const fs::path path = base::path_from_utf8(each);
-    std::error_code ignored;
-    if (!fs::is_directory(path, ignored)) {
-      files.push_back(path);
-      continue;
-    }
-    std::vector<fs::path> found;
-    for (const auto& entry : fs::directory_iterator(path, ignored)) {
-      if (base::lower(base::path_text(entry.path().extension())) == ".dmp")
-        found.push_back(entry.path());
-    }
-    std::ranges::sort(found);
-    files.insert(files.end(), found.begin(), found.end());
-  }
-  return files;
-}
+struct Walked {
+  std::vector<stacks::Stack> stacks;      // each thread once
+  std::vector<symbols::Missing> missing;  // what was not at hand for them
+  std::vector<std::string> notes;
+};
 
-base::Result<std::vector<Session>> open_all(const StacksOptions& options) {
-  std::vector<Session> sessions;
-  for (const std::filesystem::path& file : files_of(options.dumps)) {
-    DumpOptions one = options.paths;
-    one.dump = base::path_text(file);
-    auto session = Session::open(one);
-    if (!session) return std::unexpected(std::move(session.error()));
-    sessions.push_back(std::move(*session));
-  }
-  if (sessions.empty()) return base::fail("no dump (*.dmp) is in the folder");
-  // What the kernel says comes first.
-  std::ranges::stable_partition(sessions, [](const Session& s) { return !s.is_user_dump(); });
-  return sessions;
-}
-
-// The chosen stacks of every dump, each thread once; what was not at hand for them.
-std::vector<stacks::Stack> walk_all(std::vector<Session>& sessions, const ThreadChoice& choice,
-                                    std::vector<symbols::Missing>& missing) {
+// The chosen stacks of every dump.
+Walked walk_all(std::vector<Session>& sessions, const ThreadChoice& choice) {
+  Walked walked;
   std::vector<stacks::DumpStacks> dumps;
+  std::set<std::pair<std::string, std::string>> known;
   for (Session& session : sessions) {
     const target::Machine& machine = session.machine();
     stacks::Walker walker(machine, session.symbolizer(), session.symbolizer_maker());
     stacks::Walker::IsWanted wanted;
     if (!choice.is_all())
       wanted = [&](const target::Thread& thread) { return choice.takes(machine, thread); };
-    dumps.push_back({walker.walk_all(wanted), session.is_user_dump(), session.facts().file_name});
-    for (symbols::Missing& one : walker.missing()) missing.push_back(std::move(one));
+    dumps.push_back(
+        {walker.walk_all(wanted), session.facts().file_name, stacks::origin_of(machine)});
+    for (symbols::Missing& one : walker.missing())
+      if (known.emplace(one.module, one.remedy).second) walked.missing.push_back(std::move(one));
   }
-  if (dumps.size() == 1) return std::move(dumps.front().stacks);
-  return stacks::join(std::move(dumps));
+  if (dumps.size() == 1) {
+    walked.stacks = std::move(dumps.front().stacks);
+    return walked;
+  }
+  stacks::Joined joined = stacks::join(std::move(dumps));
+  walked.stacks = std::move(joined.stacks);
+  walked.notes = std::move(joined.notes);
+  return walked;
 }
 
 }  // namespace
@@ -116,14 +96,18 @@ std::vector<stacks::Stack> walk_all(std::vector<Session>& sessions, const Thread
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
   const auto choice = ThreadChoice::of(options.threads);
   if (!choice) return wrong(choice.error(), err);
-  auto sessions = open_all(options);
-  if (!sessions) return failed(sessions.error(), err);
-  std::vector<symbols::Missing> missing;
-  const std::vector<stacks::Stack> stacks = walk_all(*sessions, *choice, missing);
-  if (!choice->is_all() && stacks.empty())
-    return none_is_in(*choice, sessions->front().facts().file_name, err);
-  report::StackFacts facts{sessions->front().facts(), {}, stacks, std::move(missing)};
-  for (std::size_t i = 1; i < sessions->size(); ++i) facts.more.push_back((*sessions)[i].facts());
+  auto set = open_dumps(options.dumps, options.paths);
+  if (!set) return failed(set.error(), err);
+  std::vector<Session>& sessions = set->sessions;
+  Walked walked = walk_all(sessions, *choice);
+  if (!choice->is_all() && walked.stacks.empty())
+    return none_is_in(*choice, sessions.front().facts().file_name, err);
+  report::StackFacts facts{sessions.front().facts(), {}, walked.stacks, std::move(walked.missing)};
+  for (std::size_t i = 1; i < sessions.size(); ++i) facts.more.push_back(sessions[i].facts());
+  facts.notes = std::move(set->notes);
+  if (const std::string note = processes_note(sessions); !note.empty()) facts.notes.push_back(note);
+  std::ranges::move(walked.notes, std::back_inserter(facts.notes));
+  if (!facts.more.empty()) facts.missing_threads = missing_threads(sessions, walked.stacks);
   if (options.json) return write(report::stacks_json(facts), out, err);
   return write(report::stacks_text(facts, {wants_colour(out), options.group}), out, err);
 }

@@ -108,13 +108,12 @@ std::vector<const target::Process*> ThreadChoice::processes_of(
 }
 
 bool ThreadChoice::takes(const target::Machine& machine, const target::Thread& thread) const {
-  constexpr std::uint8_t kWaiting = 5;      // KTHREAD_STATE
-  constexpr std::uint8_t kCaptured = 0xff;  // a waiting one, in a process's triage dump
+  constexpr std::uint8_t kWaiting = 5;  // KTHREAD_STATE
   if (thread_ && thread.id != thread_ && thread.address != thread_) return false;
   if (!process_.empty() && !takes_process(machine, thread)) return false;
   if (state_ && thread.state != state_) return false;
   if (!wait_reason_) return true;
-  const bool is_waiting = thread.state == kWaiting || thread.state == kCaptured;
+  const bool is_waiting = thread.state == kWaiting || thread.captured;
   return is_waiting && thread.wait_reason == wait_reason_;
 }
 

@@ -5,6 +5,7 @@
 #include "analysis/bugcheck.h"
 #include "base/text.h"
 #include "dump/header.h"
+#include "report/captures.h"
 #include "report/json_lists.h"
 #include "report/offset_lines.h"
 #include "target/facts.h"
@@ -176,18 +177,6 @@ Json processor_list(const target::Machine& machine) {
   return list;
 }
 
-// The dump that a thread of the joined stacks is of.
-const target::Machine& machine_of(const StackFacts& facts, const target::Thread* thread) {
-  for (const DumpFacts& other : facts.more) {
-    const auto& threads = other.machine.threads();
-    const std::less<const target::Thread*> before;
-    if (!threads.empty() && !before(thread, threads.data()) &&
-        before(thread, threads.data() + threads.size()))
-      return other.machine;
-  }
-  return facts.of.machine;
-}
-
 Json thread_json(const target::Machine& machine, const target::Thread* thread) {
   if (!thread) return nullptr;
   const target::ThreadFacts facts = read_thread_facts(machine, *thread);
@@ -260,10 +249,17 @@ Json frame_list(const std::vector<stacks::Frame>& frames) {
   return list;
 }
 
-Json stack_json(const target::Machine& machine, const stacks::Stack& stack) {
+// `is_of_set`: it says which of the dumps it is from.
+Json stack_json(const target::Machine& machine, const stacks::Stack& stack, bool is_of_set) {
   Json json;
+  if (is_of_set) {
+    json["dumps"] = Json::array({stack.dump});
+    if (stack.user_dump) json["dumps"].push_back(*stack.user_dump);
+  }
   json["processor"] = or_null(stack.processor);
   json["thread"] = thread_json(machine, stack.thread);
+  if (stack.thread && stack.thread->name.empty() && !stack.thread_name.empty())
+    json["thread"]["name"] = base::printable(stack.thread_name);
   json["process"] = process_json(stack.process);
   json["start"] = stacks::name_of(stack.start);
   json["segments"] = Json::array();
@@ -304,6 +300,9 @@ std::string info_json(const DumpFacts& facts) {
   json["modules"] = module_list(facts);
   json["unloaded_modules"] = unloaded_list(facts);
   json["secondary_data"] = secondary_list(facts.dump);
+  json["captures"] = Json::array();
+  if (Json captures = capture_json(facts); !captures.is_null())
+    json["captures"].push_back(std::move(captures));
   json["offsets"] = offset_list(facts.machine);
   json["warnings"] = warnings_of(facts);
   return document(json);
@@ -338,8 +337,13 @@ std::string stacks_json(const StackFacts& facts) {
   for (const DumpFacts& other : facts.more) json["more_dumps"].push_back(dump_json(other));
   json["bugcheck"] = bugcheck_json(facts.of.dump);
   json["stacks"] = Json::array();
+  json["captures"] = Json::array();
+  for (std::uint32_t i = 0; i <= facts.more.size(); ++i)
+    if (Json captures = capture_json(facts.of_dump(i)); !captures.is_null())
+      json["captures"].push_back(std::move(captures));
+  if (!facts.more.empty()) json["missing_threads"] = missing_threads_json(facts);
   json["missing"] = missing_list(facts.missing);
-  json["warnings"] = warnings_of(facts.of);
+  json["warnings"] = warnings_of(facts);
   const std::string around = document(json);
   if (facts.stacks.empty()) return around;
   // Thousands of stacks as one tree would take many times what their text does.
@@ -349,7 +353,9 @@ std::string stacks_json(const StackFacts& facts) {
   const char* separator = "\n    ";
   for (const stacks::Stack& stack : facts.stacks) {
     whole += separator;
-    append_indented(text_of(stack_json(machine_of(facts, stack.thread), stack)), 4, whole);
+    append_indented(
+        text_of(stack_json(facts.of_dump(stack.dump).machine, stack, !facts.more.empty())), 4,
+        whole);
     separator = ",\n    ";
   }
   whole += "\n  ";

@@ -6,10 +6,10 @@
 
 #include "analysis/bugcheck.h"
 #include "base/text.h"
+#include "report/captures.h"
 #include "report/container.h"
 #include "report/offset_lines.h"
 #include "report/times.h"
-#include "target/capture_status.h"
 
 namespace ntstack::report {
 namespace {
@@ -79,7 +79,8 @@ std::string bugcheck_line(const dump::Dump& dump) {
                      meaning ? meaning->name : "(unknown code)", p[0], p[1], p[2], p[3]);
 }
 
-std::string warning_lines(const DumpFacts& facts) {
+template <class Facts>
+std::string warning_lines(const Facts& facts) {
   std::string out;
   for (const std::string& warning : warnings_of(facts)) out += fmt::format("note: {}\n", warning);
   return out;
@@ -153,7 +154,8 @@ std::string thread_text(const Stack& stack, bool is_64_bit) {
   if (stack.process && !stack.process->name.empty()) {
     out += "  " + std::string(base::file_name_of(base::printable(stack.process->name)));
   }
-  if (!thread.name.empty()) out += fmt::format("  \"{}\"", base::printable(thread.name));
+  const std::string& name = thread.name.empty() ? stack.thread_name : thread.name;
+  if (!name.empty()) out += fmt::format("  \"{}\"", base::printable(name));
   if (const std::string state = state_text(thread); !state.empty()) out += "  " + state;
   if (thread.found_by == target::FoundBy::scan) out += "  (found by a scan of memory, in no list)";
   if (!thread.object_present && thread.address != 0) out += "  (thread object not in the dump)";
@@ -263,18 +265,6 @@ std::string missing_text(const std::vector<symbols::Missing>& missing, const Pai
   return out;
 }
 
-// How many of the threads that were asked for are in a process's triage dump, and why not the rest.
-std::string capture_lines(const target::Machine& machine) {
-  std::map<target::Capture, std::size_t> counts;
-  for (const std::uint32_t status : machine.capture_statuses())
-    ++counts[target::capture_of(status)];
-  std::string out;
-  for (const auto& [capture, count] : counts)
-    out += fmt::format("{:<9} {} {}\n", out.empty() ? "asked for" : "", count,
-                       target::text_of(capture));
-  return out;
-}
-
 }  // namespace
 
 std::string info_text(const DumpFacts& facts, const TextStyle& style) {
@@ -309,7 +299,7 @@ std::string info_text(const DumpFacts& facts, const TextStyle& style) {
                        with_context);
   }
   out += fmt::format("threads   {}\n", facts.machine.threads().size());
-  out += capture_lines(facts.machine);
+  if (const std::string asked = capture_text(facts.machine); !asked.empty()) out += asked + "\n";
   out += offset_lines(facts.machine);
   for (const dump::SecondaryData& data : dump.secondary) {
     out += fmt::format("data      {} {} bytes\n", data.tag.text(), data.bytes.size());
@@ -337,11 +327,17 @@ std::string modules_text(const DumpFacts& facts) {
 
 std::string stacks_text(const StackFacts& facts, const TextStyle& style) {
   const Paint paint{style.colour};
-  std::string out =
-      header_line(facts.of) + paint.bold(bugcheck_line(facts.of.dump)) + warning_lines(facts.of);
-  for (const DumpFacts& other : facts.more) out += "with " + header_line(other);
+  std::string out = header_line(facts.of) + paint.bold(bugcheck_line(facts.of.dump));
+  if (const std::string asked = capture_text(facts.of.machine); !asked.empty()) out += asked + "\n";
+  for (const DumpFacts& other : facts.more) {
+    out += "with " + header_line(other);
+    if (const std::string asked = capture_text(other.machine); !asked.empty())
+      out += "     " + asked + "\n";
+  }
+  if (!facts.more.empty()) out += set_text(facts);
+  out += warning_lines(facts);
   for (const Group& group : grouped(facts.stacks, style.group))
-    out += stack_text(group, facts.of, paint);
+    out += stack_text(group, facts.of_dump(group.members[0]->dump), paint);
   if (facts.stacks.empty()) out += "\nno thread and no processor's context is in this dump\n";
   return out + missing_text(facts.missing, paint);
 }

@@ -67,6 +67,13 @@ struct Stack {
   End end = End::lost;
   std::string end_reason;          // a sentence
   std::vector<std::string> notes;  // sentences: what is doubtful here
+
+  // Where stacks of several dumps are put together: which of them this one is of, the dump whose
+  // user part was put below it, and what that one calls the thread.
+  std::uint32_t dump = 0;
+  std::optional<std::uint32_t> user_dump;
+  std::string thread_name;
+  bool lacks_kernel_stack = false;  // a user dump's, of whose thread no kernel dump has anything
 };
 
 }  // namespace ntstack::stacks

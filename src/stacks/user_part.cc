@@ -64,8 +64,8 @@ void UserPart::add_32_bit_part(Stack& stack, UserSpace& space,
     if (!thread) return;
     space.wow64_symbolizer =
         make_(target::read_user_modules(*space.memory, thread->peb, false), *space.memory);
-    space.wow64 =
-        std::make_unique<Wow64Part>(*space.memory, *space.wow64_symbolizer, machine_.kernel().build());
+    space.wow64 = std::make_unique<Wow64Part>(*space.memory, *space.wow64_symbolizer,
+                                              machine_.kernel().build());
   }
   const bool is_guess = running && stack.frames.back().trust == unwind::Trust::scan;
   if (running) stack.frames.pop_back();  // the same, as 64-bit registers

@@ -82,7 +82,7 @@ Stack Walker::walk_processor(const target::Processor& processor) {
     anchors.push_back({task.stack_base - 4, task.registers, Trust::stack_switch, {}, false, false});
   std::ranges::sort(anchors, {}, &Anchor::at);
   Walk walk(dump.architecture, stacks_of(processor, thread), std::move(anchors));
-  walk.stack.processor = processor.number;
+  if (!thread || !thread->captured) walk.stack.processor = processor.number;
   walk.stack.thread = thread;
   walk.stack.process = thread ? machine_.process_of(*thread) : nullptr;
   if (!start) {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "target/facts.h"
+#include "target/structures.h"
 
 namespace ntstack::stacks {
 namespace {
@@ -30,6 +31,11 @@ WhyMissing why_no_start(const target::Machine& machine, const target::Thread& th
   const std::uint64_t place = place_of_stack(thread);
   if (is_terminated(thread) && (place == 0 || !machine.memory().get<std::uint8_t>(place)))
     return {End::memory_missing, "the thread has terminated, and its kernel stack is gone"};
+  const bool is_triage = machine.dump().kind == dump::Kind::triage;
+  if (is_triage && !machine.captures().empty() && !has_stack_bytes(machine.memory(), thread))
+    return {
+        End::memory_missing,
+        "its stack did not fit into the dump: the thread object is there, no byte of its stack"};
   if (place == 0 || machine.memory().get<std::uint8_t>(place))
     return {End::lost, "where the thread was running is not in the dump"};
   const auto fault = fault_at(machine, place);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -14,15 +15,22 @@ namespace ntstack::target {
 std::vector<std::uint32_t> read_capture_statuses(const dump::TriageRecords& triage);
 
 enum class Capture : std::uint8_t {
-  captured,       // 0
-  timed_out,      // its APC did not begin within 5 seconds
+  captured,   // 0
+  no_stack,   // 0 too, but the bytes of its stack did not fit: the kernel leaves them out silently
+  timed_out,  // its APC did not begin within 5 seconds
   did_not_fit,    // no room was left in the dump
-  not_attempted,  // behind one that did not fit, or the thread was going away
+  not_attempted,  // behind one that did not fit; without such a one also a thread about to end
+  gone,           // refused the APC: it was about to end
   denied,         // its handle did not allow it, or was none
   failed          // another code
 };
+// Of one code alone: neither no_stack nor, for the code that both have, gone.
 Capture capture_of(std::uint32_t status);
+// Of a whole list: the kernel stops at the first thread without room, so what came before was
+// tried.
+std::vector<Capture> captures_of(std::span<const std::uint32_t> statuses);
 std::string_view name_of(Capture capture);  // "captured", "timed_out", ...: JSON
-std::string_view text_of(Capture capture);  // "timed out (its APC could not run within 5 s)"
+// What is said of one thread or of several: "did not answer in time (...)".
+std::string_view text_of(Capture capture);
 
 }  // namespace ntstack::target

@@ -39,6 +39,22 @@ TEST_F(Statuses, EachLinkMustHold) {
   EXPECT_TRUE(read().empty());
 }
 
+TEST_F(Statuses, ThoseOf32BitDumpsHaveShorterPointers) {
+  const std::vector<std::uint32_t> head = {3, 0x1000}, pointer = {0x2000};
+  add(0x1000, base::Bytes(std::as_bytes(std::span(list_))));
+  add(0x2000, base::Bytes(std::as_bytes(std::span(head))));
+  add(0x3000, base::Bytes(std::as_bytes(std::span(pointer))));
+  EXPECT_EQ(read_capture_statuses(triage_), (std::vector<std::uint32_t>{0, 0x102, 0xc000009a}));
+}
+
+// The kernel stops at the first thread without room: before it every thread was tried.
+TEST_F(Statuses, ARefusalBeforeTheEndIsAThreadThatIsAboutToEnd) {
+  const std::uint32_t statuses[] = {0xc0000001, 0, 0xc0000001, 0xc0000022, 0xc000009a, 0xc0000001};
+  using enum Capture;
+  EXPECT_EQ(captures_of(statuses),
+            (std::vector{gone, captured, gone, denied, did_not_fit, not_attempted}));
+}
+
 TEST_F(Statuses, CodesAreSaidInWords) {
   EXPECT_EQ(capture_of(0), Capture::captured);
   EXPECT_EQ(capture_of(0x102), Capture::timed_out);

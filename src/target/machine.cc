@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "target/capture_status.h"
+#include "dump/header.h"
+#include "target/captured_threads.h"
 #include "target/kernel_lists.h"
 #include "target/list.h"
 #include "target/probe.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::uint32_t kMostProcessors = 2048;  // Windows' own limit (KiProcessorBlock)
 constexpr std::size_t kMostTold = 8;  // broken lists of threads that are told of one by one
+constexpr std::uint8_t kCapturedState = 0xff;  // which no thread has by itself
 constexpr std::size_t kMostProcesses = 0x40000, kMostThreads = 0x100000;
 
 Layout layout_of(const Machine& machine) {
@@ -219,21 +221,46 @@ void Machine::find_current_threads() {
   }
 }
 
-// A process's triage dump: every block of a thread object's size is one, in the order of the
-// request.
+// A process's triage dump, or, in one of a crash, what else there may be.
 void Machine::find_captured_threads() {
-  const Layout layout = layout_of(*this);
   const dump::TriageRecords& triage = *dump().triage;
-  std::uint64_t size = offsets_[Field::ethread_size].value_or(0);
-  for (const auto& block : triage.data_blocks) {
-    if (block.file_offset == triage.thread_file_offset) size = block.bytes.size();
+  const std::vector<std::uint32_t> statuses = read_capture_statuses(triage);
+  const auto expected = static_cast<std::size_t>(std::ranges::count(statuses, 0u));
+  const CapturedObjects objects =
+      find_captured_objects(triage, memory(), layout_of(*this), expected);
+  if (!objects.searched.empty()) warnings_.push_back(objects.searched);
+  for (const std::uint64_t address : objects.threads) {
+    const Thread* thread = add_thread(address, FoundBy::container);
+    if (!thread || thread->process == 0) continue;
+    // Of a batch of several processes' threads, the dump has the first one's process alone.
+    if (!process_index_.try_emplace(thread->process, processes_.size()).second) continue;
+    Process process;
+    process.address = thread->process;
+    process.id = thread->process_id;
+    processes_.push_back(std::move(process));
   }
-  capture_statuses_ = read_capture_statuses(triage);
-  if (size < 0x100) return;
-  for (const auto& block : triage.data_blocks) {
-    if (block.bytes.size() == size && looks_like_thread(memory(), block.address, layout))
-      add_thread(block.address, FoundBy::container);
+  mark_captured(objects.threads);
+  captures_ = requested_threads(statuses, objects.threads, [&](std::uint64_t address) {
+    const Thread* thread = thread_at(address);
+    return !thread || has_stack_bytes(memory(), *thread);
+  });
+}
+
+// The kernel gives every thread that its APC stopped a state that none has, but the first, whose
+// context is the header's; that one it enters as the first processor's current thread, which it is
+// not.
+void Machine::mark_captured(std::span<const std::uint64_t> objects) {
+  for (const std::uint64_t address : objects) {
+    Thread& thread = threads_[thread_index_.at(address)];
+    thread.captured = thread.state == kCapturedState;
   }
+  const auto sp = stack_pointer_of(dump().context, dump().architecture);
+  if (objects.empty() || !sp || (dump().attributes & dump::attribute_live_dump) == 0) return;
+  Thread& first = threads_[thread_index_.at(objects.front())];
+  const auto holds = [&](const StackSegment& segment) { return segment.contains(*sp); };
+  if (std::ranges::none_of(first.segments, holds)) return;
+  first.captured = true;
+  first.processor.reset();
 }
 
 // PsActiveProcessHead as the kernel says it, else what the system process's links lead to.
@@ -245,8 +272,7 @@ std::uint64_t Machine::process_list() const {
   const auto links = offsets_[Field::eprocess_active_process_links];
   const auto found =
       links ? find_active_process_head(memory(), *nt, system, *links, is_64_bit()) : std::nullopt;
-  return found ? *found
-               : probe_active_process_head(memory(), *nt, system, is_64_bit()).value_or(0);
+  return found ? *found : probe_active_process_head(memory(), *nt, system, is_64_bit()).value_or(0);
 }
 
 // Every process of PsActiveProcessHead, and every thread of each.

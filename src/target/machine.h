@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 
 #include "dump/dump.h"
 #include "pdb/pdb.h"
+#include "target/capture_status.h"
 #include "target/kernel.h"
 #include "target/offsets.h"
 #include "unwind/x86.h"
@@ -68,6 +70,9 @@ struct Thread {
   base::Bytes context;                     // user minidumps: its CONTEXT
   std::string name;
   bool object_present = false;  // false: only its address is known
+  // The APC of a triage capture stopped it: its state is not what it was before.
+  bool captured = false;
+  std::optional<std::uint64_t> create_time;  // FILETIME
 };
 
 // x86: what a task gate left behind when it changed to a stack of its own.
@@ -89,6 +94,13 @@ struct Processor {
   std::vector<InterruptedTask> interrupted_tasks;
 };
 
+// A thread that a process's triage dump was asked for.
+struct RequestedThread {
+  std::uint32_t status = 0;  // NTSTATUS
+  Capture capture = Capture::captured;
+  std::optional<std::uint64_t> thread;  // its ETHREAD, where it is known which one it is
+};
+
 class Machine {
  public:
   // Reads processors, threads and processes. `kernel` outlives the machine, which puts a triage
@@ -107,9 +119,9 @@ class Machine {
   const std::vector<Processor>& processors() const { return processors_; }
   const std::vector<Thread>& threads() const { return threads_; }
   const std::vector<Process>& processes() const { return processes_; }
-  // A process's triage dump: what became of each thread that was asked for, in the request's order
-  // (NTSTATUS); empty where the dump does not say.
-  const std::vector<std::uint32_t>& capture_statuses() const { return capture_statuses_; }
+  // A process's triage dump: what became of each thread that was asked for, in the request's order;
+  // empty where the dump does not say.
+  const std::vector<RequestedThread>& captures() const { return captures_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
   const Thread* thread_at(std::uint64_t address) const;
@@ -123,6 +135,7 @@ class Machine {
   void mark_crashed();
   void find_current_threads();
   void find_captured_threads();
+  void mark_captured(std::span<const std::uint64_t> objects);
   void list_processes();
   std::uint64_t process_list() const;
   void list_threads(const Process& process);
@@ -143,7 +156,7 @@ class Machine {
   std::unordered_map<std::uint64_t, std::size_t> thread_index_, process_index_;  // by address
   bool process_list_broken_ = false;
   std::unordered_set<std::uint64_t> thread_list_broken_;  // by process
-  std::vector<std::uint32_t> capture_statuses_;
+  std::vector<RequestedThread> captures_;
   std::vector<std::string> warnings_;
 };
 

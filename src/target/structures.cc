@@ -188,6 +188,12 @@ std::vector<StackSegment> read_stack_segments(const base::ByteSource& memory, co
   return segments;
 }
 
+bool has_stack_bytes(const base::ByteSource& memory, const Thread& thread) {
+  if (thread.segments.empty()) return true;
+  const StackSegment& stack = thread.segments.front();
+  return memory.get<std::uint8_t>(stack.limit) || memory.hole_end(stack.limit) < stack.base;
+}
+
 Thread read_thread(const base::ByteSource& memory, std::uint64_t address, const Layout& layout) {
   Thread thread;
   thread.address = address;
@@ -199,6 +205,9 @@ Thread read_thread(const base::ByteSource& memory, std::uint64_t address, const 
   thread.teb = pointer(Field::kthread_teb);
   thread.start_address = pointer(Field::ethread_start_address);
   thread.name = read_thread_name(memory, address, layout);
+  if (const auto at = layout.offsets[Field::ethread_create_time];
+      at && layout.offsets.source(Field::ethread_create_time) != OffsetSource::nearest_table)
+    thread.create_time = memory.get<std::uint64_t>(address + *at);
   thread.state = layout.byte(memory, address, Field::kthread_state);
   thread.wait_reason = layout.byte(memory, address, Field::kthread_wait_reason);
   thread.process = pointer(Field::kthread_apc_process).value_or(0);

@@ -42,6 +42,10 @@ std::string read_thread_name(const base::ByteSource& memory, std::uint64_t addre
                              const Layout& layout);
 Process read_process(const base::ByteSource& memory, std::uint64_t address, const Layout& layout);
 
+// False where memory has no byte of the kernel stack that `thread` uses; true where that is
+// unknown.
+bool has_stack_bytes(const base::ByteSource& memory, const Thread& thread);
+
 // The segments of a thread's kernel stack, the one in use first; the chain of KSTACK_CONTROL
 // followed as far as it makes sense.
 std::vector<StackSegment> read_stack_segments(const base::ByteSource& memory, const Thread& thread,

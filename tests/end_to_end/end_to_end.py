@@ -384,7 +384,20 @@ class SeveralDumps(unittest.TestCase):
             for name in ("a.dmp", "b.dmp"):
                 shutil.copy(SEED1 / "w3wp.dmp", pathlib.Path(folder) / name)
             document = run_json("stacks", folder, "-y", SEED1 / "symbols")
+        of_dumps = [s.pop("dumps") for s in document["stacks"]]
         self.assertEqual(document["stacks"], self.alone)
+        self.assertEqual(of_dumps, [[0]] * len(self.alone))
+        self.assertEqual([c["dump"] for c in document["captures"]], ["a.dmp", "b.dmp"])
+
+    def test_what_became_of_each_requested_thread_is_said(self):
+        names = {0: "captured", 0x102: "timed_out"}
+        for command in ("info", "stacks"):
+            captures = run_json(command, SEED1 / "w3wp.dmp")["captures"]
+            self.assertEqual(len(captures), 1)
+            self.assertEqual([(t["index"], t["capture"], t["thread"]) for t in captures[0]["threads"]],
+                             [(i, names[int(t["status"], 16)], t["ethread"] if t["capture"] != "none" else None)
+                              for i, t in enumerate(self.truth)])
+            self.assertIn("asked for 11 threads: 10 captured, 1 did not answer in time", run(command, SEED1 / "w3wp.dmp")[0])
 
     def test_threads_are_chosen_by_process_state_and_wait_reason(self):
         def chosen(*arguments):
@@ -400,8 +413,8 @@ class SeveralDumps(unittest.TestCase):
         self.assertEqual(waiting, [s for s in self.alone if waits_for_resource(s)])
         self.assertGreater(len(self.alone), len(waiting))
         switched = chosen("--state", "Waiting", "--waiting-on", "WrResource")
-        self.assertEqual([s["thread"]["state"] for s in switched if s["processor"] is None],
-                         ["WAIT: (WrResource)"] * 2)
+        self.assertEqual([s["thread"]["state"] for s in switched],
+                         ["captured by an APC"] + ["WAIT: (WrResource)"] * 2)
         run("stacks", SEED1 / "w3wp.dmp", "--process", "other", expect=1)
         run("stacks", SEED1 / "w3wp.dmp", "--state", "other", expect=2)
         run("stacks", SEED1 / "w3wp.dmp", "--waiting-on", "other", expect=2)

@@ -27,6 +27,13 @@ for dump in samples/*/*.dmp "$data"/*/*.dmp; do
   compare stacks "$dump" -y "$symbols" --json
   compare info "$dump" --json
 done
+# Folders of dumps, and a pair of them.
+sets=$build/tests/world_sets
+for folder in "$sets"/samples/set4 "$sets"/samples/pair; do
+  [ -d "$folder" ] || continue
+  compare stacks "$folder" -y "$build/tests/world/modules;$sets/modules"
+  compare stacks "$folder" -y "$build/tests/world/modules;$sets/modules" --json
+done
 compare symbolize samples/seed1/symbols/rdbss.sys 1234 2000
 compare info README.md
 echo "windows program: $compared runs under Wine compared with Linux"

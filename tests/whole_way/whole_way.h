@@ -10,6 +10,7 @@
 #include "dump/dump.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "stacks/join.h"
 #include "stacks/walker.h"
 
 namespace ntstack::tests {
@@ -26,6 +27,10 @@ inline std::string whole_way_complaint(dump::Dump dump, const std::string& symbo
     if (stack.frames.empty() && stack.end_reason.empty()) return "no frames, and no reason";
     if (stack.frames.size() > 8192) return "a stack without an end";
   }
+  const stacks::Origin origin = stacks::origin_of(session.machine());
+  const auto twice = stacks::join({{stacks, "a.dmp", origin}, {stacks, "b.dmp", origin}}).stacks;
+  if (twice.size() < stacks.size() / 2 || twice.size() > 2 * stacks.size())
+    return "stacks are lost";
   const report::StackFacts facts{session.facts(), {}, stacks, {}};
   if (report::stacks_text(facts, {}).empty()) return "no text";
   for (const std::string& json : {report::stacks_json(facts), report::info_json(facts.of)}) {

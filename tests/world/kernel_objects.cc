@@ -7,7 +7,7 @@
 namespace ntstack::world {
 namespace {
 
-constexpr std::uint64_t pool_size = 0x80000;
+constexpr std::uint64_t pool_size = 0x200000;
 constexpr std::uint64_t user_code = 0x77a62000;  // where system calls come from
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <string>
 
 namespace ntstack::world {
 namespace {
@@ -98,6 +100,15 @@ class Writer {
     file_.put_bytes(offset, bytes);
     return offset;
   }
+  // Nothing where there is no room.
+  std::optional<std::uint32_t> try_block(std::uint64_t address,
+                                         std::span<const std::uint8_t> bytes) {
+    constexpr std::size_t descriptor = 16, end_mark = 8;
+    const std::size_t size = (bytes.size() + 7) & ~std::size_t{7};
+    const std::size_t used = file_.end() + descriptor * (blocks_.size() + 1) + end_mark;
+    if (used > room_ || size > room_ - used) return std::nullopt;
+    return add_block(address, bytes);
+  }
   std::uint32_t add_block(std::uint64_t address, std::span<const std::uint8_t> bytes) {
     const std::uint32_t offset = add_area(bytes);
     blocks_.push_back({address, offset, static_cast<std::uint32_t>(bytes.size())});
@@ -120,23 +131,36 @@ class Writer {
   const Container& at_;
   FileBytes file_;
   std::vector<Block> blocks_;
+  std::size_t room_ = SIZE_MAX;
+  std::uint32_t more_drivers_ = 0;
+  std::uint64_t time_ = SnapRules().time, up_time_ = SnapRules().up_time;
 };
 
 // As NtSystemDebugControl(29) writes a process's threads.
 class SnapWriter : Writer {
  public:
-  SnapWriter(const KernelObjects& world, std::span<const ThreadTruth> threads)
-      : Writer(world), threads_(threads) {}
-  std::vector<std::uint8_t> write();
+  SnapWriter(const KernelObjects& world, std::span<const ThreadTruth> threads,
+             const SnapRules& rules)
+      : Writer(world), threads_(threads), rules_(rules) {
+    room_ = rules.room;
+    more_drivers_ = rules.more_drivers;
+    time_ = rules.time;
+    up_time_ = rules.up_time;
+  }
+  TriageDump write();
 
  private:
   const ThreadTruth& first_thread() const;
   void write_processors();
   void write_process();
-  void write_thread(const ThreadTruth& thread, bool first);
+  void write_threads();
+  bool write_thread(const ThreadTruth& thread, bool first);
+  void write_indirect(const ThreadTruth& thread);
   void write_status_list();
 
   std::span<const ThreadTruth> threads_;
+  SnapRules rules_;
+  TriageDump dump_;
 };
 
 // As the kernel writes all processors at a bugcheck.
@@ -175,8 +199,8 @@ void Writer::write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> 
   file_.put_bytes(at_.context, context);
   file_.put_bytes(at_.exception, std::vector<std::uint8_t>(at_.exception_size));
   file_.put(at_.dump_type, std::uint32_t{4});
-  file_.put(at_.system_time, std::uint64_t{0x01d6f0a1c0ffee00});  // 2021-01-22
-  file_.put(at_.system_up_time, std::uint64_t{0x000000a1b2c3d400});
+  file_.put(at_.system_time, time_);
+  file_.put(at_.system_up_time, up_time_);
   file_.put(at_.mini_dump_fields, std::uint32_t{0xcff});
   file_.put(at_.product_type, std::uint32_t{3});
   file_.put(at_.suite_mask, std::uint32_t{0x110});
@@ -190,7 +214,15 @@ void Writer::write_header(std::uint32_t bugcheck, std::span<const std::uint8_t> 
 // The strings come behind the entries: a count of letters, UTF-16 with a zero at its end.
 void Writer::write_drivers() {
   const std::uint32_t list = file_.end();
-  const auto images = world_.images();
+  std::vector<LoadedImage> images(world_.images().begin(), world_.images().end());
+  for (std::uint32_t i = 0; i < more_drivers_; i++) {
+    LoadedImage image;
+    image.file_name = "driver" + std::to_string(i) + ".sys";
+    image.base = layout_.page_tables - 0x100000000 + 0x100000ull * i;
+    image.size = 0x20000;
+    image.timestamp = 0x5e000000 + i;
+    images.push_back(image);
+  }
   file_.put_bytes(list, std::vector<std::uint8_t>(at_.driver_size * images.size()));
   const std::uint32_t pool = file_.end();
   for (std::uint32_t i = 0; i < images.size(); i++) {
@@ -288,19 +320,21 @@ void SnapWriter::write_processors() {
   for (unsigned i = 0; i < world_.processors(); i++) {
     auto prcb = memory_.read(world_.prcb(i), layout_.prcb.size);
     if (i == 0) patch_address(prcb, layout_.prcb.current_thread, first_thread().ethread);
-    const std::uint32_t offset = add_block(world_.prcb(i), prcb);
-    if (i == 0) triage(0x1c, offset);
+    const auto offset = try_block(world_.prcb(i), prcb);
+    if (i == 0 && offset) triage(0x1c, *offset);
   }
 }
 
 void SnapWriter::write_process() {
-  triage(0x20, add_block(world_.process(), memory_.read(world_.process(), layout_.eprocess.size)));
+  const std::uint64_t process = world_.pointer(first_thread().ethread + layout_.kthread.process);
+  if (const auto offset = try_block(process, memory_.read(process, layout_.eprocess.size)))
+    triage(0x20, *offset);
 }
 
 // The ETHREAD, then what is in use of each of its stacks. A thread that was asked by an APC gets a
 // KSWITCH_FRAME below the stack pointer of its context and a state that no thread has: only the
-// first one's context is in the header.
-void SnapWriter::write_thread(const ThreadTruth& thread, bool first) {
+// first one's context is in the header. False where the object found no room.
+bool SnapWriter::write_thread(const ThreadTruth& thread, bool first) {
   const bool forged = !first && thread.capture == Capture::apc;
   const auto& frame = layout_.switch_frame;
   const std::uint64_t sp = thread.frames.front().child_sp;
@@ -309,8 +343,11 @@ void SnapWriter::write_thread(const ThreadTruth& thread, bool first) {
     patch_address(object, layout_.kthread.kernel_stack, sp - frame.size);
     patch(object, layout_.kthread.state, std::uint8_t{0xff});
   }
-  const std::uint32_t offset = add_block(thread.ethread, object);
-  if (first) triage(0x24, offset);
+  const auto offset = try_block(thread.ethread, object);
+  dump_.has_object.push_back(offset.has_value());
+  dump_.has_stack.push_back(false);
+  if (!offset) return false;
+  if (first) triage(0x24, *offset);
   for (const StackSegment& segment : thread.segments) {
     const bool current = &segment == &thread.segments.front();
     const std::uint64_t from = current && forged ? sp - frame.size : segment.used_from;
@@ -320,11 +357,49 @@ void SnapWriter::write_thread(const ThreadTruth& thread, bool first) {
       patch_address(bytes, frame.frame_pointer, thread.frames.front().frame_pointer);
       patch_address(bytes, frame.return_address, thread.frames.front().ip);
     }
-    const std::uint32_t stack = add_block(from, bytes);
-    if (!first || !current) continue;
-    triage(0x28, stack);
+    const auto stack = try_block(from, bytes);
+    if (!stack || !current) continue;
+    dump_.has_stack.back() = true;
+    if (!first) continue;
+    triage(0x28, *stack);
     triage(0x2c, static_cast<std::uint32_t>(bytes.size()));
     triage_stack(from);
+  }
+  write_indirect(thread);
+  return true;
+}
+
+// An IRP and what it leads to, in pool memory of the thread's own. It has what could be taken for a
+// thread: a type of 6 (an IRP's too), the size of a thread object, pointers to thread and process.
+void SnapWriter::write_indirect(const ThreadTruth& thread) {
+  if (rules_.indirect == 0) return;
+  const std::uint64_t address = layout_.pool + 0x40000000 + 16 * (thread.ethread - layout_.pool);
+  const std::uint64_t process = world_.pointer(thread.ethread + layout_.kthread.process);
+  std::vector<std::uint8_t> irp(layout_.ethread.size), objects(rules_.indirect);
+  for (std::vector<std::uint8_t>* bytes : {&irp, &objects}) {
+    for (std::size_t i = 0; i + 8 <= bytes->size(); i += 8)
+      patch(*bytes, i, i % 0x40 == 0x20 ? process : thread.ethread + i);
+    patch(*bytes, 0, std::uint32_t{0x02d00006});
+  }
+  try_block(address, irp);
+  try_block(address + irp.size() + 0x10, objects);
+}
+
+void SnapWriter::write_threads() {
+  constexpr std::uint32_t no_resources = 0xc000009a, unsuccessful = 0xc0000001,
+                          access_denied = 0xc0000022;  // known before anything is tried
+  bool first = true, full = false;
+  for (const ThreadTruth& thread : threads_) {
+    dump_.statuses.push_back(thread.status);
+    if (thread.capture == Capture::none || full) {
+      if (full && thread.status != access_denied) dump_.statuses.back() = unsuccessful;
+      dump_.has_object.push_back(false);
+      dump_.has_stack.push_back(false);
+      continue;
+    }
+    full = !write_thread(thread, first);
+    if (full) dump_.statuses.back() = no_resources;
+    first = false;
   }
 }
 
@@ -334,14 +409,15 @@ void SnapWriter::write_status_list() {
   const std::uint64_t list = wide_ ? 0xfffff8a00d2f1c40 : 0x9d2f1c40, record = list - 0x60;
   std::vector<std::uint8_t> statuses(4 * threads_.size() + 4), head(2 * layout_.pointer_size),
       variable(layout_.pointer_size);
-  for (std::size_t i = 0; i < threads_.size(); i++) patch(statuses, 4 * i, threads_[i].status);
+  for (std::size_t i = 0; i < threads_.size(); i++) patch(statuses, 4 * i, dump_.statuses[i]);
   patch(statuses, 4 * threads_.size(), std::uint32_t{0x42534354});  // "TCSB"
   patch(head, 0, static_cast<std::uint32_t>(threads_.size()));
   patch_address(head, layout_.pointer_size, list);
   patch_address(variable, 0, record);
-  add_block(list, statuses);
-  add_block(record, head);
-  add_block(world_.nt("DbgkpLkmdLiveDumpDiagnosticInformation"), variable);
+  for (const auto& [address, bytes] :
+       {std::pair(list, statuses), std::pair(record, head),
+        std::pair(world_.nt("DbgkpLkmdLiveDumpDiagnosticInformation"), variable)})
+    dump_.has_list &= try_block(address, bytes).has_value();
 }
 
 void Writer::write_block_list() {
@@ -367,23 +443,19 @@ const ThreadTruth& SnapWriter::first_thread() const {
                                [](const auto& thread) { return thread.capture != Capture::none; });
 }
 
-std::vector<std::uint8_t> SnapWriter::write() {
+TriageDump SnapWriter::write() {
   write_header(0x69696969, first_thread().context);
   if (wide_) file_.put(0x1050, std::uint32_t{0x10});  // made by the live dump
   write_drivers();
   write_kdbg();
   write_processors();
   write_process();
-  bool first = true;
-  for (const ThreadTruth& thread : threads_) {
-    if (thread.capture == Capture::none) continue;
-    write_thread(thread, first);
-    first = false;
-  }
+  write_threads();
   write_status_list();
   std::ranges::reverse(blocks_);
   write_block_list();
-  return file_.take();
+  dump_.bytes = file_.take();
+  return std::move(dump_);
 }
 
 // What the crashing processor was doing lies in areas of its own, with no address but the stack's.
@@ -451,7 +523,12 @@ std::vector<std::uint8_t> CrashWriter::write() {
 
 std::vector<std::uint8_t> write_triage_dump(const KernelObjects& world,
                                             std::span<const ThreadTruth> threads) {
-  return SnapWriter(world, threads).write();
+  return SnapWriter(world, threads, {}).write().bytes;
+}
+
+TriageDump snap_threads(const KernelObjects& world, std::span<const ThreadTruth> request,
+                        const SnapRules& rules) {
+  return SnapWriter(world, request, rules).write();
 }
 
 std::vector<std::uint8_t> write_crash_dump(const KernelObjects& world, const Crash& crash) {

@@ -1,0 +1,135 @@
+#include "app/dump_set.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+
+namespace ntstack::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_dump_name(const fs::path& path) {
+  const std::string extension = base::lower(base::path_text(path.extension()));
+  return extension == ".dmp" || extension == ".kdmp" || extension == ".mdmp" ||
+         extension == ".hdmp";
+}
+
+std::vector<fs::path> dumps_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (is_dump_name(entry->path()) && !entry->is_directory(ignored))
+      found.push_back(entry->path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+base::Result<Session> open_one(const fs::path& file, const DumpOptions& paths) {
+  DumpOptions one = paths;
+  one.dump = base::path_text(file);
+  return Session::open(one);
+}
+
+base::Result<void> open_folder(const fs::path& folder, const DumpOptions& paths, DumpSet& set) {
+  const std::size_t before = set.sessions.size();
+  const std::vector<fs::path> files = dumps_in(folder);
+  for (const fs::path& file : files) {
+    auto session = open_one(file, paths);
+    if (session)
+      set.sessions.push_back(std::move(*session));
+    else
+      set.notes.push_back(fmt::format("left out: {}", base::printable(session.error().text())));
+  }
+  if (set.sessions.size() > before) return {};
+  if (files.empty())
+    return base::fail("no dump (*.dmp, *.kdmp, *.mdmp, *.hdmp) is in the folder {}",
+                      base::path_text(folder));
+  return base::fail("of the files in the folder {} none is a dump that can be opened; {}",
+                    base::path_text(folder), set.notes.back());
+}
+
+// The process that a process's triage dump was made of.
+const target::Process* dumped_process(const target::Machine& machine) {
+  for (const target::RequestedThread& requested : machine.captures()) {
+    const target::Thread* thread =
+        requested.thread ? machine.thread_at(*requested.thread) : nullptr;
+    if (thread) return machine.process_of(*thread);
+  }
+  return nullptr;
+}
+
+// What became of all threads that were asked for and are in no dump.
+std::string lack_reason(const std::vector<Session>& sessions) {
+  std::map<target::Capture, std::size_t> counts;
+  for (const Session& session : sessions) {
+    for (const target::RequestedThread& requested : session.machine().captures())
+      if (requested.capture != target::Capture::captured) ++counts[requested.capture];
+  }
+  if (counts.empty()) return "no kernel dump was asked for it, or says what became of it";
+  if (counts.size() == 1)
+    return fmt::format("{}: so it says of all threads that it lacks",
+                       target::text_of(counts.begin()->first));
+  std::string out = "of the threads that were asked for and lack";
+  const char* separator = ", ";
+  for (const auto& [capture, count] : counts)
+    out += fmt::format("{}{} {}", separator, count, target::text_of(capture));
+  return out;
+}
+
+}  // namespace
+
+base::Result<DumpSet> open_dumps(const std::vector<std::string>& dumps, const DumpOptions& paths) {
+  DumpSet set;
+  for (const std::string& each : dumps) {
+    const fs::path path = base::path_from_utf8(each);
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) {
+      if (auto opened = open_folder(path, paths, set); !opened)
+        return std::unexpected(std::move(opened.error()));
+      continue;
+    }
+    auto session = open_one(path, paths);
+    if (!session) return std::unexpected(std::move(session.error()));
+    set.sessions.push_back(std::move(*session));
+  }
+  // What the kernel says comes first.
+  std::ranges::stable_partition(set.sessions, [](const Session& s) { return !s.is_user_dump(); });
+  return set;
+}
+
+std::string processes_note(const std::vector<Session>& sessions) {
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen;  // address and ID
+  std::string names;
+  for (const Session& session : sessions) {
+    const target::Process* process = dumped_process(session.machine());
+    if (!process || !seen.insert({process->address, process->id.value_or(0)}).second) continue;
+    const std::string name = base::printable(process->name);
+    names += fmt::format("{}{} ({:x}, in {})", names.empty() ? "" : ", ",
+                         name.empty() ? "a process" : name, process->id.value_or(0),
+                         session.facts().file_name);
+  }
+  if (seen.size() < 2) return "";
+  return fmt::format("these dumps are of {} processes: {}", seen.size(), names);
+}
+
+std::vector<report::MissingThread> missing_threads(const std::vector<Session>& sessions,
+                                                   const std::vector<stacks::Stack>& stacks) {
+  std::vector<report::MissingThread> missing;
+  const std::string reason = lack_reason(sessions);
+  for (const stacks::Stack& stack : stacks) {
+    if (stack.lacks_kernel_stack)
+      missing.push_back({stack.thread->id, stack.thread->process_id, reason});
+  }
+  return missing;
+}
+
+}  // namespace ntstack::app
