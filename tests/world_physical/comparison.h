@@ -12,8 +12,9 @@ namespace ntstack::world {
 struct Expected {
   const KernelData& kernel;
   std::span<const LoadedImage> images;
-  unsigned crashed = 1;  // the processor
-  bool names = true;     // the symbols are at hand
+  unsigned crashed = 1;    // the processor
+  bool names = true;       // the symbols are at hand
+  bool may_guess = false;  // frames found by a scan are right as well
 };
 
 // Differences, a line each, at most `most`: threads that lack or are too many, ids, states, wait
