@@ -2,7 +2,6 @@
 
 add_library(ntstack_options INTERFACE)
 target_include_directories(ntstack_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
-target_compile_definitions(ntstack_options INTERFACE FMT_HEADER_ONLY=1)
 target_compile_options(ntstack_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual -Werror
   # gcc 12 sees overlaps in std::string that are not there (its bug 105651).
@@ -34,6 +33,12 @@ if(CMAKE_CROSSCOMPILING)
   endforeach()
   target_include_directories(ntstack_options SYSTEM INTERFACE ${header_only})
 endif()
+
+add_library(ntstack_fmt STATIC ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)
+if(CMAKE_CROSSCOMPILING)
+  target_include_directories(ntstack_fmt SYSTEM PRIVATE ${CMAKE_BINARY_DIR}/header_only)
+endif()
+target_link_libraries(ntstack_options INTERFACE ntstack_fmt)
 
 # Unit tests run here; a cross build has the program and what tests/ says, no unit tests.
 if(NTSTACK_TESTS AND NOT CMAKE_CROSSCOMPILING)
