@@ -78,6 +78,54 @@ TEST_P(Architectures, HasEveryThreadAndEveryFrame) {
   EXPECT_EQ(joined(info_differences(ask("info", dump, modules_of(c)), expected)), "");
 }
 
+// What is said of threads and frames is true, whatever is said: an ID or none, a process or none,
+// and of what is no guess the frames of the thread.
+class WithoutSymbols : public testing::TestWithParam<Case> {};
+
+void expect_true_frames(const json& stack, const MachineThread& thread, std::uint64_t user_end) {
+  std::map<std::string, std::string> places;
+  for (const TruthFrame& frame : thread.truth.frames)
+    places[fmt::format("{:#x}", frame.ip)] += fmt::format("{:#x} ", frame.child_sp);
+  for (const json& frame : stack["frames"]) {
+    if (frame["trust"] == "scan") continue;
+    const std::string ip = frame["ip"];
+    if (std::stoull(ip, nullptr, 16) < user_end) continue;
+    EXPECT_TRUE(places.contains(ip)) << thread.truth.role << " " << frame;
+    if (frame.contains("child_sp_is_bound")) continue;
+    EXPECT_NE(places[ip].find(frame["child_sp"].get<std::string>()), std::string::npos)
+        << thread.truth.role << " " << frame;
+  }
+}
+
+TEST_P(WithoutSymbols, NothingWrongIsSaid) {
+  const Case& c = GetParam();
+  PhysicalMachine machine = machine_of(c);
+  const tests::TemporaryFolder folder;
+  const fs::path dump = folder.path() / "machine.dmp";
+  write_dump(machine, stories_of(c).crash, c.container, dump);
+  const json report = ask("stacks", dump, {});
+  std::map<std::string, const MachineThread*> threads;
+  for (const MachineThread& thread : machine.kernel.threads)
+    threads[fmt::format("{:#x}", thread.truth.ethread)] = &thread;
+  std::map<std::string, std::uint64_t> processes;
+  for (const ProcessTruth& process : machine.kernel.processes)
+    processes[fmt::format("{:#x}", process.eprocess)] = process.id;
+  EXPECT_GE(report["stacks"].size(), stories_of(c).crash.threads.size());
+  for (const json& stack : report["stacks"]) {
+    const std::string address = stack["thread"]["address"];
+    ASSERT_TRUE(threads.contains(address)) << address;
+    const MachineThread& thread = *threads[address];
+    const json& id = stack["thread"]["id"];
+    EXPECT_TRUE(id.is_null() || id == thread.truth.id) << address << " " << id;
+    expect_true_frames(stack, thread, c.layout.pointer_size == 4 ? 0x80000000 : 1ull << 47);
+    if (stack["process"].is_null()) continue;
+    const std::string process = stack["process"]["address"];
+    EXPECT_TRUE(processes.contains(process)) << process;
+    const json& process_id = stack["process"]["id"];
+    EXPECT_TRUE(process_id.is_null() || process_id == processes[process]) << process;
+  }
+}
+
 constexpr const char* x86_7601 = "world_x86/modules/7601-keep";
 constexpr const char* x86_19041 = "world_x86/modules/19041-keep";
 constexpr const char* x86_omit = "world_x86/modules/19041-omit";
@@ -99,6 +147,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"arm64_full", Container::full, windows_11_22000_arm64, arm64},
         Case{"arm64_bitmap_kernel", Container::bitmap_kernel, windows_11_22000_arm64, arm64},
         Case{"arm64_live", Container::live, windows_11_22000_arm64, arm64}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Physical, WithoutSymbols,
+    testing::Values(Case{"x86", Container::full, windows_7_7601_x86, x86_7601},
+                    Case{"pae", Container::bitmap_kernel, windows_10_19041_x86, x86_19041},
+                    Case{"pae_omit", Container::bitmap_kernel, windows_10_19041_x86, x86_omit},
+                    Case{"arm64", Container::bitmap_kernel, windows_11_22000_arm64, arm64},
+                    Case{"arm64_live", Container::live, windows_11_22000_arm64, arm64}),
     [](const auto& each) { return std::string(each.param.name); });
 
 }  // namespace
