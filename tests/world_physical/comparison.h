@@ -12,9 +12,10 @@ namespace ntstack::world {
 struct Expected {
   const KernelData& kernel;
   std::span<const LoadedImage> images;
-  unsigned crashed = 1;    // the processor
-  bool names = true;       // the symbols are at hand
-  bool may_guess = false;  // frames found by a scan are right as well
+  unsigned crashed = 1;  // the processor
+  bool names = true;     // the symbols are at hand
+  // Frames may be found by a scan and still have to be right; a stack without one may end early.
+  bool may_guess = false;
 };
 
 // Differences, a line each, at most `most`: threads that lack or are too many, ids, states, wait
