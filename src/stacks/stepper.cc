@@ -301,8 +301,22 @@ bool Stepper::continue_below(Walk& walk) {
   return false;
 }
 
+// x86: a thread begins with an EBP of 0. Where no record tells of its first function's frame, and
+// no return address is between there and the stack's base, nothing is missing.
+bool Stepper::is_where_thread_began(const Walk& walk) const {
+  const auto* here = std::get_if<unwind::x86::Registers>(&walk.registers());
+  const StackSegment* stack = walk.segment();
+  return here && !walk.is_guessing() && here->knows(unwind::x86::ebp) &&
+         here->gpr[unwind::x86::ebp] == 0 && stack && stack->kind == StackKind::thread &&
+         stack->base - sp_of(*here) <= kNearBase && is_present(sp_of(*here));
+}
+
 void Stepper::give_up(Walk& walk) const {
   const std::uint64_t sp = sp_of(walk.registers());
+  if (is_where_thread_began(walk)) {
+    walk.end(End::base, "EBP is 0 as where a thread begins, and no return address follows");
+    return;
+  }
   const StackSegment* here = walk.segment();
   if (!is_present(sp) && (!here || sp < here->base)) {
     walk.end(End::memory_missing, fmt::format("the stack's memory at {} is not in the dump",

@@ -41,6 +41,7 @@ class Stepper {
                           std::uint64_t end) const;
   bool step_to_anchor(Walk& walk, const Anchor& anchor) const;
   bool continue_below(Walk& walk);
+  bool is_where_thread_began(const Walk& walk) const;
   void give_up(Walk& walk) const;
   bool is_present(std::uint64_t address) const;
 

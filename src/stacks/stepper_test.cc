@@ -19,6 +19,9 @@ class X86Stack : public testing::Test {
     words_[(at - kLimit) / 4 + 1] = eip;
   }
   std::vector<Frame> walk(std::uint32_t initial_stack, std::uint32_t ebp) {
+    return stack_from(kLimit + 0x1000, initial_stack, ebp).frames;
+  }
+  Stack stack_from(std::uint32_t sp, std::uint32_t initial_stack, std::uint32_t ebp) {
     const base::SegmentSource memory({{kLimit, base::Bytes(std::as_bytes(std::span(words_)))}});
     symbols::ModuleKey key;
     key.name = "ntoskrnl.exe";
@@ -30,10 +33,11 @@ class X86Stack : public testing::Test {
     thread.initial_stack = initial_stack;
     Walk walk(base::Architecture::x86, {{target::StackKind::thread, kLimit, kBase}}, {});
     walk.stack.thread = &thread;
-    walk.push(registers_at(base::Architecture::x86, kModule + 0x100, kLimit + 0x1000, ebp),
+    walk.push(registers_at(base::Architecture::x86, kModule + 0x100, sp, ebp),
               unwind::Trust::context, true);
     stepper.run(walk);
-    return walk.stack.frames;
+    walk.stack.thread = nullptr;
+    return std::move(walk.stack);
   }
   static bool holds(const std::vector<Frame>& frames, std::uint32_t ip) {
     return std::ranges::find(frames, std::uint64_t{ip}, &Frame::ip) != frames.end();
@@ -55,6 +59,18 @@ TEST_F(X86Stack, TheChainStaysBelowInitialStack) {
 TEST_F(X86Stack, AReturnAddressBelow64KilobytesEndsIt) {
   pair(kLimit + 0x1040, kLimit + 0x1080, 0xffff);
   EXPECT_FALSE(holds(walk(kBase, kLimit + 0x1040), 0xffff));
+}
+
+TEST_F(X86Stack, AnEbpOf0NearTheBaseIsWhereAThreadBegan) {
+  const Stack began = stack_from(kBase - 0x40, kBase - 0x10, 0);
+  EXPECT_EQ(began.frames.size(), 1u);
+  EXPECT_EQ(began.end, End::base);
+  EXPECT_EQ(stack_from(kBase - 0x40, kBase - 0x10, 4).end, End::lost);
+  EXPECT_EQ(stack_from(kLimit + 0x1000, kBase - 0x10, 0).end, End::lost);
+  // What may still be a return address is not passed over.
+  pair(kBase - 0x20, 0, kModule + 0x200);
+  const Stack guessed = stack_from(kBase - 0x40, kBase - 0x10, 0);
+  EXPECT_TRUE(holds(guessed.frames, kModule + 0x200));
 }
 
 TEST_F(X86Stack, ATrapFrameBehindWhatMayBeAReturnAddressIsAGuessInUserModeToo) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Asks another reader of dumps what it finds in one, and compares it with what ntstack found there.
 
-check_dump.py READER DUMP PAGES CONTENTS ADDRESSES: READER is kdmp-parser or volatility3. PAGES has the number of a
-physical page on each line, CONTENTS the pages themselves in that order; each line of ADDRESSES is a root of page
-tables, a virtual address, and what it leads to: a physical address, "transition" and one, or "none". Prints the
-differences, and at last how much was compared."""
+check_dump.py READER TABLES DUMP PAGES CONTENTS ADDRESSES: READER is kdmp-parser or volatility3, TABLES the kind of the
+page tables: x64, x86 or pae. PAGES has the number of a physical page on each line, CONTENTS the pages themselves in
+that order; each line of ADDRESSES is a root of page tables, a virtual address, and what it leads to: a physical
+address, "transition" and one, or "none". Prints the differences, and at last how much was compared."""
 import pathlib
 import sys
 
@@ -14,7 +14,7 @@ PAGE = 0x1000
 class Kdmp:
     knows_transition = False
 
-    def __init__(self, path):
+    def __init__(self, path, tables):
         import kdmp_parser
         self.dump = kdmp_parser.KernelDumpParser(path)
 
@@ -29,16 +29,19 @@ class Volatility:
     """Its layers alone: what is above them needs Microsoft's symbols."""
     knows_transition = True
 
-    def __init__(self, path):
-        from volatility3.framework import contexts, exceptions, interfaces
-        from volatility3.framework.layers import crash, physical
+    def __init__(self, path, tables):
+        from volatility3.framework import contexts, exceptions
+        from volatility3.framework.layers import crash, intel, physical
         self.context, self.invalid = contexts.Context(), exceptions.InvalidAddressException
         self.context.config["file.location"] = path.absolute().as_uri()
         self.context.add_layer(physical.FileLayer(self.context, "file", "file"))
         self.context.config["crash.base_layer"] = "file"
-        self.memory = crash.WindowsCrashDump64Layer(self.context, "crash", "crash")
+        layer = crash.WindowsCrashDump64Layer if tables == "x64" else crash.WindowsCrashDump32Layer
+        self.memory = layer(self.context, "crash", "crash")
         self.context.add_layer(self.memory)
         self.tables = {}
+        kinds = {"x64": intel.WindowsIntel32e, "x86": intel.WindowsIntel, "pae": intel.WindowsIntelPAE}
+        self.translation = kinds[tables]
 
     def page(self, number):
         try:
@@ -47,12 +50,11 @@ class Volatility:
             return None
 
     def translate(self, root, address):
-        from volatility3.framework.layers import intel
         if root not in self.tables:
             name = f"tables{root:x}"
             self.context.config[f"{name}.memory_layer"] = "crash"
             self.context.config[f"{name}.page_map_offset"] = root
-            self.tables[root] = intel.WindowsIntel32e(self.context, name, name)
+            self.tables[root] = self.translation(self.context, name, name)
         try:
             return self.tables[root].translate(address)[0]
         except self.invalid:
@@ -83,8 +85,9 @@ def differing_addresses(reader, lines):
 
 
 def main():
-    name, dump, pages, contents, addresses = sys.argv[1], *map(pathlib.Path, sys.argv[2:])
-    reader = {"kdmp-parser": Kdmp, "volatility3": Volatility}[name](dump)
+    name, tables = sys.argv[1:3]
+    dump, pages, contents, addresses = map(pathlib.Path, sys.argv[3:])
+    reader = {"kdmp-parser": Kdmp, "volatility3": Volatility}[name](dump, tables)
     numbers = [int(line, 16) for line in pages.read_text().split()]
     lines = addresses.read_text().splitlines()
     differences = [*differing_pages(reader, numbers, contents.read_bytes()), *differing_addresses(reader, lines)]

@@ -15,6 +15,8 @@ struct Expected {
   unsigned crashed = 1;  // the processor
   bool names = true;     // the symbols are at hand
   bool wait_reasons = true;
+  // Frames may be found by a scan and still have to be right; a stack without one may end early.
+  bool may_guess = false;
 };
 
 // Differences, a line each, at most `most`: threads that lack or are too many, ids, states, wait

@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::uint64_t wait_never = 0x9d3f0c11a8b4e627, wait_always = 0x00f3c1d27a55be90;
 
+// What the block is encoded with: nt's variables, or in a kernel without them any of its own.
+std::uint64_t variable_of(const KernelObjects& world, const char* name, std::uint64_t other) {
+  const auto& symbols = world.images().front().symbols;
+  return symbols.contains(name) ? world.nt(name) : world.nt("KiProcessorBlock") + other;
+}
+
 }  // namespace
 
 void put_debugger_data(KernelData& data, const KernelObjects& world) {
@@ -19,9 +25,14 @@ void put_debugger_data(KernelData& data, const KernelObjects& world) {
   if (!says_offsets) data.kdbg_size = 0x318;  // Server 2003's
   data.loaded_module_list = world.nt("PsLoadedModuleList");
   data.active_process_head = world.nt("PsActiveProcessHead");
-  data.wait_never = world.nt("KiWaitNever");
-  data.wait_always = world.nt("KiWaitAlways");
-  data.encoded_flag = world.nt("KdpDataBlockEncoded");
+  data.wait_never = variable_of(world, "KiWaitNever", 0xe0);
+  data.wait_always = variable_of(world, "KiWaitAlways", 0xe8);
+  data.encoded_flag = variable_of(world, "KdpDataBlockEncoded", 0xf0);
+  // 32-bit kernels have the same fields, with the sign extended.
+  const auto extended = [&](std::uint64_t address) {
+    const bool is_negative = layout.pointer_size == 4 && (address >> 31 & 1) != 0;
+    return is_negative ? address | 0xffffffff00000000 : address;
+  };
   const std::uint64_t at = data.kdbg;
   VirtualMemory& memory = data.memory;
   const std::pair<std::uint32_t, std::uint64_t> addresses[] = {
@@ -38,7 +49,7 @@ void put_debugger_data(KernelData& data, const KernelObjects& world) {
       {0x228, world.nt("MmLastUnloadedDriver")},
       {0x360, layout.page_tables}};
   for (const auto& [field, value] : addresses)
-    if (field < data.kdbg_size) memory.put(at + field, value);
+    if (field < data.kdbg_size) memory.put(at + field, extended(value));
   const auto& k = layout.kthread;
   const auto& p = layout.prcb;
   const std::pair<std::uint32_t, std::uint32_t> offsets[] = {

@@ -10,9 +10,17 @@
 namespace ntstack::world {
 namespace {
 
-constexpr std::uint64_t pool_begin = 0xffffdb0480000000, stacks_begin = 0xfffff50e00000000,
-                        console_stack_base = 0xfffff50f606ee000, names_page = 0xffffa50ffc3d5000,
-                        prototypes_page = 0xffffa50ffd001000;
+// Where things lie, by the width of an address.
+struct Places {
+  std::uint64_t pool, stacks, names, prototypes;  // where each begins
+  std::uint64_t peb, start_address, win32_start_address, unloaded;
+};
+constexpr Places places64{0xffffdb0480000000, 0xfffff50e00000000, 0xffffa50ffc3d5000,
+                          0xffffa50ffd001000, 0xfd877dd000,       0x7ffa2fb02630,
+                          0x7ff6ab7b1200,     0xfffff88004e00000};
+constexpr Places places32{0x86000000, 0x94000000, 0xa13d5000, 0xa2001000,
+                          0x7ffd8000, 0x77a3c500, 0x00401200, 0x93e00000};
+constexpr std::uint64_t console_stack_base = 0xfffff50f606ee000;
 constexpr std::uint64_t console_process = 0xffffdb05c1641080;
 constexpr std::uint64_t console_threads[] = {0xffffdb05bf3c7080, 0xffffdb05c0fc6080,
                                              0xffffdb05be694080, 0xffffdb05be7e2080};
@@ -48,6 +56,8 @@ class Maker {
         world_(*stories.world),
         emulated_(world_.layout()),
         layout_(layout),
+        word_(layout.pointer_size),
+        places_(word_ == 8 ? places64 : places32),
         tables_(tables) {
     data_.layout = layout;
   }
@@ -56,6 +66,12 @@ class Maker {
  private:
   VirtualMemory& memory() { return data_.memory; }
   const GuestMemory& source() const { return world_.memory(); }
+  void put_word(std::uint64_t address, std::uint64_t value) {
+    if (word_ == 8)
+      memory().put(address, value);
+    else
+      memory().put(address, static_cast<std::uint32_t>(value));
+  }
   std::uint64_t object(std::uint64_t size) {
     const std::uint64_t address = next_object_;
     memory().map(address, size);
@@ -88,12 +104,15 @@ class Maker {
   void link_all();
 
   const Stories& stories_;
-  const KernelWorld& world_;
+  const KernelObjects& world_;
   const KernelLayout& emulated_;
   const KernelLayout& layout_;
+  const std::uint64_t word_;
+  const Places& places_;
   const std::vector<std::uint64_t>& tables_;
   KernelData data_;
-  std::uint64_t next_object_ = pool_begin, next_stack_ = stacks_begin, next_name_ = names_page;
+  std::uint64_t next_object_ = places_.pool, next_stack_ = places_.stacks,
+                next_name_ = places_.names;
   std::vector<std::vector<std::uint64_t>> threads_of_;  // by process
 };
 
@@ -102,7 +121,7 @@ void Maker::copy_emulated() {
   for (const LoadedImage& image : world_.images()) copy_pages(image.base, image.size);
   copy_pages(emulated_.pool, emulated_pool_size);
   for (unsigned i = 0; i < world_.processors(); i++) {
-    const std::uint64_t top = source().get(world_.prcb(i) + emulated_.prcb.dpc_stack);
+    const std::uint64_t top = world_.pointer(world_.prcb(i) + emulated_.prcb.dpc_stack);
     const std::uint64_t base = (top + 0xfff) & ~0xfffull;
     copy_pages(base - emulated_.kernel_stack_size, emulated_.kernel_stack_size);
   }
@@ -120,14 +139,14 @@ ProcessTruth& Maker::add_process(const std::string& name, std::uint64_t id, std:
   process.parent = id == 0 || id == 4 ? 0 : 0x15ec;
   process.name = name;
   process.directory_table_base = tables_.at(data_.processes.size());
-  process.peb = id <= 4 ? 0 : 0xfd877dd000;
+  process.peb = id <= 4 ? 0 : places_.peb;
   const auto& e = layout_.eprocess;
   const std::uint64_t at = process.eprocess;
   memory().put(at, std::uint32_t{0x00260003});
-  memory().put(at + e.directory_table_base, process.directory_table_base);
-  memory().put(at + e.unique_process_id, process.id);
-  memory().put(at + e.inherited_from, process.parent);
-  memory().put(at + e.peb, process.peb);
+  put_word(at + e.directory_table_base, process.directory_table_base);
+  put_word(at + e.unique_process_id, process.id);
+  put_word(at + e.inherited_from, process.parent);
+  put_word(at + e.peb, process.peb);
   for (std::size_t i = 0; i < std::min<std::size_t>(name.size(), 14); i++)
     memory().put(at + e.image_file_name + i, name[i]);
   put_process_facts(memory(), layout_, process);
@@ -158,28 +177,28 @@ void Maker::write_thread(std::uint64_t address, const ProcessTruth& process,
   const auto& k = layout_.kthread;
   const auto& e = layout_.ethread;
   const StackSegment& stack = thread.truth.segments.front();
-  const auto emulated = [&](std::uint16_t at) { return source().get(ran.ethread + at); };
+  const auto emulated = [&](std::uint16_t at) { return world_.pointer(ran.ethread + at); };
   memory().put(address, std::uint32_t{6});
-  memory().put(address + k.initial_stack, stack.initial_stack);
-  memory().put(address + k.stack_limit, stack.limit);
-  memory().put(address + k.stack_base, stack.base);
-  memory().put(address + k.kernel_stack, moved(emulated(emulated_.kthread.kernel_stack)));
-  memory().put(address + k.trap_frame, moved(emulated(emulated_.kthread.trap_frame)));
+  put_word(address + k.initial_stack, stack.initial_stack);
+  put_word(address + k.stack_limit, stack.limit);
+  put_word(address + k.stack_base, stack.base);
+  put_word(address + k.kernel_stack, moved(emulated(emulated_.kthread.kernel_stack)));
+  put_word(address + k.trap_frame, moved(emulated(emulated_.kthread.trap_frame)));
   for (const unsigned mode : {0u, 1u}) {
-    const std::uint64_t head = address + k.apc_list_head + 16 * mode;
-    memory().put(head, head);
-    memory().put(head + 8, head);
+    const std::uint64_t head = address + k.apc_list_head + 2 * word_ * mode;
+    put_word(head, head);
+    put_word(head + word_, head);
   }
-  memory().put(address + k.apc_process, process.eprocess);
-  memory().put(address + k.process, process.eprocess);
-  memory().put(address + k.teb, process.id <= 4 ? 0 : ran.teb);
+  put_word(address + k.apc_process, process.eprocess);
+  put_word(address + k.process, process.eprocess);
+  put_word(address + k.teb, process.id <= 4 ? 0 : ran.teb);
   memory().put(address + k.state, thread.state);
   memory().put(address + k.wait_reason, thread.wait_reason);
-  memory().put(address + k.wait_block_list, moved(emulated(emulated_.kthread.wait_block_list)));
-  memory().put(address + e.cid, process.id);
-  memory().put(address + e.cid + 8, std::uint64_t{thread.truth.id});
-  memory().put(address + e.start_address, std::uint64_t{0x7ffa2fb02630});
-  memory().put(address + e.win32_start_address, std::uint64_t{0x7ff6ab7b1200});
+  put_word(address + k.wait_block_list, moved(emulated(emulated_.kthread.wait_block_list)));
+  put_word(address + e.cid, process.id);
+  put_word(address + e.cid + word_, thread.truth.id);
+  put_word(address + e.start_address, places_.start_address);
+  put_word(address + e.win32_start_address, places_.win32_start_address);
   put_thread_facts(memory(), layout_, address, thread.truth.id, thread.stack_paged_out);
 }
 
@@ -198,11 +217,11 @@ void Maker::add_waiting(const Story& story, std::size_t process, std::uint64_t i
   }
   for (std::size_t i = 0; i < story.stacks.size(); i++) {
     std::vector<std::uint8_t> bytes = story.stacks[i];
-    for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
-      std::uint64_t word;
-      std::memcpy(&word, &bytes[at], 8);
+    for (std::size_t at = 0; at + word_ <= bytes.size(); at += word_) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, &bytes[at], word_);
       word = moved(word);
-      std::memcpy(&bytes[at], &word, 8);
+      std::memcpy(&bytes[at], &word, word_);
     }
     memory().write(moved(story.truth.segments[i].limit), bytes);
   }
@@ -244,7 +263,7 @@ void Maker::add_running(std::size_t process, const ThreadTruth& truth) {
   own.truth.segments = {truth.segments.back()};
   Thread ran;
   ran.ethread = truth.ethread;
-  ran.teb = source().get(truth.ethread + emulated_.kthread.teb);
+  ran.teb = world_.pointer(truth.ethread + emulated_.kthread.teb);
   adapt_stack_control(own.truth.segments.front(), nullptr);
   thread.truth.ethread = object_at;
   write_thread(object_at, data_.processes[process], own, ran, {});
@@ -258,28 +277,29 @@ void Maker::add_processors() {
   for (unsigned i = 0; i < world_.processors(); i++) {
     const std::uint64_t pcr = world_.pcr(i), prcb = pcr + layout_.pcr.prcb;
     memory().map(pcr, layout_.pcr_size);
-    memory().put(pcr + layout_.pcr.self, pcr);
-    memory().put(pcr + layout_.pcr.current_prcb, prcb);
+    put_word(pcr + layout_.pcr.self, pcr);
+    if (layout_.pcr.current_prcb != 0) put_word(pcr + layout_.pcr.current_prcb, prcb);
     const auto thread = std::ranges::find_if(
         data_.threads, [&](const MachineThread& each) { return each.truth.processor == i; });
-    memory().put(prcb + p.current_thread, thread->truth.ethread);
+    put_word(prcb + p.current_thread, thread->truth.ethread);
     memory().put(prcb + p.number, i);
-    memory().put(prcb + p.rsp_base, thread->truth.segments.back().initial_stack);
-    memory().put(prcb + p.dpc_stack, source().get(world_.prcb(i) + from.dpc_stack));
+    if (p.rsp_base != 0) put_word(prcb + p.rsp_base, thread->truth.segments.back().initial_stack);
+    put_word(prcb + p.dpc_stack, world_.pointer(world_.prcb(i) + from.dpc_stack));
     if (p.isr_stack != 0)
-      memory().put(prcb + p.isr_stack, source().get(world_.prcb(i) + from.isr_stack));
-    const std::uint64_t active = source().get(world_.prcb(i) + from.dpc_routine_active);
-    memory().put(prcb + p.dpc_routine_active, static_cast<std::uint8_t>(active));
+      put_word(prcb + p.isr_stack, world_.pointer(world_.prcb(i) + from.isr_stack));
+    memory().put(prcb + p.dpc_routine_active,
+                 source().get<std::uint8_t>(world_.prcb(i) + from.dpc_routine_active));
     const std::uint64_t idle =
         thread->process_id == 0 ? thread->truth.ethread : object(layout_.ethread.size);
     memory().put(idle, std::uint32_t{6});
-    memory().put(prcb + p.idle_thread, idle);
+    put_word(prcb + p.idle_thread, idle);
     const std::uint64_t context = object(layout_.context_allocation);
     std::vector<std::uint8_t> registers = thread->truth.context;
-    std::copy_n(registers.begin() + 0x34, 4, registers.begin() + 0x118);  // MxCsr, in FltSave too
+    if (layout_.machine == 0x8664)  // MxCsr, in FltSave too
+      std::copy_n(registers.begin() + 0x34, 4, registers.begin() + 0x118);
     memory().write(context, registers);
-    memory().put(prcb + p.context, context);
-    memory().put(world_.nt("KiProcessorBlock") + 8 * i, prcb);
+    put_word(prcb + p.context, context);
+    put_word(world_.nt("KiProcessorBlock") + word_ * i, prcb);
     if (i == stories_.crash.crashed) data_.crash_context = registers;
   }
 }
@@ -290,7 +310,7 @@ std::uint64_t Maker::add_name(const std::string& text) {
   memory().map(at, 0x10 + 2 * text.size());
   memory().put(at, static_cast<std::uint16_t>(2 * text.size()));
   memory().put(at + 2, static_cast<std::uint16_t>(2 * text.size()));
-  memory().put(at + 8, at + 0x10);
+  put_word(at + word_, at + 0x10);
   for (std::size_t i = 0; i < text.size(); i++)
     memory().put(at + 0x10 + 2 * i, static_cast<std::uint16_t>(text[i]));
   next_name_ = (at + 0x10 + 2 * text.size() + 0xf) & ~0xfull;
@@ -299,49 +319,54 @@ std::uint64_t Maker::add_name(const std::string& text) {
 
 // KLDR_DATA_TABLE_ENTRYs (the SDK's wdbgexts.h) and one of MmUnloadedDrivers.
 void Maker::add_modules() {
-  data_.through_prototype.push_back(names_page);
+  struct Entry {
+    std::uint64_t base, entry_point, size, path, name, checksum, timestamp, bytes;
+  };
+  const Entry at = word_ == 8 ? Entry{0x30, 0x38, 0x40, 0x48, 0x58, 0x78, 0x80, 0xa0}
+                              : Entry{0x18, 0x1c, 0x20, 0x24, 0x2c, 0x40, 0x44, 0x50};
+  data_.through_prototype.push_back(places_.names);
   std::vector<std::uint64_t> entries;
-  const auto put_string = [&](std::uint64_t at, const std::string& text) {
+  const auto put_string = [&](std::uint64_t string, const std::string& text) {
     const std::uint64_t name = add_name(text);
-    memory().put(at, static_cast<std::uint32_t>(2 * text.size() << 16 | 2 * text.size()));
-    memory().put(at + 8, name + 0x10);
+    memory().put(string, static_cast<std::uint32_t>(2 * text.size() << 16 | 2 * text.size()));
+    put_word(string + word_, name + 0x10);
   };
   for (const LoadedImage& image : world_.images()) {
     const bool is_nt = image.file_name == "ntoskrnl.exe";
     const std::string path =
         (is_nt ? "\\SystemRoot\\system32\\" : "\\SystemRoot\\System32\\drivers\\") +
         image.file_name;
-    const std::uint64_t entry = object(0xa0);
-    memory().put(entry + 0x30, image.base);
-    memory().put(entry + 0x38, image.base + image.entry_point);
-    memory().put(entry + 0x40, image.size);
-    put_string(entry + 0x48, path);
-    put_string(entry + 0x58, image.file_name);
-    memory().put(entry + 0x78, image.checksum);
-    memory().put(entry + 0x80, image.timestamp);
+    const std::uint64_t entry = object(at.bytes);
+    put_word(entry + at.base, image.base);
+    put_word(entry + at.entry_point, image.base + image.entry_point);
+    memory().put(entry + at.size, image.size);
+    put_string(entry + at.path, path);
+    put_string(entry + at.name, image.file_name);
+    memory().put(entry + at.checksum, image.checksum);
+    memory().put(entry + at.timestamp, image.timestamp);
     entries.push_back(entry);
     data_.modules.push_back({path, image.base, image.size, image.timestamp, image.checksum});
   }
   link(world_.nt("PsLoadedModuleList"), entries);
 
-  data_.unloaded = {"rdpdr.sys", 0xfffff88004e00000, 0x2f000};
-  const std::uint64_t unloaded = object(50 * 0x28);
+  data_.unloaded = {"rdpdr.sys", places_.unloaded, 0x2f000};
+  const std::uint64_t unloaded = object(50 * (4 * word_ + 8));
   put_string(unloaded, data_.unloaded.path);
-  memory().put(unloaded + 0x10, data_.unloaded.base);
-  memory().put(unloaded + 0x18, data_.unloaded.base + data_.unloaded.size);
-  memory().put(world_.nt("MmUnloadedDrivers"), unloaded);
+  put_word(unloaded + 2 * word_, data_.unloaded.base);
+  put_word(unloaded + 3 * word_, data_.unloaded.base + data_.unloaded.size);
+  put_word(world_.nt("MmUnloadedDrivers"), unloaded);
   memory().put(world_.nt("MmLastUnloadedDriver"), std::uint32_t{1});
 }
 
 void Maker::link(std::uint64_t head, const std::vector<std::uint64_t>& entries) {
   std::uint64_t before = head;
   for (const std::uint64_t entry : entries) {
-    memory().put(before, entry);
-    memory().put(entry + 8, before);
+    put_word(before, entry);
+    put_word(entry + word_, before);
     before = entry;
   }
-  memory().put(before, head);
-  memory().put(head + 8, before);
+  put_word(before, head);
+  put_word(head + word_, before);
 }
 
 void Maker::link_all() {
@@ -367,7 +392,7 @@ KernelData Maker::make(const MachineSize& size) {
   copy_emulated();
   add_process("System", 4);
   add_process("w3wp.exe", 0x1a2c);
-  add_process("ConsoleApp1.exe", 0x1bc8, console_process);
+  add_process("ConsoleApp1.exe", 0x1bc8, stories_.console.empty() ? 0 : console_process);
   while (data_.processes.size() + 1 < size.processes) {
     const std::size_t i = data_.processes.size();
     add_process(common_names[i % std::size(common_names)], 0x5000 + 4 * i);
@@ -392,8 +417,8 @@ KernelData Maker::make(const MachineSize& size) {
   add_processors();
   add_modules();
   link_all();
-  memory().map(prototypes_page, 0x1000);
-  data_.prototype_entries = prototypes_page;
+  memory().map(places_.prototypes, 0x1000);
+  data_.prototype_entries = places_.prototypes;
   put_debugger_data(data_, world_);
   for (ProcessTruth& process : data_.processes) {
     if (process.peb != 0) process.user_pages.push_back(process.peb);

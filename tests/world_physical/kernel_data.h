@@ -50,7 +50,7 @@ struct KernelData {
   std::uint32_t kdbg_size = 0;
   // Pages to be mapped in other ways than the usual.
   std::vector<std::uint64_t> in_transition, through_prototype, paged_out;
-  std::vector<std::uint64_t> large;     // of 2 MB
+  std::vector<std::uint64_t> large;     // addresses in large ones
   std::uint64_t prototype_entries = 0;  // a mapped page for them
   std::vector<std::uint8_t> crash_context;
 };

@@ -17,6 +17,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr KernelLayout windows_7_7601_x86_pae = [] {
+  KernelLayout layout = windows_7_7601_x86;
+  layout.has_pae = true;
+  return layout;
+}();
+
 std::string python() {
   const char* named = std::getenv("NTSTACK_PYTHON");
   return named ? named : "python3";
@@ -27,12 +33,13 @@ struct Case {
   const char* package;
   const char* name;
   Container container;
+  memory::Paging paging = memory::Paging::x64;
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.reader << " " << c.name; }
 };
 
 // As ntstack reads the dump: its pages and their contents, what the machine's addresses lead to.
 void write_what_ntstack_reads(const fs::path& path, const PhysicalMachine& machine,
-                              const fs::path& folder) {
+                              memory::Paging paging, const fs::path& folder) {
   const auto dump = dump::open(path);
   ASSERT_TRUE(dump) << dump.error().text();
   std::ofstream pages(folder / "pages"), contents(folder / "contents", std::ios::binary);
@@ -48,7 +55,7 @@ void write_what_ntstack_reads(const fs::path& path, const PhysicalMachine& machi
   }
   std::ofstream addresses(folder / "addresses");
   const auto add = [&](std::uint64_t root, std::uint64_t address) {
-    const memory::PageTables tables(*dump->physical, memory::Paging::x64, root);
+    const memory::PageTables tables(*dump->physical, paging, root);
     const auto found = tables.translate(address);
     if (found && found->through_prototype) return;  // the others don't follow those
     addresses << fmt::format("{:x} {:x} ", root, address);
@@ -67,24 +74,48 @@ void write_what_ntstack_reads(const fs::path& path, const PhysicalMachine& machi
       add(process.directory_table_base, address + 0x456);
 }
 
+struct Made {
+  Stories stories;
+  PhysicalMachine machine;
+};
+
+Made make(memory::Paging paging) {
+  const fs::path built = tests::binary_dir() / "tests";
+  const MachineSize size{12, 60};
+  if (paging == memory::Paging::x64) {
+    Stories stories = run_stories(built / "world_physical" / "modules" / "known");
+    PhysicalMachine machine =
+        make_physical_machine(stories, windows_10_19041, size, runs_of_few(0x1000), false);
+    return {std::move(stories), std::move(machine)};
+  }
+  const bool is_pae = paging == memory::Paging::x86_pae;
+  const KernelLayout& layout = is_pae ? windows_7_7601_x86_pae : windows_7_7601_x86;
+  Stories stories = run_x86_stories(built / "world_x86" / "modules" / "7601-keep", layout);
+  PhysicalMachine machine = make_physical_machine(
+      stories, layout, size, is_pae ? runs_of_few(0x1000) : runs_below_4_gb(0x1000), false);
+  return {std::move(stories), std::move(machine)};
+}
+
+const char* tables_of(memory::Paging paging) {
+  if (paging == memory::Paging::x64) return "x64";
+  return paging == memory::Paging::x86_pae ? "pae" : "x86";
+}
+
 class OtherReaders : public testing::TestWithParam<Case> {};
 
 TEST_P(OtherReaders, AgreeOnEveryPageAndAddress) {
   const Case& c = GetParam();
   const std::string check = fmt::format("{} -c 'import {}' 2>/dev/null", python(), c.package);
   if (tests::run(check).exit_code != 0) GTEST_SKIP() << "not at hand: Python's " << c.reader;
-  const Stories stories =
-      run_stories(tests::binary_dir() / "tests" / "world_physical" / "modules" / "known");
-  PhysicalMachine machine =
-      make_physical_machine(stories, windows_10_19041, {12, 60}, runs_of_few(0x1000), false);
+  auto [stories, machine] = make(c.paging);
   const tests::TemporaryFolder folder;
   const fs::path dump = folder.path() / "machine.dmp";
   write_dump(machine, stories.crash, c.container, dump);
-  write_what_ntstack_reads(dump, machine, folder.path());
+  write_what_ntstack_reads(dump, machine, c.paging, folder.path());
   const auto result = tests::run(fmt::format(
-      "{} {} {} {} {} {} {} 2>/dev/null", python(),
+      "{} {} {} {} {} {} {} {} 2>/dev/null", python(),
       tests::quoted(tests::source_dir() / "tests/world_physical/check_dump.py"), c.reader,
-      tests::quoted(dump), tests::quoted(folder.path() / "pages"),
+      tables_of(c.paging), tests::quoted(dump), tests::quoted(folder.path() / "pages"),
       tests::quoted(folder.path() / "contents"), tests::quoted(folder.path() / "addresses")));
   EXPECT_EQ(result.exit_code, 0) << result.out;
   std::cout << result.out;
@@ -92,14 +123,21 @@ TEST_P(OtherReaders, AgreeOnEveryPageAndAddress) {
 
 INSTANTIATE_TEST_SUITE_P(
     Dumps, OtherReaders,
-    testing::Values(Case{"kdmp-parser", "kdmp_parser", "full", Container::full},
-                    Case{"kdmp-parser", "kdmp_parser", "bitmap_full", Container::bitmap_full},
-                    Case{"kdmp-parser", "kdmp_parser", "bitmap_kernel", Container::bitmap_kernel},
-                    Case{"kdmp-parser", "kdmp_parser", "rdmp_kernel", Container::rdmp_kernel},
-                    Case{"kdmp-parser", "kdmp_parser", "rdmp_full", Container::rdmp_full},
-                    Case{"kdmp-parser", "kdmp_parser", "live", Container::live},
-                    Case{"volatility3", "volatility3", "full", Container::full},
-                    Case{"volatility3", "volatility3", "bitmap_full", Container::bitmap_full}),
+    testing::Values(
+        Case{"kdmp-parser", "kdmp_parser", "full", Container::full},
+        Case{"kdmp-parser", "kdmp_parser", "bitmap_full", Container::bitmap_full},
+        Case{"kdmp-parser", "kdmp_parser", "bitmap_kernel", Container::bitmap_kernel},
+        Case{"kdmp-parser", "kdmp_parser", "rdmp_kernel", Container::rdmp_kernel},
+        Case{"kdmp-parser", "kdmp_parser", "rdmp_full", Container::rdmp_full},
+        Case{"kdmp-parser", "kdmp_parser", "live", Container::live},
+        Case{"volatility3", "volatility3", "full", Container::full},
+        Case{"volatility3", "volatility3", "bitmap_full", Container::bitmap_full},
+        Case{"volatility3", "volatility3", "x86_full", Container::full, memory::Paging::x86},
+        Case{"volatility3", "volatility3", "x86_bitmap_full", Container::bitmap_full,
+             memory::Paging::x86},
+        Case{"volatility3", "volatility3", "pae_full", Container::full, memory::Paging::x86_pae},
+        Case{"volatility3", "volatility3", "pae_bitmap_full", Container::bitmap_full,
+             memory::Paging::x86_pae}),
     [](const auto& each) { return std::string(each.param.package) + "_" + each.param.name; });
 
 }  // namespace

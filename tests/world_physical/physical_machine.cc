@@ -3,42 +3,51 @@
 #include <algorithm>
 
 #include "world_physical/debugger_data.h"
+#include "world_physical/page_table_writer.h"
 
 namespace ntstack::world {
 namespace {
 
 constexpr std::uint64_t console_root = 0x1b9ef3;  // as the listing's DirBase, where there is such
-constexpr unsigned self_map = 0x1ed;
-constexpr std::uint64_t large_page = 0x200000;
+
+TableKind kind_of(const KernelLayout& layout) {
+  if (layout.pointer_size == 4) return layout.has_pae ? TableKind::x86_pae : TableKind::x86;
+  return layout.machine == 0xaa64 ? TableKind::arm64 : TableKind::x64;
+}
 
 class Placer {
  public:
-  explicit Placer(PhysicalMachine& machine) : machine_(machine), memory_(machine.memory) {}
+  explicit Placer(PhysicalMachine& machine)
+      : machine_(machine),
+        memory_(machine.memory),
+        kind_(kind_of(machine.kernel.layout)),
+        large_page_(large_page_size(kind_)) {}
 
   void place_kernel() {
-    PageTableWriter tables(memory_, machine_.kernel_root);
-    tables.map_self(self_map);
+    PageTableWriter tables(memory_, kind_, machine_.kernel_tables);
+    tables.map_self(page_tables());
     for (const std::uint64_t address : machine_.kernel.large) place_large(tables, address);
     for (const auto& [address, page] : machine_.kernel.memory.pages()) {
-      if (is_large(address) || contains(machine_.kernel.through_prototype, address)) continue;
+      if (is_large(address) || is_shared(address)) continue;
       if (contains(machine_.kernel.paged_out, address)) {
         tables.map(address, entry_of::paged_out(0x12345));
         continue;
       }
       const std::uint64_t at = copy(*page);
-      const bool in_transition = contains(machine_.kernel.in_transition, address);
+      const bool in_transition = contains(machine_.kernel.in_transition, address) &&
+                                 is_known(kind_, TableEntry::What::transition);
       tables.map(address, in_transition ? entry_of::transition(at) : entry_of::data(at));
       if (address == machine_.kernel.prototype_entries) prototypes_ = at;
     }
-    place_prototypes(tables);
+    if (is_known(kind_, TableEntry::What::prototype)) place_prototypes(tables);
   }
 
   void place_process(const ProcessTruth& process) {
-    const std::uint64_t root = process.directory_table_base >> 12;
-    PageTableWriter tables(memory_, root);
-    if (root != machine_.kernel_root) {
-      tables.share_kernel_half(machine_.kernel_root);
-      tables.map_self(self_map);
+    const std::uint64_t root = process.directory_table_base;
+    PageTableWriter tables(memory_, kind_, root);
+    if (root != machine_.kernel_tables) {
+      tables.share_kernel_half(machine_.kernel_tables);
+      tables.map_self(page_tables());
     }
     for (const std::uint64_t address : process.user_pages) {
       const std::uint64_t at = memory_.allocate();
@@ -52,8 +61,16 @@ class Placer {
   static bool contains(const std::vector<std::uint64_t>& list, std::uint64_t address) {
     return std::ranges::find(list, address) != list.end();
   }
+  std::uint64_t page_tables() const { return machine_.kernel.layout.page_tables; }
+  std::uint64_t large_page_of(std::uint64_t address) const { return address & ~(large_page_ - 1); }
   bool is_large(std::uint64_t address) const {
-    return contains(machine_.kernel.large, address & ~(large_page - 1));
+    return std::ranges::any_of(machine_.kernel.large, [&](std::uint64_t each) {
+      return large_page_of(each) == large_page_of(address);
+    });
+  }
+  bool is_shared(std::uint64_t address) const {
+    return is_known(kind_, TableEntry::What::prototype) &&
+           contains(machine_.kernel.through_prototype, address);
   }
   std::uint64_t copy(const Page& page) {
     const std::uint64_t at = memory_.allocate();
@@ -61,11 +78,12 @@ class Placer {
     return at;
   }
   void place_large(PageTableWriter& tables, std::uint64_t address) {
-    const std::uint64_t at = memory_.allocate_large();
-    tables.map_large(address, at);
+    const std::uint64_t at = memory_.allocate_large(large_page_ >> 12);
+    const std::uint64_t begin = large_page_of(address);
+    tables.map_large(begin, at);
     for (const auto& [virtual_address, page] : machine_.kernel.memory.pages())
-      if (virtual_address - address < large_page)
-        memory_.page(at + ((virtual_address - address) >> 12)) = *page;
+      if (virtual_address - begin < large_page_)
+        memory_.page(at + ((virtual_address - begin) >> 12)) = *page;
   }
   // Every second one's prototype entry is in transition itself.
   void place_prototypes(PageTableWriter& tables) {
@@ -73,7 +91,7 @@ class Placer {
     for (const std::uint64_t address : machine_.kernel.through_prototype) {
       const std::uint64_t at = copy(*machine_.kernel.memory.pages().at(address));
       memory_.put((prototypes_ << 12) + 8 * index,
-                  index % 2 ? entry_of::transition(at) : entry_of::data(at));
+                  bits_of(kind_, index % 2 ? entry_of::transition(at) : entry_of::data(at)));
       tables.map(address, entry_of::prototype(machine_.kernel.prototype_entries + 8 * index));
       index++;
     }
@@ -81,6 +99,8 @@ class Placer {
 
   PhysicalMachine& machine_;
   PhysicalMemory& memory_;
+  TableKind kind_;
+  std::uint64_t large_page_;
   std::uint64_t prototypes_ = 0;
 };
 
@@ -94,20 +114,27 @@ std::vector<PageRun> runs_of_few(std::uint64_t pages) {
   return {{0x1, 0x9e}, {0x100, 0x3}, {0x105, 1}, {0x200, pages}, {0x100000, pages / 2}};
 }
 
+std::vector<PageRun> runs_below_4_gb(std::uint64_t pages) {
+  return {{0x1, 0x9e}, {0x100, 0x3}, {0x105, 1}, {0x400, pages}, {0xf0000, pages / 2}};
+}
+
 PhysicalMachine make_physical_machine(const Stories& stories, const KernelLayout& layout,
                                       const MachineSize& size, std::vector<PageRun> runs,
                                       bool encoded) {
-  PhysicalMachine machine{{}, PhysicalMemory(std::move(runs)), 0};
+  PhysicalMachine machine{{}, PhysicalMemory(std::move(runs))};
   PhysicalMemory& memory = machine.memory;
-  machine.kernel_root = memory.allocate();
-  std::vector<std::uint64_t> tables{machine.kernel_root << 12};
+  const TableKind kind = kind_of(layout);
+  machine.kernel_tables = PageTableWriter::allocate_root(memory, kind);
+  machine.kernel_root = machine.kernel_tables >> 12;
+  std::vector<std::uint64_t> tables{machine.kernel_tables};
   memory.begin_user();
   const bool is_large = memory.page_count() > console_root;
   while (tables.size() + 1 < size.processes) {
     const bool is_console = tables.size() == 2 && is_large;
-    tables.push_back((is_console ? memory.allocate_at(console_root) : memory.allocate()) << 12);
+    tables.push_back(is_console ? memory.allocate_at(console_root) << 12
+                                : PageTableWriter::allocate_root(memory, kind));
   }
-  tables.push_back(machine.kernel_root << 12);  // the idle process runs on the system's
+  tables.push_back(machine.kernel_tables);  // the idle process runs on the system's
   machine.kernel = make_kernel(stories, layout, size, tables);
   if (encoded) encode_debugger_data(machine.kernel);
   memory.end_user();

@@ -75,7 +75,8 @@ TEST_P(Dumps, HasEveryThreadAndEveryFrame) {
 
 INSTANTIATE_TEST_SUITE_P(
     Physical, Dumps,
-    testing::Values(Case{"full", Container::full}, Case{"bitmap_full", Container::bitmap_full},
+    testing::Values(Case{"full", Container::full}, Case{"summary", Container::summary},
+                    Case{"bitmap_full", Container::bitmap_full},
                     Case{"bitmap_kernel", Container::bitmap_kernel},
                     Case{"rdmp_kernel", Container::rdmp_kernel},
                     Case{"rdmp_full", Container::rdmp_full}, Case{"live", Container::live},

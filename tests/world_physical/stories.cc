@@ -28,13 +28,7 @@ class Runner {
     return made;
   }
   Story finish(const Thread& thread, const ThreadTruth& truth) {
-    Story story{thread.role, thread, truth, 5, 0, {}};
-    const auto& k = world_.layout().kthread;
-    story.state = world_.machine().get<std::uint8_t>(thread.ethread + k.state);
-    story.wait_reason = world_.machine().get<std::uint8_t>(thread.ethread + k.wait_reason);
-    for (const StackSegment& segment : truth.segments)
-      story.stacks.push_back(world_.machine().read(segment.limit, segment.base - segment.limit));
-    return story;
+    return story_of(world_, thread, truth);
   }
   Story call(const Thread& thread, std::uint32_t service, std::vector<std::uint64_t> arguments) {
     const SystemCall request{service, ntdll_return, std::move(arguments)};
@@ -116,10 +110,21 @@ void run_others(KernelWorld& world, Runner& runner, Stories& stories) {
 
 }  // namespace
 
+Story story_of(const KernelObjects& world, const Thread& thread, const ThreadTruth& truth) {
+  Story story{thread.role, thread, truth, 5, 0, {}};
+  const auto& k = world.layout().kthread;
+  story.state = world.memory().get<std::uint8_t>(thread.ethread + k.state);
+  story.wait_reason = world.memory().get<std::uint8_t>(thread.ethread + k.wait_reason);
+  for (const StackSegment& segment : truth.segments)
+    story.stacks.push_back(world.memory().read(segment.limit, segment.base - segment.limit));
+  return story;
+}
+
 Stories run_stories(const std::filesystem::path& modules) {
   Stories stories;
-  stories.world = std::make_unique<KernelWorld>(modules, windows_10_19041);
-  KernelWorld& world = *stories.world;
+  const auto made = std::make_shared<KernelWorld>(modules, windows_10_19041);
+  stories.world = made;
+  KernelWorld& world = *made;
   stories.crash = run_processors(world);
   // Nothing of the stories shows on the processors: their registers are in the truths by now.
   world.use_processor(0);

@@ -22,15 +22,22 @@ struct Story {
 };
 
 struct Stories {
-  std::unique_ptr<KernelWorld> world;  // its memory is what the dumps take
-  Crash crash;                         // what its four processors do
-  std::vector<Story> console;          // ConsoleApp1.exe's four threads, in their order
-  std::vector<Story> system;           // of threads that never were in user mode
-  std::vector<Story> user;             // the other threads'
+  std::shared_ptr<const KernelObjects> world;  // its memory is what the dumps take
+  Crash crash;                                 // what its processors do
+  std::vector<Story> console;  // x64: ConsoleApp1.exe's four threads, in their order
+  std::vector<Story> system;   // of threads that never were in user mode
+  std::vector<Story> user;     // the other threads'
 };
 
-// `modules`: as build_modules.sh makes them.
+// On x64. `modules`: as build_modules.sh makes them.
 Stories run_stories(const std::filesystem::path& modules);
+// On x86 and ARM64, with the modules of tests/world_x86 (of the layout's build) and
+// tests/world_arm64.
+Stories run_x86_stories(const std::filesystem::path& modules, const KernelLayout& layout);
+Stories run_arm64_stories(const std::filesystem::path& modules);
+
+// A thread's finished run: its state and its stacks as they are in `world` now.
+Story story_of(const KernelObjects& world, const Thread& thread, const ThreadTruth& truth);
 
 // Of the published case: ConsoleApp1.exe's main thread, letter for letter.
 std::string_view console_listing();

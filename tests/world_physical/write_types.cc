@@ -1,14 +1,16 @@
-// write_types: prints the future build's kernel structures as C, for its nt's PDB.
+// write_types [arm64]: prints the kernel structures of the future x64 build, or of ARM64's, as C,
+// for its nt's PDB.
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "world_physical/layouts.h"
 
 namespace {
 
-using ntstack::world::windows_future;
+using ntstack::world::KernelLayout;
 
 struct Member {
   unsigned offset;
@@ -38,12 +40,15 @@ void print(const char* name, unsigned size, std::vector<Member> members) {
 
 }  // namespace
 
-int main() {
-  const auto& k = windows_future.kthread;
-  const auto& e = windows_future.ethread;
-  const auto& p = windows_future.eprocess;
-  const auto& c = windows_future.prcb;
-  std::puts("// Made from the future build's layout.");
+int main(int argc, char** argv) {
+  const bool is_arm64 = argc > 1 && std::string_view(argv[1]) == "arm64";
+  const KernelLayout& layout =
+      is_arm64 ? ntstack::world::windows_11_22000_arm64 : ntstack::world::windows_future;
+  const auto& k = layout.kthread;
+  const auto& e = layout.ethread;
+  const auto& p = layout.eprocess;
+  const auto& c = layout.prcb;
+  std::printf("// Made from the layout of build %u.\n", layout.build);
   std::puts("struct _LIST_ENTRY { struct _LIST_ENTRY *Flink, *Blink; };");
   std::puts("struct _CLIENT_ID { void *UniqueProcess, *UniqueThread; };");
   std::puts("struct _KAPC_STATE { struct _LIST_ENTRY ApcListHead[2]; void* Process; };");
@@ -79,14 +84,14 @@ int main() {
          {p.peb, pointer("Peb"), 8},
          {p.image_file_name, "unsigned char ImageFileName[15]", 15},
          {p.thread_list_head, list("ThreadListHead"), 16}});
-  print("_KPRCB", c.size,
-        {{c.current_thread, pointer("CurrentThread"), 8},
-         {c.idle_thread, pointer("IdleThread"), 8},
-         {c.number, "unsigned Number", 4},
-         {c.rsp_base, "unsigned long long RspBase", 8},
-         {c.dpc_stack, pointer("DpcStack"), 8},
-         {c.dpc_routine_active, "unsigned char DpcRoutineActive", 1},
-         {c.context, pointer("Context"), 8},
-         {c.isr_stack, pointer("IsrStack"), 8}});
+  std::vector<Member> prcb{{c.current_thread, pointer("CurrentThread"), 8},
+                           {c.idle_thread, pointer("IdleThread"), 8},
+                           {c.number, "unsigned Number", 4},
+                           {c.dpc_stack, pointer("DpcStack"), 8},
+                           {c.dpc_routine_active, "unsigned char DpcRoutineActive", 1},
+                           {c.context, pointer("Context"), 8},
+                           {c.isr_stack, pointer("IsrStack"), 8}};
+  if (!is_arm64) prcb.push_back({c.rsp_base, "unsigned long long RspBase", 8});
+  print("_KPRCB", c.size, std::move(prcb));
   return 0;
 }
