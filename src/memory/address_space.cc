@@ -37,8 +37,4 @@ std::uint64_t AddressSpace::hole_end(std::uint64_t address) const {
   return std::min(known, behind_->hole_end(from));
 }
 
-std::uint64_t AddressSpace::hole_end(std::uint64_t address) const {
-  return base::LayeredSource(own_, &placed_).hole_end(address);
-}
-
 }  // namespace ntstack::memory
