@@ -28,6 +28,7 @@ struct Case {
   KernelLayout layout;
   const char* modules;  // below tests/
   bool may_guess = false;
+  bool double_fault = false;
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 };
 
@@ -35,10 +36,15 @@ fs::path modules_of(const Case& c) { return tests::binary_dir() / "tests" / c.mo
 
 const Stories& stories_of(const Case& c) {
   static std::map<std::string, Stories> built;
-  const auto [found, is_new] = built.try_emplace(c.modules);
-  if (is_new)
-    found->second = c.layout.pointer_size == 4 ? run_x86_stories(modules_of(c), c.layout)
-                                               : run_arm64_stories(modules_of(c));
+  const auto [found, is_new] =
+      built.try_emplace(std::string(c.modules) + (c.double_fault ? " double fault" : ""));
+  if (!is_new) return found->second;
+  if (c.layout.pointer_size == 8)
+    found->second = run_arm64_stories(modules_of(c));
+  else if (c.double_fault)
+    found->second = run_x86_double_fault(modules_of(c), c.layout);
+  else
+    found->second = run_x86_stories(modules_of(c), c.layout);
   return found->second;
 }
 
@@ -73,6 +79,7 @@ TEST_P(Architectures, HasEveryThreadAndEveryFrame) {
   const fs::path dump = folder.path() / "machine.dmp";
   write_dump(machine, stories_of(c).crash, c.container, dump);
   Expected expected{machine.kernel, stories_of(c).world->images()};
+  expected.crashed = stories_of(c).crash.crashed;
   expected.may_guess = c.may_guess;
   EXPECT_EQ(joined(stack_differences(ask("stacks", dump, modules_of(c)), expected)), "");
   EXPECT_EQ(joined(info_differences(ask("info", dump, modules_of(c)), expected)), "");
@@ -144,6 +151,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"pae_rdmp_kernel", Container::rdmp_kernel, windows_10_19041_x86, x86_19041},
         Case{"pae_rdmp_full", Container::rdmp_full, windows_10_19041_x86, x86_19041},
         Case{"pae_omit", Container::bitmap_kernel, windows_10_19041_x86, x86_omit, true},
+        Case{"x86_double_fault", Container::full, windows_7_7601_x86, x86_7601, false, true},
+        Case{"pae_double_fault", Container::bitmap_kernel, windows_10_19041_x86, x86_19041, false,
+             true},
         Case{"arm64_full", Container::full, windows_11_22000_arm64, arm64},
         Case{"arm64_bitmap_kernel", Container::bitmap_kernel, windows_11_22000_arm64, arm64},
         Case{"arm64_live", Container::live, windows_11_22000_arm64, arm64}),

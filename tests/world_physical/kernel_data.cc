@@ -128,6 +128,12 @@ void Maker::copy_emulated() {
   for (const ThreadTruth& thread : stories_.crash.threads)
     copy_pages(thread.segments.back().limit,
                thread.segments.back().base - thread.segments.back().limit);
+  // A task gate's tables and stack.
+  for (const Crash::Memory& more : stories_.crash.more) copy_pages(more.address, more.size);
+  if (!stories_.crash.more.empty()) {
+    const StackSegment& stack = stories_.crash.threads.front().segments.front();
+    copy_pages(stack.limit, stack.base - stack.limit);
+  }
   data_.large.push_back(world_.images().front().base);
 }
 

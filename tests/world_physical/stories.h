@@ -34,6 +34,8 @@ Stories run_stories(const std::filesystem::path& modules);
 // On x86 and ARM64, with the modules of tests/world_x86 (of the layout's build) and
 // tests/world_arm64.
 Stories run_x86_stories(const std::filesystem::path& modules, const KernelLayout& layout);
+// The same but for its crash: one processor, whose thread ran out of its stack.
+Stories run_x86_double_fault(const std::filesystem::path& modules, const KernelLayout& layout);
 Stories run_arm64_stories(const std::filesystem::path& modules);
 
 // A thread's finished run: its state and its stacks as they are in `world` now.

@@ -63,13 +63,10 @@ Story worker(X86World& world, const Thread& thread) {
   return story_of(world, thread, truth);
 }
 
-}  // namespace
-
 // One thread waits for the server on an expanded stack, with the file's resource; the next one
 // waits for the resource.
-Stories run_x86_stories(const std::filesystem::path& modules, const KernelLayout& layout) {
+Stories stories_beside(X86Crash crash) {
   Stories stories;
-  X86Crash crash = build_x86_processors(modules, layout);
   const std::shared_ptr<X86World> made = std::move(crash.world);
   stories.world = made;
   X86World& world = *made;
@@ -85,6 +82,16 @@ Stories run_x86_stories(const std::filesystem::path& modules, const KernelLayout
   stories.user.push_back(query(world, thread_for(world, "waits for the owner", 2)));
   stories.system.push_back(worker(world, thread_for(world, "system worker", 3)));
   return stories;
+}
+
+}  // namespace
+
+Stories run_x86_stories(const std::filesystem::path& modules, const KernelLayout& layout) {
+  return stories_beside(build_x86_processors(modules, layout));
+}
+
+Stories run_x86_double_fault(const std::filesystem::path& modules, const KernelLayout& layout) {
+  return stories_beside(build_x86_double_fault(modules, layout));
 }
 
 }  // namespace ntstack::world
