@@ -2,6 +2,8 @@
 
 #include <fstream>
 
+#include "world_physical/page_table_writer.h"
+
 namespace ntstack::world {
 namespace {
 
@@ -13,7 +15,9 @@ constexpr std::uint64_t shadow_cr3 = 0x9000;  // in the KPCR, as Windows 10 1904
 class Kernel {
  public:
   explicit Kernel(PhysicalMachine& machine)
-      : memory_(machine.memory), root_(machine.kernel_root), tables_(memory_, root_) {}
+      : memory_(machine.memory),
+        root_(machine.kernel_root),
+        tables_(memory_, TableKind::x64, machine.kernel_tables) {}
 
   std::uint64_t page_of(std::uint64_t address) {
     std::uint64_t table = root_;
@@ -190,7 +194,7 @@ class CoreWriter {
 // Tables as a processor in user mode has them: of the kernel's half the KPCRs alone.
 std::uint64_t make_shadow(PhysicalMachine& machine, const Stories& stories) {
   const std::uint64_t root = machine.memory.allocate();
-  PageTableWriter tables(machine.memory, root);
+  PageTableWriter tables(machine.memory, TableKind::x64, root << 12);
   Kernel kernel(machine);
   for (unsigned i = 0; i < stories.world->processors(); i++) {
     for (const std::uint64_t at : {std::uint64_t{0}, shadow_cr3}) {
