@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint64_t kPage = 0x1000;
 constexpr std::uint64_t kMostStack = 0x100000;  // bytes; the kernel's largest are below 100 KB
 constexpr int kMostSegments = 16;
+constexpr int kMostHoles = 256;  // that are looked across in a stack
 constexpr std::uint8_t kThreadObjectType = 6;  // DISPATCHER_HEADER.Type, KOBJECTS.ThreadObject
 
 // KERNEL_STACK_SIZE: what a DPC or ISR stack has where nothing says more.
@@ -191,7 +192,13 @@ std::vector<StackSegment> read_stack_segments(const base::ByteSource& memory, co
 bool has_stack_bytes(const base::ByteSource& memory, const Thread& thread) {
   if (thread.segments.empty()) return true;
   const StackSegment& stack = thread.segments.front();
-  return memory.get<std::uint8_t>(stack.limit) || memory.hole_end(stack.limit) < stack.base;
+  std::uint64_t at = stack.limit;
+  for (int i = 0; i < kMostHoles && at < stack.base; ++i) {
+    if (memory.get<std::uint8_t>(at)) return true;
+    at = std::max(at + 1, memory.hole_end(at));
+  }
+  // What is in use reaches up to the base.
+  return at < stack.base && memory.get<std::uint8_t>(stack.base - 1).has_value();
 }
 
 Thread read_thread(const base::ByteSource& memory, std::uint64_t address, const Layout& layout) {

@@ -35,7 +35,7 @@ Pair build_pair(const std::filesystem::path& modules) {
     return pair.threads.back();
   };
   // The main thread's stack begins where its system call gets the listing's stack pointer.
-  run(0x5920, "mainCRTStartup", 0xd67cb98000, {0xd67c9f0000, 0xd67ca00000}, 0xd67c9fe328 + 0x370);
+  run(0x5920, "mainCRTStartup", 0xd67cb98000, {0xd67c9f0000, 0xd67c9ff000}, 0xd67c9fe328 + 0x380);
   run(0x2240, "WaiterThread", 0xd67cba0000, {0xd67cc00000, 0xd67cc10000}, 0xd67cc0fff8);
   run(0x514, "FinalizerThread", 0xd67cba2000, {0xd67cd00000, 0xd67cd10000}, 0xd67cd0fff8);
   run(0x3c68, "FinalizerThread", 0xd67cba4000, {0xd67ce00000, 0xd67ce10000}, 0xd67ce0fff8).name =

@@ -7,7 +7,7 @@ IMPORT NTSTATUS NtWaitForSingleObject(void* object, ULONG alertable, ULONG64* ti
 IMPORT NTSTATUS NtWaitForMultipleObjects(ULONG count, void** objects, ULONG type, ULONG alertable);
 
 EXPORT ULONG ReadFile(void* file, void* buffer, ULONG length, ULONG* read, void* overlapped) {
-  LOCALS(0x28);
+  LOCALS(0x38);
   NTSTATUS status;
   CALL_RETURNING_TO(ReadFile, 0x73, status,
                     status = NtReadFile(file, NULL, buffer, length, read, overlapped));
