@@ -94,6 +94,14 @@ ProbedOffset probe_id(const Evidence& evidence, const std::vector<Object>& objec
   return id;
 }
 
+// How large an object can be at most: no two overlap, and the next one has the same fields.
+std::uint64_t largest_apart(std::vector<std::uint64_t> entries, std::uint64_t most) {
+  std::ranges::sort(entries);
+  for (std::size_t i = 1; i < entries.size(); ++i)
+    most = std::min(most, entries[i] - entries[i - 1]);
+  return most;
+}
+
 // Text of an ImageFileName: 1 to 15 printable characters, then a zero.
 bool is_name(const Object& object, std::uint32_t at) {
   for (std::uint32_t i = 0; i < 16; ++i) {
@@ -200,8 +208,9 @@ ProbedProcesses probe_processes(const Evidence& evidence,
   const std::vector<std::uint64_t> entries = sample_of_list(evidence);
   probed.links = probe_links(evidence, entries, threads);
   if (!probed.links.value) return probed;
+  const std::uint64_t size = largest_apart(entries, largest_process(evidence));
   for (const std::uint64_t entry : entries)
-    probed.objects.push_back(evidence.read(entry - *probed.links.value, largest_process(evidence)));
+    probed.objects.push_back(evidence.read(entry - *probed.links.value, size));
   probed.id = probe_id(evidence, probed.objects, *probed.links.value);
   probed.image_file_name = probe_name(evidence, probed.objects);
   probed.peb = probe_peb(evidence, probed.objects);
