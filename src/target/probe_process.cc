@@ -55,22 +55,22 @@ ProbedOffset probe_links(const Evidence& evidence, const std::vector<std::uint64
                       });
   links.value = only(links.fitting);
   if (links.value || links.fitting.size() > 32) return links;
-  // What else an object has: a wait list, and threads that run in it.
-  const auto narrowed = [&](auto is_better) {
-    std::vector<std::uint32_t> left;
-    std::ranges::copy_if(links.fitting, std::back_inserter(left), is_better);
-    return only(left);
-  };
-  links.value = narrowed([&](std::uint32_t at) {
-    return std::ranges::all_of(entries,
-                               [&](std::uint64_t e) { return evidence.has_wait_list(e - at); });
-  });
-  if (links.value) return links;
-  links.value = narrowed([&](std::uint32_t at) {
+  // What else an object has: a wait list (of several objects, an entry lies in the one that begins
+  // nearest below it), and threads that run in it.
+  for (const std::uint32_t at : links.fitting) {
+    if (!std::ranges::all_of(entries,
+                             [&](std::uint64_t e) { return evidence.has_wait_list(e - at); }))
+      continue;
+    links.value = at;
+    return links;
+  }
+  std::vector<std::uint32_t> left;
+  std::ranges::copy_if(links.fitting, std::back_inserter(left), [&](std::uint32_t at) {
     std::set<std::uint64_t> processes;
     for (const std::uint64_t entry : entries) processes.insert(entry - at);
     return points_to_one_of(evidence, threads, processes);
   });
+  links.value = only(left);
   return links;
 }
 

@@ -102,6 +102,7 @@ void cut_to_size(const Evidence& evidence, const ProbedThreads& probed, Threads&
     if (addresses.contains(address)) return true;
     const auto process = probed.apc_process.value;
     if (!process || !evidence.has_type(address, kThreadType)) return false;
+    if (!evidence.is_list(address + *process - 4 * evidence.word())) return false;  // of APCs
     return evidence.has_type(evidence.pointer(address + *process).value_or(0), kProcessType);
   };
   std::uint64_t size = largest_thread(evidence);
