@@ -74,7 +74,8 @@ class FakeKernel {
 
   base::Architecture architecture_;
   bool wide_;
-  bool has_room_;  // above InitialStack; before Windows Vista, there is none
+  bool lies_close_;  // every object right behind the one before it
+  bool has_room_;    // above InitialStack; before Windows Vista, there is none
   std::mt19937_64 random_;
   FakeMemory memory_;
   std::map<Field, std::uint32_t> layout_;
@@ -110,6 +111,7 @@ inline FakeKernel::FakeKernel(base::Architecture architecture, unsigned seed, un
                               unsigned threads_of_each)
     : architecture_(architecture),
       wide_(base::is_64_bit(architecture)),
+      lies_close_(seed % 2 == 0),
       has_room_(seed % 3 != 0),
       random_(seed) {
   base_ = wide_ ? 0xffff800000000000 : 0x80000000;
@@ -193,7 +195,7 @@ inline std::uint64_t FakeKernel::noise() {
 }
 
 inline std::uint64_t FakeKernel::object(std::uint8_t type, std::uint32_t size) {
-  const std::uint64_t address = next_object_ + 16 * (1 + chance(8));
+  const std::uint64_t address = next_object_ + 16 * (1 + (lies_close_ ? 0 : chance(8)));
   next_object_ = address + size;
   for (std::uint32_t i = 0; i < size; i += word()) put(address + i, noise());
   memory_.put(address, type, 4);

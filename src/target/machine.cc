@@ -107,7 +107,7 @@ void Machine::probe_structures() {
     if (const std::uint64_t prcb = kernel_->prcb_of(i)) start.prcbs.push_back(prcb);
   for (const dump::ModuleRecord& module : kernel_->modules())
     start.images.push_back({module.base, module.base + module.size});
-  for (std::string& wrong : probe_offsets(start, offsets_)) warnings_.push_back(std::move(wrong));
+  for (std::string& said : probe_offsets(start, offsets_)) warnings_.push_back(std::move(said));
 }
 
 // A triage dump keeps the crashing processor's PRCB, thread and process apart, without addresses.
@@ -179,11 +179,15 @@ void Machine::mark_crashed() {
   for (Processor& processor : processors_) {
     const Thread* thread = thread_at(processor.current_thread);
     const auto holds = [&](const StackSegment& segment) { return segment.contains(*sp); };
-    if (std::ranges::any_of(processor.segments, holds) ||
-        (thread && std::ranges::any_of(thread->segments, holds))) {
-      processor.crashed = true;
-      return;
-    }
+    processor.crashed = std::ranges::any_of(processor.segments, holds) ||
+                        (thread && std::ranges::any_of(thread->segments, holds));
+    if (processor.crashed) return;
+  }
+  // Its own stacks may not be known; what it saved is the header's context.
+  for (Processor& processor : processors_) {
+    const base::Bytes saved{std::span(processor.context)};
+    processor.crashed = stack_pointer_of(saved, dump().architecture) == sp;
+    if (processor.crashed) return;
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "target/probe_process.h"
 #include "target/probe_processor.h"
 #include "target/probe_thread.h"
@@ -124,6 +126,14 @@ bool Check::threads_contradict() const {
   return wrong * 2 > seen;
 }
 
+// The structure that a field is of, by its first field.
+Field structure_of(Field field) {
+  for (const Field first : {Field::kpcr_prcb, Field::kprcb_current_thread,
+                            Field::eprocess_unique_process_id, Field::ethread_create_time})
+    if (field >= first) return first;
+  return Field::kthread_initial_stack;
+}
+
 // What probing found, put over what was known.
 class Taker {
  public:
@@ -141,15 +151,30 @@ class Taker {
     if (!known && !probed.value) return;
     // Where nothing fits at all, the sample is as likely to be at fault as what is known.
     if (is_sure(source) && probed.fitting.empty()) return;
+    if (known && !fits) moved_.insert(structure_of(field));
     offsets_.take_probed(field, probed.value);
+    taken_ += probed.value.has_value();
     if (is_sure(source)) replaced_.push_back(std::string(name_of(source)));
   }
-  std::vector<std::string> replaced() && { return std::move(replaced_); }
+  // Where one field of a structure is not where the nearest build has it, the others that it alone
+  // tells of are not known either.
+  void drop_doubtful() {
+    for (int i = 0; i < static_cast<int>(Field::count); ++i) {
+      const auto field = static_cast<Field>(i);
+      if (offsets_.source(field) == OffsetSource::nearest_table &&
+          moved_.contains(structure_of(field)))
+        offsets_.take_probed(field, std::nullopt);
+    }
+  }
+  std::size_t taken() const { return taken_; }
+  const std::vector<std::string>& replaced() const { return replaced_; }
 
  private:
   Offsets& offsets_;
   bool is_contradicted_;
   std::vector<std::string> replaced_;
+  std::set<Field> moved_;  // structures, by their first fields
+  std::size_t taken_ = 0;
 };
 
 void take_processes(Taker& taker, const ProbedProcesses& found) {
@@ -199,6 +224,22 @@ std::vector<RunningThread> running_threads(const Evidence& evidence,
   return running;
 }
 
+std::vector<std::string> sentences(const Taker& taker) {
+  std::vector<std::string> said;
+  if (taker.taken() != 0)
+    said.push_back(
+        fmt::format("{} offsets in the kernel's structures are probed, told by its objects "
+                    "themselves: nt's PDB "
+                    "would say them for sure",
+                    taker.taken()));
+  if (!taker.replaced().empty())
+    said.push_back(
+        fmt::format("{} offsets of the {} do not fit this kernel's objects and are not used",
+                    taker.replaced().size(),
+                    taker.replaced().front() == "kdbg" ? "KDBG block" : "table of this build"));
+  return said;
+}
+
 }  // namespace
 
 std::vector<std::string> probe_offsets(const ProbeStart& start, Offsets& offsets) {
@@ -219,14 +260,8 @@ std::vector<std::string> probe_offsets(const ProbeStart& start, Offsets& offsets
   take_processors(taker, processors);
   take_processes(taker, processes);
   take_threads(taker, threads);
-  std::vector<std::string> wrong;
-  if (const auto replaced = std::move(taker).replaced(); !replaced.empty())
-    wrong.push_back(fmt::format(
-        "{} offsets of the {} do not fit this kernel's objects: what the objects themselves tell "
-        "is "
-        "taken instead",
-        replaced.size(), replaced.front() == "kdbg" ? "KDBG block" : "table of this build"));
-  return wrong;
+  taker.drop_doubtful();
+  return sentences(taker);
 }
 
 }  // namespace ntstack::target

@@ -13,7 +13,7 @@ namespace ntstack::target {
 
 // Fills in what `offsets` lacks, and puts right what the structures contradict (an offset of the
 // nearest build's table, or of a block that is not this kernel's). Looks at nothing but a few
-// objects where all is known and fits. Returns what was found wrong, a sentence each.
+// objects where all is known and fits. Returns that it was so, a sentence each.
 std::vector<std::string> probe_offsets(const ProbeStart& start, Offsets& offsets);
 
 }  // namespace ntstack::target

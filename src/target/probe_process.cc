@@ -55,22 +55,22 @@ ProbedOffset probe_links(const Evidence& evidence, const std::vector<std::uint64
                       });
   links.value = only(links.fitting);
   if (links.value || links.fitting.size() > 32) return links;
-  // What else an object has: a wait list, and threads that run in it.
-  const auto narrowed = [&](auto is_better) {
-    std::vector<std::uint32_t> left;
-    std::ranges::copy_if(links.fitting, std::back_inserter(left), is_better);
-    return only(left);
-  };
-  links.value = narrowed([&](std::uint32_t at) {
-    return std::ranges::all_of(entries,
-                               [&](std::uint64_t e) { return evidence.has_wait_list(e - at); });
-  });
-  if (links.value) return links;
-  links.value = narrowed([&](std::uint32_t at) {
+  // What else an object has: a wait list (of several objects, an entry lies in the one that begins
+  // nearest below it), and threads that run in it.
+  for (const std::uint32_t at : links.fitting) {
+    if (!std::ranges::all_of(entries,
+                             [&](std::uint64_t e) { return evidence.has_wait_list(e - at); }))
+      continue;
+    links.value = at;
+    return links;
+  }
+  std::vector<std::uint32_t> left;
+  std::ranges::copy_if(links.fitting, std::back_inserter(left), [&](std::uint32_t at) {
     std::set<std::uint64_t> processes;
     for (const std::uint64_t entry : entries) processes.insert(entry - at);
     return points_to_one_of(evidence, threads, processes);
   });
+  links.value = only(left);
   return links;
 }
 
@@ -92,6 +92,14 @@ ProbedOffset probe_id(const Evidence& evidence, const std::vector<Object>& objec
       std::ranges::binary_search(id.fitting, links - evidence.word()))
     id.value = links - evidence.word();
   return id;
+}
+
+// How large an object can be at most: no two overlap, and the next one has the same fields.
+std::uint64_t largest_apart(std::vector<std::uint64_t> entries, std::uint64_t most) {
+  std::ranges::sort(entries);
+  for (std::size_t i = 1; i < entries.size(); ++i)
+    most = std::min(most, entries[i] - entries[i - 1]);
+  return most;
 }
 
 // Text of an ImageFileName: 1 to 15 printable characters, then a zero.
@@ -200,8 +208,9 @@ ProbedProcesses probe_processes(const Evidence& evidence,
   const std::vector<std::uint64_t> entries = sample_of_list(evidence);
   probed.links = probe_links(evidence, entries, threads);
   if (!probed.links.value) return probed;
+  const std::uint64_t size = largest_apart(entries, largest_process(evidence));
   for (const std::uint64_t entry : entries)
-    probed.objects.push_back(evidence.read(entry - *probed.links.value, largest_process(evidence)));
+    probed.objects.push_back(evidence.read(entry - *probed.links.value, size));
   probed.id = probe_id(evidence, probed.objects, *probed.links.value);
   probed.image_file_name = probe_name(evidence, probed.objects);
   probed.peb = probe_peb(evidence, probed.objects);

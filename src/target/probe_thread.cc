@@ -93,6 +93,26 @@ void probe_process_fields(const Evidence& evidence, const Threads& threads, Prob
   if (!probed.process.fitting.empty()) probed.process.value = probed.process.fitting.front();
 }
 
+// Threads lie side by side, and the next one has the same fields: what is behind the smallest
+// distance to another thread is no thread's own.
+void cut_to_size(const Evidence& evidence, const ProbedThreads& probed, Threads& threads) {
+  std::set<std::uint64_t> addresses;
+  for (const ThreadObject& thread : threads) addresses.insert(thread.address);
+  const auto is_thread = [&](std::uint64_t address) {
+    if (addresses.contains(address)) return true;
+    const auto process = probed.apc_process.value;
+    if (!process || !evidence.has_type(address, kThreadType)) return false;
+    if (!evidence.is_list(address + *process - 4 * evidence.word())) return false;  // of APCs
+    return evidence.has_type(evidence.pointer(address + *process).value_or(0), kProcessType);
+  };
+  std::uint64_t size = largest_thread(evidence);
+  for (const ThreadObject& thread : threads)
+    for (std::uint64_t at = 0x100; at < size; at += 8)
+      if (is_thread(thread.address + at)) size = at;
+  for (ThreadObject& thread : threads)
+    thread.bytes.resize(std::min<std::size_t>(thread.bytes.size(), size));
+}
+
 // CLIENT_ID: the process's ID, then the thread's, which no other thread has.
 void probe_cid(const Evidence& evidence, const Threads& threads, ProbedThreads& probed) {
   for (std::uint32_t at = 0; at < largest_thread(evidence); at += evidence.word()) {
@@ -203,10 +223,11 @@ ProbedThreads probe_threads(const Evidence& evidence, const ProbedProcesses& pro
   for (const ThreadList& list : lists)
     if (!is_same_sample(lists.front(), list)) return probed;
   take_lists(lists, *processes.links.value, probed);
-  const Threads threads = sample_threads(evidence, lists.front(), processes, running);
+  Threads threads = sample_threads(evidence, lists.front(), processes, running);
   if (threads.size() < kLeastThreads) return probed;
-  probe_stack_fields(evidence, threads, probed);
   probe_process_fields(evidence, threads, probed);
+  cut_to_size(evidence, probed, threads);
+  probe_stack_fields(evidence, threads, probed);
   if (processes.id.value) probe_cid(evidence, threads, probed);
   probe_teb(evidence, threads, probed);
   probe_state(evidence, threads, probed);

@@ -74,31 +74,28 @@ ThreadList list_of(const Entries& entries, std::uint32_t head, std::uint32_t ent
   return list;
 }
 
-// Which of several places of an entry in its thread is right: where the threads have wait lists of
-// their own, and those that run are among them.
+// Which of several places of an entry in its thread is right. Where threads have wait lists of
+// their own, all are threads, and an entry lies in the one that begins nearest below it; else those
+// that run are among them.
 std::optional<std::uint32_t> entry_of(const Evidence& evidence, const Entries& entries,
                                       const std::vector<std::uint64_t>& running) {
-  std::vector<std::uint32_t> fitting =
+  const std::vector<std::uint32_t> fitting =
       fitting_offsets(entries.at, 6 * evidence.word(), largest_thread(evidence), evidence.word(),
                       kLeastThreads, [&](std::uint64_t entry, std::uint32_t at) {
                         return evidence.has_type(entry - at, kThreadType) ? Vote::yes : Vote::no;
                       });
   if (fitting.size() < 2 || fitting.size() > 32) return only(fitting);
-  const auto narrow = [&](auto is_better) {
-    std::vector<std::uint32_t> left;
-    std::ranges::copy_if(fitting, std::back_inserter(left), is_better);
-    if (!left.empty()) fitting = std::move(left);
-  };
-  narrow([&](std::uint32_t at) {
-    return std::ranges::all_of(entries.at,
-                               [&](std::uint64_t e) { return evidence.has_wait_list(e - at); });
-  });
-  narrow([&](std::uint32_t at) {
+  for (const std::uint32_t at : fitting)
+    if (std::ranges::all_of(entries.at,
+                            [&](std::uint64_t e) { return evidence.has_wait_list(e - at); }))
+      return at;
+  std::vector<std::uint32_t> left;
+  std::ranges::copy_if(fitting, std::back_inserter(left), [&](std::uint32_t at) {
     return std::ranges::any_of(entries.at, [&](std::uint64_t e) {
       return std::ranges::find(running, e - at) != running.end();
     });
   });
-  return only(fitting);
+  return only(left);
 }
 
 }  // namespace
