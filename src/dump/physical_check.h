@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dump/dump.h"
 #include "dump/physical_builder.h"
 
