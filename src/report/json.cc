@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "dump/header.h"
 #include "report/captures.h"
+#include "report/frame_text.h"
 #include "report/json_lists.h"
 #include "report/offset_lines.h"
 #include "target/facts.h"
@@ -211,45 +212,7 @@ Json segment_json(const target::StackSegment& segment) {
           {"limit_known", segment.limit_known}};
 }
 
-Json symbol_json(const symbols::Symbol& symbol) {
-  if (symbol.module.empty()) return nullptr;
-  Json json;
-  json["module"] = base::printable(symbol.module);
-  json["name"] = text_or_null(base::printable(symbol.name));
-  json["offset"] = symbol.offset;
-  json["from_export"] = symbol.is_export;
-  return json;
-}
-
-Json frame_json(const stacks::Frame& frame) {
-  Json json;
-  json["ip"] = hex_text(frame.ip);
-  json["child_sp"] = hex_text(frame.child_sp);
-  if (frame.child_sp_is_bound) json["child_sp_is_bound"] = true;
-  if (frame.child_ebp) json["child_ebp"] = hex_text(*frame.child_ebp);
-  json["return_address"] = hex_text(frame.return_address);
-  json["frame_bytes"] = or_null(frame.frame_bytes);
-  json["trust"] = unwind::name_of(frame.trust);
-  json["trap_frame"] = hex_or_null(frame.trap_frame);
-  json["inline"] = frame.is_inline;
-  if (frame.is_wow64) json["wow64"] = true;
-  json["symbol"] = symbol_json(frame.symbol);
-  if (frame.symbol.source) {
-    json["source"] = {{"file", base::printable(frame.symbol.source->file)},
-                      {"line", frame.symbol.source->line}};
-  } else {
-    json["source"] = nullptr;
-  }
-  return json;
-}
-
-Json frame_list(const std::vector<stacks::Frame>& frames) {
-  Json list = Json::array();
-  for (const stacks::Frame& frame : frames) list.push_back(frame_json(frame));
-  return list;
-}
-
-// `is_of_set`: it says which of the dumps it is from.
+// Without its frames. `is_of_set`: it says which of the dumps it is from.
 Json stack_json(const target::Machine& machine, const stacks::Stack& stack, bool is_of_set) {
   Json json;
   if (is_of_set) {
@@ -264,11 +227,31 @@ Json stack_json(const target::Machine& machine, const stacks::Stack& stack, bool
   json["start"] = stacks::name_of(stack.start);
   json["segments"] = Json::array();
   for (const auto& segment : stack.segments) json["segments"].push_back(segment_json(segment));
-  json["frames"] = frame_list(stack.frames);
-  json["bugcheck_frames"] = frame_list(stack.bugcheck_frames);
+  json["frames"] = json["bugcheck_frames"] = Json::array();
   json["end"] = {{"kind", stacks::name_of(stack.end)}, {"reason", stack.end_reason}};
   json["notes"] = stack.notes;
   return json;
+}
+
+void append_frames(const std::vector<stacks::Frame>& frames, FrameTexts& texts, std::string& out) {
+  if (frames.empty()) return;
+  texts.append(frames, out);
+  out += "\n      ";
+}
+
+// The stack with its frames, four spaces in.
+void append_stack(const Json& json, const stacks::Stack& stack, FrameTexts& texts,
+                  std::string& out) {
+  constexpr std::string_view kFrames = "\n  \"frames\": [", kPath = "\n  \"bugcheck_frames\": [";
+  const std::string text = text_of(json);
+  const std::size_t frames = text.find(kFrames) + kFrames.size();
+  const std::size_t path = text.find(kPath) + kPath.size();
+  const std::string_view whole = text;
+  append_indented(whole.substr(0, frames), 4, out);
+  append_frames(stack.frames, texts, out);
+  append_indented(whole.substr(frames, path - frames), 4, out);
+  append_frames(stack.bugcheck_frames, texts, out);
+  append_indented(whole.substr(path), 4, out);
 }
 
 Json missing_list(const std::vector<symbols::Missing>& all) {
@@ -351,11 +334,11 @@ std::string stacks_json(const StackFacts& facts) {
   const std::size_t at = around.find(kEmpty) + kEmpty.size() - 1;
   std::string whole = around.substr(0, at);
   const char* separator = "\n    ";
+  FrameTexts texts;
   for (const stacks::Stack& stack : facts.stacks) {
     whole += separator;
-    append_indented(
-        text_of(stack_json(facts.of_dump(stack.dump).machine, stack, !facts.more.empty())), 4,
-        whole);
+    append_stack(stack_json(facts.of_dump(stack.dump).machine, stack, !facts.more.empty()), stack,
+                 texts, whole);
     separator = ",\n    ";
   }
   whole += "\n  ";
