@@ -6,12 +6,13 @@
 
 #include "base/bytes.h"
 #include "dump/header.h"
+#include "dump/start_block.h"
 
 namespace ntstack::dump {
 
 namespace {
 
-constexpr std::uint64_t end_of_search = std::uint64_t{16} << 30;
+constexpr std::uint64_t end_of_search = std::uint64_t{1} << 30;
 constexpr std::uint64_t frame_bits = 0x000ffffffffff000;  // of a 64-bit entry
 constexpr std::uint32_t frame_bits32 = 0xfffff000;
 constexpr std::uint64_t valid = 1;
@@ -90,6 +91,11 @@ std::optional<SelfMap> directory32(base::Bytes table, std::uint64_t page) {
 
 std::optional<SelfMap> find_self_map(const base::ByteSource& physical,
                                      const std::function<bool(const SelfMap&)>& take) {
+  if (const auto block = find_start_block(physical)) {
+    const auto named =
+        top_table64(physical.view(block->page_tables, page_size), block->page_tables);
+    if (named && take(*named)) return named;
+  }
   std::uint64_t page = page_size;  // page 0 is the firmware's
   while (page < end_of_search) {
     const base::Bytes table = physical.view(page, page_size);
@@ -117,7 +123,7 @@ bool take_self_map(Dump& dump) {
   if (!found) {
     dump.warnings.push_back(
         "the file does not say of what processor it is, and no page tables of a Windows kernel "
-        "were found in its first 16 GB");
+        "were found in its first gigabyte");
     return false;
   }
   dump.architecture = found->architecture;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "dump/start_block.h"
 #include "target/processor_region.h"
-#include "target/start_block.h"
 
 namespace ntstack::target {
 namespace {
@@ -82,7 +82,8 @@ class ProcessorSearch {
   }
 
   bool by_start_block() {
-    const auto block = find_start_block(dump_);
+    if (dump_.architecture != Architecture::x64 || !dump_.physical) return false;
+    const auto block = dump::find_start_block(*dump_.physical);
     return block && take(block->kernel_entry, true,
                          fmt::format("the processors' start block at {:#x}", block->address));
   }

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dump/start_block.h"
 #include "target/kernel_builder.h"
-#include "target/start_block.h"
 
 namespace ntstack::target {
 namespace {
@@ -82,7 +82,7 @@ TEST(KernelSearch, ByWhereFurtherProcessorsStart) {
   builder.put(block + 0x70, base64 + 0x1010);
   builder.put(block + 0xa0, builder.root());
   dump::Dump dump = builder.dump();
-  const auto start = find_start_block(dump);
+  const auto start = dump::find_start_block(*dump.physical);
   ASSERT_TRUE(start);
   EXPECT_EQ(start->address, block);
   EXPECT_EQ(start->page_tables, builder.root());
@@ -90,7 +90,7 @@ TEST(KernelSearch, ByWhereFurtherProcessorsStart) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->image.base, base64);
   dump.architecture = base::Architecture::x86;
-  EXPECT_FALSE(find_start_block(dump));
+  EXPECT_FALSE(find_kernel_by_processors(dump, builder.tables(dump)));
 }
 
 TEST(KernelSearch, ThroughTheAddressSpaceOfEachKindOfPaging) {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "dump/self_map.h"
+#include "dump/start_block.h"
 #include "target/kernel_search.h"
 #include "target/processor_region.h"
 #include "target/shared_user_data.h"
-#include "target/start_block.h"
 
 namespace ntstack::target {
 namespace {
@@ -127,7 +127,8 @@ class TablesSearch {
   }
 
   bool try_start_block() {
-    const auto block = find_start_block(dump_);
+    if (dump_.architecture != Architecture::x64) return false;
+    const auto block = dump::find_start_block(*dump_.physical);
     return block && try_root(block->page_tables,
                              fmt::format("the processors' start block at {:#x}", block->address));
   }

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "dump/dump.h"
+#include "base/byte_source.h"
 
-namespace ntstack::target {
+namespace ntstack::dump {
 
 struct StartBlock {
   std::uint64_t address = 0;       // physical
@@ -16,8 +16,8 @@ struct StartBlock {
   std::uint64_t page_tables = 0;   // CR3
 };
 
-// The first such block; nothing where the dump is not of x64 or none is there (machines with one
-// processor, firmware that keeps that memory).
-std::optional<StartBlock> find_start_block(const dump::Dump& dump);
+// The first such block; nothing where none is there (machines of one processor or not of x64,
+// firmware that keeps that memory).
+std::optional<StartBlock> find_start_block(const base::ByteSource& physical);
 
-}  // namespace ntstack::target
+}  // namespace ntstack::dump

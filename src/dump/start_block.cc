@@ -1,6 +1,6 @@
-#include "target/start_block.h"
+#include "dump/start_block.h"
 
-namespace ntstack::target {
+namespace ntstack::dump {
 namespace {
 
 constexpr std::uint64_t kPage = 0x1000, kEnd = 0x100000;
@@ -10,13 +10,12 @@ constexpr std::uint64_t kEntryAt = 0x70, kTablesAt = 0xa0;
 
 }  // namespace
 
-std::optional<StartBlock> find_start_block(const dump::Dump& dump) {
-  if (dump.architecture != base::Architecture::x64 || !dump.physical) return std::nullopt;
+std::optional<StartBlock> find_start_block(const base::ByteSource& physical) {
   for (std::uint64_t page = kPage; page < kEnd; page += kPage) {
-    const auto head = dump.physical->get<std::uint64_t>(page);
+    const auto head = physical.get<std::uint64_t>(page);
     if (!head || (*head & kSignatureMask) != kSignature) continue;
-    const auto entry = dump.physical->get<std::uint64_t>(page + kEntryAt);
-    const auto tables = dump.physical->get<std::uint64_t>(page + kTablesAt);
+    const auto entry = physical.get<std::uint64_t>(page + kEntryAt);
+    const auto tables = physical.get<std::uint64_t>(page + kTablesAt);
     if (!entry || *entry >> 43 != 0x1fffff || !tables || *tables == 0) continue;
     if ((*tables & 0xffffff00'00000fff) != 0) continue;
     return StartBlock{page, *entry, *tables};
@@ -24,4 +23,4 @@ std::optional<StartBlock> find_start_block(const dump::Dump& dump) {
   return std::nullopt;
 }
 
-}  // namespace ntstack::target
+}  // namespace ntstack::dump
