@@ -217,9 +217,10 @@ void put_traces(PhysicalMachine& machine, const Stories& stories, bool keep_kdbg
   kernel.put(stories.world->nt("PsInitialSystemProcess"),
              machine.kernel.processes.front().eprocess);
   for (const ProcessTruth& process : machine.kernel.processes) {
-    const std::uint64_t root = process.directory_table_base >> 12;
-    if (root != machine.kernel_root)
-      PageTableWriter(machine.memory, root).share_kernel_half(machine.kernel_root);
+    const std::uint64_t root = process.directory_table_base;
+    if (root != machine.kernel_tables)
+      PageTableWriter(machine.memory, TableKind::x64, root)
+          .share_kernel_half(machine.kernel_tables);
   }
   for (std::uint32_t at = 0; !keep_kdbg && at < machine.kernel.kdbg_size; at += 8)
     kernel.put(machine.kernel.kdbg + at, std::uint64_t{0});
