@@ -205,7 +205,9 @@ TEST(Facts, ThatCanNotBeAreUnknown) {
 }
 
 TEST(Facts, OfBitsAreUnknownWhereTheOffsetIsOfAnotherBuild) {
-  const Opened opened(Objects().build(19500));
+  Objects objects;
+  objects.thread.resize(0x900);  // as large as the table before says
+  const Opened opened(objects.build(26100));
   ASSERT_TRUE(opened.thread());
   EXPECT_EQ(is_stack_resident(opened.machine, *opened.thread()), std::nullopt);
   EXPECT_EQ(read_thread_facts(opened.machine, *opened.thread()).kernel_ticks, std::nullopt);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -13,7 +14,7 @@ using nlohmann::json;
 struct FactOffsets {
   std::uint16_t priority, base_priority, kernel_time, user_time, wait_time, context_switches,
       thread_create_time, resident_word, resident_bit;
-  std::uint16_t process_create_time, session, flags, active_threads, user_tables;
+  std::uint16_t process_create_time, session, flags, user_tables;
 };
 
 std::optional<FactOffsets> offsets_of(const KernelLayout& layout) {
@@ -21,13 +22,13 @@ std::optional<FactOffsets> offsets_of(const KernelLayout& layout) {
   switch (layout.build) {
     case 7601:
       return FactOffsets{0x7b, 0x1f1, 0x284, 0x2d4, 0x194, 0x134, 0x360,
-                         0x4c, 0,     0x168, 0x2d8, 0x440, 0x328, 0};
+                         0x4c, 0,     0x168, 0x2d8, 0x440, 0};
     case 19041:
       return FactOffsets{0xc3, 0x233, 0x28c, 0x2dc, 0x1b4, 0x154, 0x430,
-                         0x78, 17,    0x468, 0x558, 0x464, 0x5f0, 0x388};
+                         0x78, 17,    0x468, 0x558, 0x464, 0x388};
     case 22621:
       return FactOffsets{0xc3, 0x233, 0x28c, 0x2dc, 0x1b4, 0x154, 0x480,
-                         0x78, 17,    0x468, 0x558, 0x464, 0x5f0, 0x388};
+                         0x78, 17,    0x468, 0x558, 0x464, 0x388};
     default:
       return std::nullopt;
   }
@@ -112,7 +113,6 @@ void put_process_facts(VirtualMemory& memory, const KernelLayout& layout,
   memory.put(eprocess + at->process_create_time, created(id));
   memory.put(eprocess + at->session, sessions + 0x1000 * session_of(id));
   memory.put(eprocess + at->flags, is_exiting(id) ? std::uint32_t{0xc} : std::uint32_t{1});
-  memory.put(eprocess + at->active_threads, number(id, 5));
   if (at->user_tables != 0) memory.put(eprocess + at->user_tables, process.directory_table_base);
 }
 
@@ -158,7 +158,8 @@ std::vector<std::string> process_differences(const json& report, const KernelDat
              {"create_time", hex(created(process.id))},
              {"exit_time", nullptr},
              {"session_id", session_of(process.id)},
-             {"active_threads", number(process.id, 5)},
+             {"active_threads",
+              std::ranges::count(kernel.threads, process.id, &MachineThread::process_id)},
              {"exiting", is_exiting(process.id)},
              {"wow64", false},
              {"user_directory_table_base",
