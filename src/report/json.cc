@@ -227,7 +227,8 @@ Json stack_json(const target::Machine& machine, const stacks::Stack& stack, bool
   json["start"] = stacks::name_of(stack.start);
   json["segments"] = Json::array();
   for (const auto& segment : stack.segments) json["segments"].push_back(segment_json(segment));
-  json["frames"] = json["bugcheck_frames"] = Json::array();
+  json["frames"] = Json::array();
+  json["bugcheck_frames"] = Json::array();
   json["end"] = {{"kind", stacks::name_of(stack.end)}, {"reason", stack.end_reason}};
   json["notes"] = stack.notes;
   return json;

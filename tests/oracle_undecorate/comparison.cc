@@ -58,7 +58,8 @@ class Comparer {
       return;
     }
     ++result_.unmatched;
-    if (!tool.names->starts_with(ours + "(") &&
+    // A variable's name is the whole text.
+    if (ours != *tool.names && !tool.names->starts_with(ours + "(") &&
         !tool.names->starts_with("[thunk]: " + ours + "(")) {
       note(result_.wrong_name, "wrong name", name, *tool.names, ours);
     }
