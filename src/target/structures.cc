@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint64_t kPage = 0x1000;
 constexpr std::uint64_t kMostStack = 0x100000;  // bytes; the kernel's largest are below 100 KB
 constexpr int kMostSegments = 16;
-constexpr int kMostHoles = 256;  // that are looked across in a stack
+constexpr int kMostHoles = 256;                // that are looked across in a stack
 constexpr std::uint8_t kThreadObjectType = 6;  // DISPATCHER_HEADER.Type, KOBJECTS.ThreadObject
 
 // KERNEL_STACK_SIZE: what a DPC or ISR stack has where nothing says more.
