@@ -34,8 +34,7 @@ TEST(AddressSpace, WhatStandsBehindItServesFromItsFirstAddressOn) {
   const auto own = source(0x3000, "own");
   const std::string session_bytes(0x3000, 's');
   AddressSpace space(&own);
-  space.put_behind(std::make_unique<base::SegmentSource>(source(0x1000, session_bytes)),
-                   0x2000);
+  space.put_behind(std::make_unique<base::SegmentSource>(source(0x1000, session_bytes)), 0x2000);
   EXPECT_EQ(text_at(space, 0x1800, 4), "");  // below: another space's
   EXPECT_EQ(text_at(space, 0x2000, 2), "ss");
   EXPECT_EQ(text_at(space, 0x2fff, 5), "sowns");

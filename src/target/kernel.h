@@ -33,9 +33,9 @@ class Kernel {
   // memory or the tables can't be.
   std::unique_ptr<memory::PageTables> address_space(std::uint64_t directory_table_base) const;
   const memory::PageTables* page_tables() const { return tables_.get(); }
-  // Puts session space behind the kernel's memory, and marks the images in it: win32k.sys and others
-  // lie where the system process maps nothing. It is that of the first process, by its tables, that
-  // maps any of them; the images' code is the same in every session, their data are not.
+  // Puts session space behind the kernel's memory, and marks the images in it: win32k.sys and
+  // others lie where the system process maps nothing. It is that of the first process, by its
+  // tables, that maps any of them; the code is the same in every session, the data are not.
   void find_session_space(std::span<const std::uint64_t> directory_table_bases);
 
   const std::optional<Kdbg>& kdbg() const { return kdbg_; }
