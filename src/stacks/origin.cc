@@ -18,7 +18,7 @@ Origin origin_of(const target::Machine& machine) {
   Origin origin;
   origin.is_user = dump.kind == dump::Kind::minidump;
   origin.architecture = dump.architecture;
-  origin.build = dump.build;
+  origin.build = machine.kernel().build();
   origin.written = dump.system_time;
   if (origin.is_user) {
     origin.process_id = dump.process_id;

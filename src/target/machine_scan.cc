@@ -35,7 +35,7 @@ void Machine::scan_for_lost_objects() {
   std::vector<std::uint64_t> known;
   for (const Process& process : processes_) known.push_back(process.address);
   for (const Thread& thread : threads_) known.push_back(thread.address);
-  const Layout layout{offsets_, dump().architecture, dump().build};
+  const Layout layout{offsets_, dump().architecture, kernel_->build()};
   const ObjectScan scan = scan_for_objects(memory(), layout, known, kMostScanned);
   const std::size_t processes = process_list_broken_ ? take_scanned_processes(scan.processes) : 0;
   const std::size_t threads = take_scanned_threads(scan.threads);
@@ -48,7 +48,7 @@ void Machine::scan_for_lost_objects() {
 
 // A process that exited has no threads left, and the list's neighbours have forgotten it.
 std::size_t Machine::take_scanned_processes(const std::vector<std::uint64_t>& found) {
-  const Layout layout{offsets_, dump().architecture, dump().build};
+  const Layout layout{offsets_, dump().architecture, kernel_->build()};
   std::unordered_set<std::uint64_t> ids;
   for (const Process& process : processes_) ids.insert(process.id.value_or(0));
   std::size_t taken = 0;
@@ -68,7 +68,7 @@ std::size_t Machine::take_scanned_processes(const std::vector<std::uint64_t>& fo
 
 // Only where the process's own list does not tell them all.
 std::size_t Machine::take_scanned_threads(const std::vector<std::uint64_t>& found) {
-  const Layout layout{offsets_, dump().architecture, dump().build};
+  const Layout layout{offsets_, dump().architecture, kernel_->build()};
   const auto entry = offsets_[Field::ethread_thread_list_entry]
                          ? offsets_[Field::ethread_thread_list_entry]
                          : offsets_[Field::kthread_thread_list_entry];

@@ -229,8 +229,7 @@ std::vector<std::string> sentences(const Taker& taker) {
   if (taker.taken() != 0)
     said.push_back(
         fmt::format("{} offsets in the kernel's structures are probed, told by its objects "
-                    "themselves: nt's PDB "
-                    "would say them for sure",
+                    "themselves: nt's PDB would say them for sure",
                     taker.taken()));
   if (!taker.replaced().empty())
     said.push_back(

@@ -58,8 +58,9 @@ class Comparer {
       return;
     }
     ++result_.unmatched;
-    // A variable's name is the whole text.
-    if (ours != *tool.names && !tool.names->starts_with(ours + "(") &&
+    // A variable's name is the whole text; a function's decorated name ends with a Z.
+    const bool is_whole = ours == *tool.names && !name.ends_with('Z');
+    if (!is_whole && !tool.names->starts_with(ours + "(") &&
         !tool.names->starts_with("[thunk]: " + ours + "(")) {
       note(result_.wrong_name, "wrong name", name, *tool.names, ours);
     }

@@ -5,30 +5,10 @@
 set -eu
 world=$1 out=$2 types=${3:-}
 here=$(cd "$(dirname "$0")" && pwd)
-sources=$here/../world/modules
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
-for driver in fltmgr mup rdbss mrxsmb mrxsmb20; do
-  cp "$world/$driver.sys" "$world/$driver.sys.map" "$world"/"$driver"*.pdb "$out" 2>/dev/null || true
-done
-cp "$world/fltMgr.pdb" "$out"
-
 renamed='KiSystemCall64|KiSystemServiceStart|KiSystemServiceCopyEnd|KiSystemServiceExit'
 renamed="$renamed|KeWaitForSingleObject|KeWaitForMultipleObjects|KiCommitThreadWait|KiSwapThread"
-for file in nt.c nt.h nt_stubs.S; do
-  sed -E "s/\\b($renamed)\\b/\\1Seed1/g" "$sources/$file" >"$out/$file"
-done
+. "$here/kernel_sources.sh"
 
-# compile SOURCE OBJECT [OPTIONS]
-compile() {
-  source=$1 object=$2
-  shift 2
-  clang-19 --target=x86_64-pc-windows-msvc -c "$source" -o "$out/$object" -I "$sources" \
-    -std=gnu17 -ffreestanding -fno-builtin -fasynchronous-unwind-tables -fno-stack-protector -Wall -Wextra -Werror \
-    -g -gcodeview -gno-codeview-command-line -fdebug-prefix-map="$here/modules=d:/world" \
-    -fdebug-prefix-map="$sources=d:/world" -fdebug-prefix-map="$out=d:/world" \
-    -ffile-compilation-dir=d:/world -Xclang -object-file-name="d:/world/$object" -mno-incremental-linker-compatible "$@"
-}
 compile "$out/nt.c" nt.obj -O2
 compile "$out/nt_stubs.S" nt_stubs.obj
 compile "$here/modules/nt_waits.c" nt_waits.obj -O2

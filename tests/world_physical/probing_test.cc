@@ -9,6 +9,7 @@
 #include "test_files.h"
 #include "tool.h"
 #include "world_physical/comparison.h"
+#include "world_physical/headerless.h"
 #include "world_physical/layouts.h"
 #include "world_physical/physical_machine.h"
 
@@ -33,11 +34,7 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-json ask(const std::string& command, PhysicalMachine& machine, const Stories& told,
-         const std::string& symbols) {
-  const tests::TemporaryFolder folder;
-  const fs::path dump = folder.path() / "machine.dmp";
-  write_dump(machine, told.crash, Container::bitmap_kernel, dump);
+json ask(const std::string& command, const fs::path& dump, const std::string& symbols) {
   std::string line = tests::quoted(NTSTACK_PROGRAM) + " " + command + " --json ";
   if (!symbols.empty())
     line += "-y " +
@@ -46,6 +43,14 @@ json ask(const std::string& command, PhysicalMachine& machine, const Stories& to
   const auto result = tests::run(line + tests::quoted(dump));
   EXPECT_EQ(result.exit_code, 0) << line;
   return json::parse(result.out, nullptr, false);
+}
+
+json ask(const std::string& command, PhysicalMachine& machine, const Stories& told,
+         const std::string& symbols) {
+  const tests::TemporaryFolder folder;
+  const fs::path dump = folder.path() / "machine.dmp";
+  write_dump(machine, told.crash, Container::bitmap_kernel, dump);
+  return ask(command, dump, symbols);
 }
 
 PhysicalMachine machine_of(const Stories& told, const KernelLayout& layout) {
@@ -125,6 +130,33 @@ TEST(BrokenLists, ThreadsThatNoListLeadsToAreFoundByAScan) {
     if (stack["thread"]["found_by"] == "scan") scanned.insert(stack["thread"]["address"]);
   EXPECT_EQ(scanned, (std::set<std::string>{fmt::format("{:#x}", threads[1]),
                                             fmt::format("{:#x}", threads[2])}));
+}
+
+// Raw memory says no build, and where a stack's segments are chained depends on it: nt's own
+// counts.
+TEST(BrokenLists, ExpandedStacksOfScannedThreadsAreWholeWithoutAHeader) {
+  const Stories& told = stories("known");
+  PhysicalMachine machine =
+      make_physical_machine(told, windows_10_19041, {12, 80}, {{0x1, 0x9e}, {0x100, 0x2400}}, true);
+  put_traces(machine, told);
+  std::size_t expanded = 0;
+  for (const MachineThread& thread : machine.kernel.threads) {
+    if (thread.truth.segments.size() < 2 || thread.truth.processor) continue;
+    expanded++;
+    for (const std::uint64_t link : {std::uint64_t{windows_10_19041.kthread.thread_list_entry},
+                                     std::uint64_t{windows_10_19041.ethread.thread_list_entry}}) {
+      put(machine, thread.truth.ethread + link, 0);
+      put(machine, thread.truth.ethread + link + 8, thread.truth.ethread + link);
+    }
+  }
+  ASSERT_GT(expanded, 2u);
+  const tests::TemporaryFolder folder;
+  const fs::path dump = folder.path() / "memory.img";
+  write_headerless(machine, told, Headerless::raw, dump);
+  const json report = ask("stacks", dump, "known");
+  EXPECT_NE(report["warnings"].dump().find("were scanned"), std::string::npos);
+  const Expected expected{machine.kernel, told.world->images(), UINT_MAX};
+  EXPECT_EQ(joined(stack_differences(report, expected)), "");
 }
 
 // A process that exited: its neighbours are linked to each other, its memory is as it was.

@@ -4,32 +4,11 @@
 set -eu
 world=$1 out=$2
 here=$(cd "$(dirname "$0")" && pwd)
-sources=$here/../world/modules
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
-for driver in fltmgr mup rdbss mrxsmb mrxsmb20; do
-  cp "$world/$driver.sys" "$world/$driver.sys.map" "$out"
-  cp "$world/$driver.pdb" "$out" 2>/dev/null || true
-done
-cp "$world/fltMgr.pdb" "$out"
-
 renamed='KiSystemCall64|KiSystemServiceStart|KiSystemServiceCopyEnd|KiSystemServiceExit'
 renamed="$renamed|KeWaitForSingleObject|KeWaitForMultipleObjects|KiCommitThreadWait|KiSwapThread|KiDeliverApc"
 renamed="$renamed|DbgkpLkmdSnapThreadInContext|DbgkpLkmdSnapThreadApc|DbgkLkmdApcRoutine"
-for file in nt.c nt.h nt_stubs.S; do
-  sed -E "s/\\b($renamed)\\b/\\1Seed1/g" "$sources/$file" >"$out/$file"
-done
+. "$here/../world_physical/kernel_sources.sh"
 
-# compile SOURCE OBJECT [OPTIONS]
-compile() {
-  source=$1 object=$2
-  shift 2
-  clang-19 --target=x86_64-pc-windows-msvc -c "$source" -o "$out/$object" -I "$sources" \
-    -std=gnu17 -ffreestanding -fno-builtin -fasynchronous-unwind-tables -fno-stack-protector -Wall -Wextra -Werror \
-    -g -gcodeview -gno-codeview-command-line -fdebug-prefix-map="$here/modules=d:/world" \
-    -fdebug-prefix-map="$sources=d:/world" -fdebug-prefix-map="$out=d:/world" \
-    -ffile-compilation-dir=d:/world -Xclang -object-file-name="d:/world/$object" -mno-incremental-linker-compatible "$@"
-}
 # image FILE PDB BASE ENTRY SUBSYSTEM OBJECTS... : also FILE.lib and FILE.map
 image() {
   file=$1 pdb=$2 base=$3 entry=$4 kind=$5
