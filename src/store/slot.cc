@@ -13,13 +13,6 @@
 namespace ntstack::store {
 namespace {
 
-// FNV-1a: file names of any length become names of one length.
-std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
-
 // What a cabinet expands to at most: a PDB of 4 GB.
 constexpr std::uint64_t kMostExpanded = std::uint64_t{1} << 32;
 
@@ -74,6 +67,12 @@ std::string compressed_name(std::string_view name) {
   std::string compressed(name);
   if (!compressed.empty()) compressed.back() = '_';
   return compressed;
+}
+
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
 }
 
 base::Result<base::LockFile> lock_slot(const Slot& slot, const std::atomic<bool>& cancelled) {

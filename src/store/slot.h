@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -36,6 +37,9 @@ std::string_view tier_of(std::string_view name);
 
 // "nt.pd_": what a store calls a compressed file.
 std::string compressed_name(std::string_view name);
+
+// FNV-1a: names of any length become names of one length.
+std::uint64_t hash_of(std::string_view text);
 
 // Waits until no other process is at the slot; an error where `cancelled` was set meanwhile.
 base::Result<base::LockFile> lock_slot(const Slot& slot, const std::atomic<bool>& cancelled);

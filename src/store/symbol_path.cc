@@ -140,6 +140,12 @@ SymbolPath SymbolPath::parse(std::string_view text, const std::string& default_s
 
 SymbolPath SymbolPath::parse(std::string_view text) { return parse(text, default_store()); }
 
+SymbolPath SymbolPath::of_folder(std::string folder) {
+  SymbolPath path;
+  path.places.push_back({Place::Kind::folder, std::move(folder), {}, default_store()});
+  return path;
+}
+
 bool SymbolPath::has_server() const {
   return std::ranges::any_of(places,
                              [](const Place& place) { return place.kind == Place::Kind::server; });

@@ -42,6 +42,8 @@ struct SymbolPath {
   static SymbolPath parse(std::string_view text, const std::string& default_store);
   static SymbolPath parse(std::string_view text);  // with default_store()
 
+  static SymbolPath of_folder(std::string folder);
+
   bool empty() const { return places.empty(); }
   bool has_server() const;
   void append(const SymbolPath& more);
