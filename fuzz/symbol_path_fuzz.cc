@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "store/file_name.h"
+#include "store/find_files.h"
+#include "store/server_address.h"
 #include "store/symbol_path.h"
 #include "symbols/short_names.h"
 #include "symbols/symbol.h"
@@ -19,19 +21,16 @@ void require(bool holds) {
 }
 
 void look_at_path(std::string_view text) {
-  const store::SymbolPath path = store::SymbolPath::parse(text);
-  std::size_t characters = 0;
-  for (const store::PathElement& element : path.elements) {
-    require(!element.places.empty());
-    const bool has_server = element.kind == store::PathElement::Kind::server;
-    bool found_server = false;
-    for (const auto& place : element.places) {
-      characters += place.size();
-      found_server = found_server || store::is_server(place);
-    }
-    require(has_server == found_server);
+  const store::SymbolPath path = store::SymbolPath::parse(text, "default");
+  for (const store::Place& place : path.places) {
+    require(!place.where.empty() && !place.expand_in.empty());
+    require(store::is_server(place.where) == (place.kind == store::Place::Kind::server));
+    require(!store::is_server(place.where) || !place.keep_in.empty());
+    require(base::printable(store::shown(place.where)) == store::shown(place.where));
+    for (const std::string& store : place.keep_in) require(!store::is_server(store));
   }
-  require(characters <= text.size());
+  // Places of a chain keep copies in all before them: ten are more than WinDbg takes.
+  require(path.places.size() <= 2 * text.size() + 2);
 }
 
 void look_at_name(std::string_view name) {
@@ -54,8 +53,10 @@ void look_at_name(std::string_view name) {
   // Nothing is there: every place is looked at, and said.
   store::PdbKey key;
   key.name = name;
-  const auto lookup = store::find_pdb(store::SymbolPath::parse("/nonexistent;srv*"), key);
+  const auto lookup = store::find_pdb(store::SymbolPath::parse("/nonexistent;srv*/none"), key);
   require(!lookup.file && !lookup.tried.empty());
+  for (const char c : store::url_part(name))
+    require(c > ' ' && c < 0x7f && std::string_view("/\\?#&<>\"'`").find(c) == std::string::npos);
   for (const std::string& tried : lookup.tried) require(base::printable(tried) == tried);
 }
 

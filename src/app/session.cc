@@ -48,9 +48,7 @@ Session Session::over(dump::Dump dump, const DumpOptions& options) {
       store::SymbolPath::parse(or_environment(options.symbol_path, "_NT_SYMBOL_PATH"));
   session.image_path_ =
       store::SymbolPath::parse(or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
-  auto& images = session.image_path_.elements;
-  const auto& symbols = session.symbol_path_.elements;
-  images.insert(images.end(), symbols.begin(), symbols.end());
+  session.image_path_.append(session.symbol_path_);
   session.symbolizer_ = std::make_unique<symbols::Symbolizer>(
       keys_of(session.kernel_->modules()), session.symbol_path_, session.image_path_,
       &session.kernel_->memory());

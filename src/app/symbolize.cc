@@ -70,11 +70,9 @@ void find_pdb(Files& files, const std::string& symbol_path) {
   const auto codeview = files.image->codeview();
   if (!codeview) return;
   const store::PdbKey key{codeview->pdb_path, codeview->guid, codeview->age};
-  auto path = store::SymbolPath::parse(symbol_path);
   const auto folder = files.image_file->path().parent_path();
-  path.elements.insert(path.elements.begin(),
-                       store::PathElement{store::PathElement::Kind::folder,
-                                          {folder.empty() ? "." : base::path_text(folder)}});
+  auto path = store::SymbolPath::of_folder(folder.empty() ? "." : base::path_text(folder));
+  path.append(store::SymbolPath::parse(symbol_path));
   auto lookup = store::find_pdb(path, key);
   if (lookup.file && open_pdb(files, std::move(*lookup.file))) return;
   files.pdb.reset();

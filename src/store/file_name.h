@@ -10,7 +10,7 @@ namespace ntstack::store {
 
 // The last component of `name` ("D:\\build\\a.pdb" gives "a.pdb"), or nothing where that can't be
 // the name of a file on every system: empty, dots alone, with ':' or a wildcard, a control
-// character or bytes that are no UTF-8, or longer than 255 bytes.
+// character or bytes that are no UTF-8, a device of Windows ("NUL"), or longer than 255 bytes.
 std::optional<std::string> safe_file_name(std::string_view name);
 
 }  // namespace ntstack::store

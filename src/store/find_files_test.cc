@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/text.h"
-#include "store/symbol_path.h"
+#include "store/find_files.h"
 #include "test_files.h"
 #include "tool.h"
 
@@ -81,7 +81,7 @@ TEST_F(FindFiles, StoreLayoutInStoresCachesAndFolders) {
   const std::string image = std::string("xcpt4.exe/") + kImageKeyText + "/xcpt4.exe";
   put("xcpt4.pdb", pdb);
   put("xcpt4.exe", image);
-  for (const char* prefix : {"srv*", "cache*", "symsrv*symsrv.dll*", "srv*/nowhere*", ""}) {
+  for (const char* prefix : {"srv*", "cache*", "symsrv*symsrv.dll*", ""}) {
     expect_found(find_pdb(path(prefix), kPdb), pdb);
     expect_found(find_image(path(prefix), kImage), image);
   }
@@ -168,31 +168,65 @@ TEST_F(FindFiles, AnImageWithoutTimestampIsMatchedByItsPdb) {
   EXPECT_FALSE(find_image(path(), key).file);
 }
 
-TEST_F(FindFiles, CompressedFilesAndPointersAreNamed) {
-  write("MSCF", std::string("xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pd_");
-  write("PATH:x", std::string("xcpt4.exe/") + kImageKeyText + "/file.ptr");
-  const Lookup pdb = find_pdb(path("srv*"), kPdb);
-  ASSERT_EQ(pdb.mismatched.size(), 1u);
-  EXPECT_NE(pdb.mismatched[0].find("compressed"), std::string::npos);
-  EXPECT_EQ(find_image(path("srv*"), kImage).mismatched.size(), 1u);
+TEST_F(FindFiles, WhatAStoreOfAChainHasIsKeptInTheOnesBeforeIt) {
+  const std::string pdb = std::string("xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb";
+  put("xcpt4.pdb", "third/" + pdb);
+  const auto of = [&](const char* name) { return base::path_text(root() / name); };
+  const SymbolPath chain =
+      SymbolPath::parse("srv*" + of("first") + "*" + of("second") + "*" + of("third"));
+  expect_found(find_pdb(chain, kPdb), "second/" + pdb);
+  for (const char* store : {"first/", "second/"})
+    EXPECT_EQ(tests::bytes_of(root() / (store + pdb)), tests::bytes_of(data_ / "xcpt4.pdb"));
+  expect_found(find_pdb(chain, kPdb), "first/" + pdb);
+  EXPECT_TRUE(fs::is_empty(root() / "first/.ntstack/unfinished"));
 }
 
-TEST_F(FindFiles, ServersAreNotAskedButTheCacheBeforeThemIs) {
+TEST_F(FindFiles, AFileOfAStoreIsUsedWhereItIsWhenNoCopyCanBeKept) {
+  const std::string pdb = std::string("xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb";
+  put("xcpt4.pdb", "second/" + pdb);
+  write("a file where a folder should be", "first");
+  const auto of = [&](const char* name) { return base::path_text(root() / name); };
+  expect_found(find_pdb(SymbolPath::parse("srv*" + of("first") + "*" + of("second")), kPdb),
+               "second/" + pdb);
+}
+
+TEST_F(FindFiles, APointerLeadsToTheFileItself) {
+  put("xcpt4.exe", "elsewhere/some.exe");
+  const std::string target = base::path_text(root() / "elsewhere/some.exe");
+  const std::string pointer = std::string("xcpt4.exe/") + kImageKeyText + "/file.ptr";
+  for (const std::string& text : {"PATH:" + target, "path: " + target + "\r\n", target}) {
+    write(text, pointer);
+    expect_found(find_image(path("srv*"), kImage), "elsewhere/some.exe");
+  }
+}
+
+TEST_F(FindFiles, APointerToNowhereToAnotherFileOrWithAMessageIsNamed) {
+  put("nested_collided.exe", "other.exe");
+  const std::string pointer = std::string("xcpt4.exe/") + kImageKeyText + "/file.ptr";
+  for (const std::string& text :
+       {std::string("PATH:\\\\server\\share\\xcpt4.exe"), std::string("MSG: gone for good"),
+        std::string(), std::string("\x1b[2J"), "PATH:" + base::path_text(root() / "other.exe")}) {
+    write(text, pointer);
+    const Lookup lookup = find_image(path("srv*"), kImage);
+    EXPECT_FALSE(lookup.file) << text;
+    ASSERT_EQ(lookup.mismatched.size(), 1u) << text;
+    EXPECT_EQ(base::printable(lookup.mismatched[0]), lookup.mismatched[0]);
+  }
+}
+
+TEST_F(FindFiles, ServersAreNamedAndTheCacheBeforeThemIsLookedIn) {
   put("xcpt4.pdb", std::string("xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb");
-  const SymbolPath both = path("srv*https://symbols.example/x*");
-  const Lookup lookup = find_pdb(both, kPdb);
+  const Lookup lookup = find_pdb(path("srv*https://symbols.example/x*"), kPdb);
   EXPECT_TRUE(lookup.file);
-  ASSERT_EQ(lookup.tried.size(), 1u);
-  EXPECT_EQ(lookup.tried[0], "not asked: https://symbols.example/x (downloads come later)");
+  EXPECT_EQ(lookup.servers, std::vector<std::string>{"https://symbols.example/x"});
 }
 
 TEST_F(FindFiles, EveryPlaceWithoutTheFileIsNamed) {
-  const Lookup lookup = find_pdb(SymbolPath::parse("/nowhere;srv*/none;srv*"), kPdb);
+  const Lookup lookup = find_pdb(SymbolPath::parse("/nowhere;srv*/none"), kPdb);
   EXPECT_FALSE(lookup.file);
-  ASSERT_EQ(lookup.tried.size(), 3u);
+  ASSERT_EQ(lookup.tried.size(), 2u);
   EXPECT_EQ(lookup.tried[0], "/nowhere/xcpt4.pdb");
   EXPECT_EQ(lookup.tried[1], std::string("/none/xcpt4.pdb/") + kPdbKeyText + "/xcpt4.pdb");
-  EXPECT_TRUE(lookup.tried[2].starts_with("not asked: "));
 }
 
 TEST_F(FindFiles, AHostileNameLeavesNoPlace) {

@@ -33,6 +33,8 @@ struct Response {
   int status = 0;  // 200: the whole file; 206: the rest
   std::optional<std::uint64_t> length;  // of the whole file, where the server tells it
   std::string validator;  // a strong ETag, else Last-Modified; empty where there is neither
+  // Of a 429 or 503: the seconds after which to ask again, where the server tells them.
+  std::optional<std::uint32_t> retry_after;
 };
 
 // Takes an answer. Whoever returns false ends it: Failure::refused.
@@ -44,7 +46,7 @@ class Sink {
 };
 
 enum class Failure : std::uint8_t {
-  none,         // the whole answer came, whatever its status
+  none,         // the whole answer came, whatever its status; a 206 goes on where it was asked to
   unreachable,  // no such host, nobody listens, no answer to a connection
   not_trusted,  // TLS: its certificate, or no common ground
   stalled,      // too slow for too long
@@ -70,7 +72,8 @@ class Client {
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
 
-  // Bytes of answers other than 200 and 206 are dropped.
+  // Bytes of answers other than 200 and 206 are dropped. A 206 that begins elsewhere than asked is
+  // Failure::other.
   Outcome get(const Request& request, Sink& sink);
 
  private:

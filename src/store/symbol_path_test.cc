@@ -2,35 +2,40 @@
 
 #include <gtest/gtest.h>
 
-#include <string>
-#include <vector>
+#include "store/key.h"
 
 namespace ntstack::store {
 namespace {
 
-using Kind = PathElement::Kind;
-using Places = std::vector<std::string>;
+using Kind = Place::Kind;
+constexpr const char* kDefault = "/default";
 
-PathElement only_element_of(std::string_view text) {
-  const SymbolPath path = SymbolPath::parse(text);
-  EXPECT_EQ(path.elements.size(), 1u) << text;
-  return path.elements.empty() ? PathElement() : path.elements.front();
+std::vector<Place> places_of(std::string_view text) {
+  return SymbolPath::parse(text, kDefault).places;
 }
 
-void expect_element(std::string_view text, Kind kind, const Places& places) {
-  const PathElement element = only_element_of(text);
-  EXPECT_EQ(element.kind, kind) << text;
-  EXPECT_EQ(element.places, places) << text;
+struct Expected {
+  Kind kind;
+  std::string where;
+  std::vector<std::string> keep_in;
+};
+
+void expect_places(std::string_view text, const std::vector<Expected>& expected) {
+  const auto places = places_of(text);
+  ASSERT_EQ(places.size(), expected.size()) << text;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    EXPECT_EQ(places[i].kind, expected[i].kind) << text << ": " << i;
+    EXPECT_EQ(places[i].where, expected[i].where) << text << ": " << i;
+    EXPECT_EQ(places[i].keep_in, expected[i].keep_in) << text << ": " << i;
+  }
 }
 
 TEST(SymbolPath, PlainFoldersStandBetweenSemicolons) {
-  const SymbolPath path = SymbolPath::parse(" c:\\syms ; ;d:\\more syms;./here;\\\\server\\share;");
-  ASSERT_EQ(path.elements.size(), 4u);
-  EXPECT_EQ(path.elements[0].places, Places{"c:\\syms"});
-  EXPECT_EQ(path.elements[1].places, Places{"d:\\more syms"});
-  EXPECT_EQ(path.elements[2].places, Places{"./here"});
-  EXPECT_EQ(path.elements[3].places, Places{"\\\\server\\share"});
-  for (const PathElement& element : path.elements) EXPECT_EQ(element.kind, Kind::folder);
+  expect_places(" c:\\syms ; ;d:\\more syms;./here;\\\\server\\share;",
+                {{Kind::folder, "c:\\syms", {}},
+                 {Kind::folder, "d:\\more syms", {}},
+                 {Kind::folder, "./here", {}},
+                 {Kind::folder, "\\\\server\\share", {}}});
 }
 
 TEST(SymbolPath, NothingGivesAnEmptyPath) {
@@ -39,34 +44,62 @@ TEST(SymbolPath, NothingGivesAnEmptyPath) {
   EXPECT_TRUE(SymbolPath::parse("\"\"").empty());
 }
 
-TEST(SymbolPath, StoresAndCachesKeepTheirPlacesInOrder) {
-  expect_element("srv*/var/syms", Kind::store, {"/var/syms"});
-  expect_element("SRV*c:\\a*\\\\server\\b", Kind::store, {"c:\\a", "\\\\server\\b"});
-  expect_element("cache*c:\\cache", Kind::cache, {"c:\\cache"});
-  expect_element("symsrv*symsrv.dll*c:\\a*d:\\b", Kind::store, {"c:\\a", "d:\\b"});
+TEST(SymbolPath, EachStoreOfAChainKeepsWhatIsFoundBehindIt) {
+  expect_places("srv*/var/syms", {{Kind::store, "/var/syms", {}}});
+  expect_places("SRV*c:\\a*\\\\server\\b",
+                {{Kind::store, "c:\\a", {}}, {Kind::store, "\\\\server\\b", {"c:\\a"}}});
+  expect_places("symsrv*symsrv.dll*a*b*https://symbols.example/x",
+                {{Kind::store, "a", {}},
+                 {Kind::store, "b", {"a"}},
+                 {Kind::server, "https://symbols.example/x", {"b", "a"}}});
+}
+
+TEST(SymbolPath, ACacheKeepsWhatElementsToItsRightFindElsewhere) {
+  expect_places("d:\\left;cache*c:\\cache;srv*\\\\server\\b;srv*own*HTTP://symbols.example;d:\\here",
+                {{Kind::folder, "d:\\left", {}},
+                 {Kind::store, "c:\\cache", {}},
+                 {Kind::store, "\\\\server\\b", {"c:\\cache"}},
+                 {Kind::store, "own", {"c:\\cache"}},
+                 {Kind::server, "HTTP://symbols.example", {"own"}},
+                 {Kind::folder, "d:\\here", {}}});
+  expect_places("cache*c;\\\\server\\share",
+                {{Kind::store, "c", {}}, {Kind::folder, "\\\\server\\share", {"c"}}});
 }
 
 TEST(SymbolPath, AnEmptyPlaceIsTheDefaultStore) {
-  expect_element("srv*", Kind::store, {""});
-  expect_element("cache*", Kind::cache, {""});
-  expect_element("symsrv*symsrv.dll", Kind::store, {""});
-  expect_element("srv**https://symbols.example/x", Kind::server, {"", "https://symbols.example/x"});
+  expect_places("cache*", {{Kind::store, kDefault, {}}});
+  expect_places("srv**https://symbols.example/x",
+                {{Kind::store, kDefault, {}},
+                 {Kind::server, "https://symbols.example/x", {kDefault}}});
 }
 
-TEST(SymbolPath, AServerAnywhereMakesTheElementAServer) {
-  expect_element("srv*c:\\cache*https://symbols.example/x", Kind::server,
-                 {"c:\\cache", "https://symbols.example/x"});
-  expect_element("HTTP://symbols.example", Kind::server, {"HTTP://symbols.example"});
+TEST(SymbolPath, AServerWithoutACacheIsKeptInTheDefaultStore) {
+  for (const char* text : {"srv*https://symbols.example/x", "https://symbols.example/x"})
+    expect_places(text, {{Kind::store, kDefault, {}},
+                         {Kind::server, "https://symbols.example/x", {kDefault}}});
+  expect_places("cache*c;https://symbols.example/x",
+                {{Kind::store, "c", {}}, {Kind::server, "https://symbols.example/x", {"c"}}});
+}
+
+TEST(SymbolPath, SrvAloneIsMicrosoftsServerAsInWinDbg) {
+  for (const char* text : {"srv*", "symsrv*symsrv.dll"})
+    expect_places(text, {{Kind::store, kDefault, {}},
+                         {Kind::server, std::string(kMicrosoftServer), {kDefault}}});
+}
+
+TEST(SymbolPath, CompressedFilesAreExpandedIntoTheNearestStoreElseTheDefault) {
+  const auto places = places_of("srv*a*b;srv*c;d");
+  EXPECT_EQ(places[0].expand_in, kDefault);
+  EXPECT_EQ(places[1].expand_in, "a");
+  EXPECT_EQ(places[2].expand_in, kDefault);
+  EXPECT_EQ(places[3].expand_in, kDefault);
 }
 
 TEST(SymbolPath, QuotesHoldAPartTogetherAndAreDropped) {
-  const SymbolPath whole = SymbolPath::parse("\"c:\\a;srv*c:\\b\"");
-  ASSERT_EQ(whole.elements.size(), 2u);
-  EXPECT_EQ(whole.elements[1].kind, Kind::store);
-  const SymbolPath parts = SymbolPath::parse("\"c:\\my;syms\";srv*\"d:\\a b\"");
-  ASSERT_EQ(parts.elements.size(), 2u);
-  EXPECT_EQ(parts.elements[0].places, Places{"c:\\my;syms"});
-  EXPECT_EQ(parts.elements[1].places, Places{"d:\\a b"});
+  expect_places("\"c:\\a;srv*c:\\b\"",
+                {{Kind::folder, "c:\\a", {}}, {Kind::store, "c:\\b", {}}});
+  expect_places("\"c:\\my;syms\";srv*\"d:\\a b\"",
+                {{Kind::folder, "c:\\my;syms", {}}, {Kind::store, "d:\\a b", {}}});
 }
 
 TEST(SymbolPath, KeysAreThoseOfSymbolServers) {

@@ -16,13 +16,10 @@ const T* pointer_to(const std::optional<T>& value) {
   return value ? &*value : nullptr;
 }
 
-void append(store::SymbolPath& path, const store::SymbolPath& more) {
-  path.elements.insert(path.elements.end(), more.elements.begin(), more.elements.end());
-}
-
 void append(store::Lookup& all, store::Lookup&& one) {
   std::ranges::move(one.tried, std::back_inserter(all.tried));
   std::ranges::move(one.mismatched, std::back_inserter(all.mismatched));
+  std::ranges::move(one.servers, std::back_inserter(all.servers));
   if (one.file) all.file = std::move(one.file);
 }
 
