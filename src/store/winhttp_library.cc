@@ -60,19 +60,31 @@ bool is_of_tls(DWORD error) {
   }
 }
 
-const char* tls_phrase(DWORD flags) {
-  static constexpr std::pair<DWORD, const char*> kPhrases[] = {
-      {WINHTTP_CALLBACK_STATUS_FLAG_CERT_DATE_INVALID, "its certificate has expired"},
-      {WINHTTP_CALLBACK_STATUS_FLAG_CERT_REVOKED, "its certificate has been revoked"},
-      {WINHTTP_CALLBACK_STATUS_FLAG_CERT_CN_INVALID, "its certificate is of another host"},
-      {WINHTTP_CALLBACK_STATUS_FLAG_INVALID_CA, "this system does not trust its certificate"},
-      {WINHTTP_CALLBACK_STATUS_FLAG_CERT_WRONG_USAGE, "its certificate is not one of a server"},
-      {WINHTTP_CALLBACK_STATUS_FLAG_CERT_REV_FAILED,
-       "whether its certificate has been revoked could not be asked"},
-      {WINHTTP_CALLBACK_STATUS_FLAG_INVALID_CERT, "its certificate is damaged"},
+// Windows tells one error for all that is wrong with a certificate, and what it is by flags; Wine
+// tells it by the error.
+const char* tls_phrase(DWORD error, DWORD flags) {
+  struct Phrase {
+    DWORD error, flag;
+    const char* text;
   };
-  for (const auto& [flag, phrase] : kPhrases)
-    if (flags & flag) return phrase;
+  static constexpr Phrase kPhrases[] = {
+      {ERROR_WINHTTP_SECURE_CERT_DATE_INVALID, WINHTTP_CALLBACK_STATUS_FLAG_CERT_DATE_INVALID,
+       "its certificate has expired"},
+      {ERROR_WINHTTP_SECURE_CERT_REVOKED, WINHTTP_CALLBACK_STATUS_FLAG_CERT_REVOKED,
+       "its certificate has been revoked"},
+      {ERROR_WINHTTP_SECURE_CERT_CN_INVALID, WINHTTP_CALLBACK_STATUS_FLAG_CERT_CN_INVALID,
+       "its certificate is of another host"},
+      {ERROR_WINHTTP_SECURE_INVALID_CA, WINHTTP_CALLBACK_STATUS_FLAG_INVALID_CA,
+       "this system does not trust its certificate"},
+      {ERROR_WINHTTP_SECURE_CERT_WRONG_USAGE, WINHTTP_CALLBACK_STATUS_FLAG_CERT_WRONG_USAGE,
+       "its certificate is not one of a server"},
+      {ERROR_WINHTTP_SECURE_CERT_REV_FAILED, WINHTTP_CALLBACK_STATUS_FLAG_CERT_REV_FAILED,
+       "whether its certificate has been revoked could not be asked"},
+      {ERROR_WINHTTP_SECURE_INVALID_CERT, WINHTTP_CALLBACK_STATUS_FLAG_INVALID_CERT,
+       "its certificate is damaged"},
+  };
+  for (const Phrase& phrase : kPhrases)
+    if (error == phrase.error || flags & phrase.flag) return phrase.text;
   return "there is no secure connection to it";
 }
 
@@ -119,7 +131,7 @@ Failure failure_of(DWORD error, bool is_connected) {
 }
 
 std::string reason_of(DWORD error, DWORD secure_flags) {
-  if (is_of_tls(error)) return tls_phrase(secure_flags);
+  if (is_of_tls(error)) return tls_phrase(error, secure_flags);
   switch (error) {
     case ERROR_WINHTTP_NAME_NOT_RESOLVED:
       return "its name is not known";

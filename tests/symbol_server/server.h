@@ -52,6 +52,7 @@ class SymbolServer {
   //   /404 /403 /500 /html (a page for any file, 200) /auth (user "user", password "secret")
   // and those of faults.py: the functions do_* there.
   std::string url(std::string_view prefix) const;
+  // Of localhost: Wine does not know a certificate's addresses.
   std::string https_url(std::string_view prefix, Certificate of = Certificate::good) const;
   std::string url_with_user(std::string_view prefix, std::string_view user) const;  // "user:secret"
   std::string direct_url(std::string_view prefix) const;  // of faults.py itself

@@ -205,11 +205,11 @@ TEST_F(SymbolServerTest, LengthsAreToldWrong) {
 }
 
 TEST_F(SymbolServerTest, EndlessDoesNotEnd) {
-  const Answer answer = fault("/endless", "-m 2");
+  const Answer answer = fault("/endless", "-m 2 --limit-rate 5M");
   EXPECT_EQ(answer.exit_code, kTimedOut);
   EXPECT_GT(answer.body.size(), content_.size() + (1u << 20));
   EXPECT_TRUE(answer.body.starts_with(content_));
-  const Answer told = fault("/endless-told", "-m 2");
+  const Answer told = fault("/endless-told", "-m 2 --limit-rate 5M");
   EXPECT_EQ(told.exit_code, kTimedOut);
   EXPECT_GT(told.body.size(), content_.size());
 }
