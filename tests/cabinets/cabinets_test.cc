@@ -38,7 +38,7 @@ class CabinetsTest : public testing::TestWithParam<System> {
     if (!fs::exists(program(GetParam())))
       GTEST_SKIP() << "not built: " << program(GetParam()) << " (make windows)";
     std::string text;
-    for (int i = 0; i < 300'000; ++i) text += std::to_string(i * 7919) + "\n";
+    for (int i = 0; i < 200'000; ++i) text += std::to_string(i * 7919) + "\n";
     std::ofstream(folder_.path() / "a.pdb") << text;
     std::ofstream(folder_.path() / "b.pdb") << "of b";
   }
