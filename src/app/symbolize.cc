@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "pdb/pdb.h"
 #include "pe/image.h"
-#include "store/symbol_path.h"
+#include "store/find_files.h"
 #include "symbols/image_symbolizer.h"
 #include "symbols/short_names.h"
 

@@ -353,6 +353,10 @@ std::string key_of(const Wanted& wanted) {
   return std::visit([](const auto& key) { return store_key(key); }, wanted.key);
 }
 
+std::string answer_key(std::string_view name, std::string_view key) {
+  return base::lower(base::file_name_of(name)) + "/" + base::lower(key);
+}
+
 Fetcher::Fetcher(const FetchOptions& options, const std::atomic<bool>& cancelled)
     : options_(options), cancelled_(cancelled) {}
 

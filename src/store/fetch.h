@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -42,6 +43,10 @@ struct Fetched {
   std::string server;          // that had it, fit for a terminal
   std::vector<std::string> notes;  // "https://...: it does not have it", one for each server asked
 };
+
+// What servers answered for files that are still missing: "name/KEY" to sentences.
+using Answers = std::map<std::string, std::vector<std::string>>;
+std::string answer_key(std::string_view name, std::string_view key);
 
 struct FetchOptions {
   unsigned parallel = 8;  // files at a time
