@@ -21,6 +21,17 @@ int none_is_in(const ThreadChoice& choice, const std::string& file_name, std::FI
   return kFailed;
 }
 
+// Opens the dump; and again, as long as files come that `look` wanted after its look at it.
+template <class Look>
+base::Result<Session> open_with_files(DumpOptions options, Downloads& downloads, const Look& look) {
+  options.answers = &downloads.answers();
+  while (true) {
+    auto session = Session::open(options);
+    if (!session) return session;
+    if (downloads.get(look(*session)).empty()) return session;
+  }
+}
+
 }  // namespace
 
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
@@ -46,7 +57,9 @@ int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
 int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
   const auto choice = ThreadChoice::of(options.threads);
   if (!choice) return wrong(choice.error(), err);
-  auto session = Session::open(options.dump);
+  Downloads downloads(options.dump, err);
+  const auto nothing_more = [](Session& session) { return session.lacking_kernel_files(); };
+  auto session = open_with_files(options.dump, downloads, nothing_more);
   if (!session) return failed(session.error(), err);
   const auto facts = session->facts();
   const auto processes = choice->processes_of(session->machine());
@@ -59,14 +72,20 @@ int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) 
 int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
   const auto choice = ThreadChoice::of(options.threads);
   if (!choice) return wrong(choice.error(), err);
-  auto session = Session::open(options.dump);
+  Downloads downloads(options.dump, err);
+  std::vector<report::ThreadEntry> threads;
+  auto session = open_with_files(options.dump, downloads, [&](Session& opened) {
+    StartNames names(opened);
+    threads.clear();
+    for (const target::Thread& thread : opened.machine().threads())
+      if (choice->takes(opened.machine(), thread))
+        threads.push_back({&thread, names.name_of(thread)});
+    auto wanted = opened.lacking_kernel_files();
+    if (downloads.are_possible()) names.add_lacking(wanted);
+    return wanted;
+  });
   if (!session) return failed(session.error(), err);
   const auto facts = session->facts();
-  StartNames names(*session);
-  std::vector<report::ThreadEntry> threads;
-  for (const target::Thread& thread : session->machine().threads())
-    if (choice->takes(session->machine(), thread))
-      threads.push_back({&thread, names.name_of(thread)});
   if (!choice->is_all() && threads.empty()) return none_is_in(*choice, facts.file_name, err);
   return write(
       options.json ? report::threads_json(facts, threads) : report::threads_text(facts, threads),

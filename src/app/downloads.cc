@@ -66,8 +66,7 @@ std::vector<store::Fetched> Downloads::get(const std::vector<store::Wanted>& fil
   was_interrupted_ = interrupt.requested();
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     asked_[text_key(fresh[i])] = fetched[i].status;
-    for (const std::string& note : fetched[i].notes)
-      answers_[text_key(fresh[i])].push_back(note);
+    for (const std::string& note : fetched[i].notes) answers_[text_key(fresh[i])].push_back(note);
   }
   if (listener_) listener_(fetched);
   return fetched;

@@ -131,8 +131,7 @@ void declare(CLI::App& app, Options& options) {
   symbolize->add_option("--pdb", options.symbolize.pdb, "The image's PDB");
   symbolize->add_option("--base", options.base,
                         "Where the image is loaded; without, addresses are RVAs");
-  symbolize->add_option("-y,--symbols", options.symbolize.symbol_path,
-                        "Symbol path in WinDbg's syntax");
+  add_path_options(*symbolize, options.symbolize.paths);
   symbolize->add_flag("--inlines", options.symbolize.inlines, "Inlined functions too, a line each");
   symbolize->add_flag("--json-lines", options.symbolize.json_lines, "One JSON object a line");
 }

@@ -40,8 +40,8 @@ symbols::Places places_of(const DumpOptions& options) {
   // Without a path what was downloaded or imported before is still used, and nobody is asked.
   if (symbols.empty()) symbols = "cache*";
   places.symbol_path = store::SymbolPath::parse(symbols);
-  places.image_path = store::SymbolPath::parse(
-      or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
+  places.image_path =
+      store::SymbolPath::parse(or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
   places.answers = options.answers;
   return places;
 }
@@ -60,8 +60,8 @@ Session Session::over(dump::Dump dump, const DumpOptions& options) {
   session.places_ = places_of(options);
   symbols::Places places = session.places_;
   places.memory = &session.kernel_->memory();
-  session.symbolizer_ = std::make_unique<symbols::Symbolizer>(keys_of(session.kernel_->modules()),
-                                                              std::move(places));
+  session.symbolizer_ =
+      std::make_unique<symbols::Symbolizer>(keys_of(session.kernel_->modules()), std::move(places));
   const auto nt = session.symbolizer_->module_at(session.kernel_->base());
   session.machine_ = std::make_unique<target::Machine>(
       *session.kernel_, nt ? session.symbolizer_->pdb(*nt) : nullptr);

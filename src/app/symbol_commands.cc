@@ -64,6 +64,8 @@ class Counts {
   }
 
   std::string text() const {
+    if (all_ == 0)
+      return "Nothing is missing that these stacks want and the dump tells the key of.\n";
     return fmt::format("{} of {} file{} came ({:.1f} MB); {} no server has; {} failed\n", there_,
                        all_, all_ == 1 ? "" : "s", static_cast<double>(bytes_) / 1e6, absent_,
                        failed_);
@@ -190,9 +192,8 @@ int run_symbols_import(const SymbolsOptions& options, std::FILE* out, std::FILE*
     if (!options.paths.quiet && !imported->was_there)
       fmt::print(err, "ntstack: {}/{}\n", imported->name, imported->key);
   }
-  const std::string text =
-      fmt::format("{} files taken into {}; {} were there, {} left out\n", taken,
-                  base::printable(store), were_there, others);
+  const std::string text = fmt::format("{} files taken into {}; {} were there, {} left out\n",
+                                       taken, base::printable(store), were_there, others);
   const int written = write(text, out, err);
   return taken + were_there == 0 ? kFailed : written;
 }

@@ -8,8 +8,8 @@
 #include "report/captures.h"
 #include "report/frame_text.h"
 #include "report/json_lists.h"
-#include "report/symbol_files.h"
 #include "report/offset_lines.h"
+#include "report/symbol_files.h"
 #include "target/facts.h"
 
 namespace ntstack::report {
@@ -316,8 +316,7 @@ std::string threads_json(const DumpFacts& facts, const std::vector<ThreadEntry>&
   return document(json);
 }
 
-std::string symbol_check_json(const DumpFacts& facts,
-                              const std::vector<stacks::FileNeeds>& needs) {
+std::string symbol_check_json(const DumpFacts& facts, const std::vector<stacks::FileNeeds>& needs) {
   Json json = header(facts);
   json["symbol_files"] = symbol_file_list(needs);
   return document(json);

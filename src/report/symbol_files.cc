@@ -27,6 +27,18 @@ std::string address_of(const store::Wanted& file, const std::string& server) {
   return store::url_of(server, "", name, store::key_of(file), name);
 }
 
+// Where each server may have it: by each of its names, as it is and compressed.
+std::vector<std::string> addresses_of(const store::Wanted& file,
+                                      const std::vector<std::string>& servers) {
+  std::vector<std::string> addresses;
+  const std::string key = store::key_of(file);
+  for (const std::string& server : servers)
+    for (const std::string& name : store::names_of(file))
+      for (const std::string& form : {name, store::compressed_name(name)})
+        addresses.push_back(store::url_of(server, "", name, key, form));
+  return addresses;
+}
+
 std::string file_text(const std::optional<store::Wanted>& lacking) {
   return lacking ? fmt::format("missing {}", store::key_of(*lacking)) : "at hand";
 }
@@ -184,11 +196,9 @@ std::string symbol_script(const std::vector<store::Wanted>& files,
     out += is_posix ? fmt::format("get {} {}", word(name), word(key))
                     : fmt::format("Get-SymbolFile {} {} @(", word(name), word(key));
     const char* separator = is_posix ? " " : "";
-    for (const std::string& server : servers) {
-      for (const std::string& form : {name, store::compressed_name(name)}) {
-        out += separator + word(store::url_of(server, "", name, key, form));
-        separator = is_posix ? " " : ", ";
-      }
+    for (const std::string& address : addresses_of(file, servers)) {
+      out += separator + word(address);
+      separator = is_posix ? " " : ", ";
     }
     out += is_posix ? "\n" : ")\n";
   }

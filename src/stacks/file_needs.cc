@@ -28,9 +28,8 @@ class Gatherer {
       const Matters image = cost_of_image(stack, i), pdb = cost_of_pdb(stack, i);
       needs->image = std::max(needs->image, lacks_image(*needs) ? image : Matters::no);
       needs->pdb = std::max(needs->pdb, needs->lacking.pdb ? pdb : Matters::no);
-      const bool may_change =
-          (image == Matters::walk && may_be_had(needs->lacking.image)) ||
-          (pdb == Matters::walk && may_be_had(needs->lacking.pdb));
+      const bool may_change = (image == Matters::walk && may_be_had(needs->lacking.image)) ||
+                              (pdb == Matters::walk && may_be_had(needs->lacking.pdb));
       if (up_to_first_guess_ && may_change) return;
     }
   }
@@ -133,8 +132,9 @@ std::string_view name_of(Matters matters) {
   return "no";
 }
 
-std::vector<FileNeeds> file_needs(const std::vector<Stack>& stacks, const SymbolizerOf& symbolizer_of,
-                                  const IsHopeless& is_hopeless, bool up_to_first_guess) {
+std::vector<FileNeeds> file_needs(const std::vector<Stack>& stacks,
+                                  const SymbolizerOf& symbolizer_of, const IsHopeless& is_hopeless,
+                                  bool up_to_first_guess) {
   Gatherer gatherer(symbolizer_of, is_hopeless, up_to_first_guess);
   for (const Stack& stack : stacks) gatherer.add(stack);
   return std::move(gatherer).sorted();

@@ -37,12 +37,14 @@ using SymbolizerOf = std::function<symbols::Symbolizer*(const Stack&, const Fram
 using IsHopeless = std::function<bool(const store::Wanted&)>;
 
 // Every module on the stacks. Behind a frame whose caller was guessed for want of a file that may
-// still be had, frames count for nothing with `up_to_first_guess`: the file may show that they never
-// were. Sorted: what stops walks first, then by the number of stacks and frames.
-std::vector<FileNeeds> file_needs(const std::vector<Stack>& stacks, const SymbolizerOf& symbolizer_of,
-                                  const IsHopeless& is_hopeless, bool up_to_first_guess);
+// still be had, frames count for nothing with `up_to_first_guess`: the file may show that they
+// never were. Sorted: what stops walks first, then by the number of stacks and frames.
+std::vector<FileNeeds> file_needs(const std::vector<Stack>& stacks,
+                                  const SymbolizerOf& symbolizer_of, const IsHopeless& is_hopeless,
+                                  bool up_to_first_guess);
 
-// The files of these, in the order of their need; those that are hopeless or matter not are left out.
+// The files of these, in the order of their need; those that are hopeless or matter not are left
+// out.
 std::vector<store::Wanted> files_of(const std::vector<FileNeeds>& needs,
                                     const IsHopeless& is_hopeless);
 

@@ -26,8 +26,9 @@ struct Wanted {
   std::vector<std::string> names;
 };
 
-std::string name_of(const Wanted& wanted);  // "nt.pdb", fit for a terminal
-std::string key_of(const Wanted& wanted);   // its store_key
+std::vector<std::string> names_of(const Wanted& wanted);  // those that can be a file's
+std::string name_of(const Wanted& wanted);                // "nt.pdb", fit for a terminal
+std::string key_of(const Wanted& wanted);                 // its store_key
 
 struct Fetched {
   enum class Status : std::uint8_t {
@@ -38,9 +39,9 @@ struct Fetched {
     cancelled
   };
   Status status = Status::absent;
-  std::filesystem::path path;  // where it is
-  std::uint64_t bytes = 0;     // of the file
-  std::string server;          // that had it, fit for a terminal
+  std::filesystem::path path;      // where it is
+  std::uint64_t bytes = 0;         // of the file
+  std::string server;              // that had it, fit for a terminal
   std::vector<std::string> notes;  // "https://...: it does not have it", one for each server asked
 };
 
@@ -77,8 +78,8 @@ class Fetcher {
   ~Fetcher();
 
   // One answer for each wanted file, in order. What is looked for in folders and stores is not this
-  // one's matter. Begins with the first. Servers that gave nothing but trouble for several files are
-  // not asked any more, also by later calls.
+  // one's matter. Begins with the first. Servers that gave nothing but trouble for several files
+  // are not asked any more, also by later calls.
   std::vector<Fetched> fetch(const SymbolPath& path, std::span<const Wanted> wanted,
                              FetchListener* listener = nullptr);
 

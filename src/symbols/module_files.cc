@@ -34,7 +34,8 @@ std::string remedy_of(const store::Lookup& lookup, std::string_view name, std::s
     text += fmt::format("found {}; ", lookup.mismatched[i]);
   }
   text += fmt::format("put {0}/{1}/{0} on {2}", name, key, where);
-  const auto answered = answers ? answers->find(store::answer_key(name, key)) : store::Answers::const_iterator();
+  const auto answered =
+      answers ? answers->find(store::answer_key(name, key)) : store::Answers::const_iterator();
   if (answers && answered != answers->end()) {
     for (const std::string& answer : answered->second) text += "; " + answer;
     return base::printable(text);
@@ -171,17 +172,16 @@ void ModuleFiles::say_image_is_missing(const store::ImageKey& key, const store::
         fmt::format("put the {} whose PDB has the key {} on the image path (-i)", key.name,
                     store_key(store::PdbKey{{}, *key.pdb_guid, key.pdb_age})));
   } else {
-    missing.remedy = remedy_of(lookup, key.name, store_key(key), "the image path (-i)",
-                               places_->answers);
+    missing.remedy =
+        remedy_of(lookup, key.name, store_key(key), "the image path (-i)", places_->answers);
   }
   missing_.push_back(std::move(missing));
 }
 
 void ModuleFiles::say_pdb_is_missing(const store::PdbKey& key, const store::Lookup& lookup) {
-  missing_.push_back(
-      {base::printable(base::file_name_of(key_->name)), "PDB",
-       remedy_of(lookup, base::file_name_of(key.name), store_key(key), "the symbol path (-y)",
-                 places_->answers)});
+  missing_.push_back({base::printable(base::file_name_of(key_->name)), "PDB",
+                      remedy_of(lookup, base::file_name_of(key.name), store_key(key),
+                                "the symbol path (-y)", places_->answers)});
 }
 
 }  // namespace ntstack::symbols
