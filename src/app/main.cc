@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/exit_code.h"
+#include "app/symbol_commands.h"
 #include "app/symbolize.h"
 
 namespace {
@@ -19,6 +20,10 @@ void add_path_options(CLI::App& command, DumpOptions& options) {
   command.add_option(
       "-i,--images", options.image_path,
       "Image path (else _NT_EXECUTABLE_IMAGE_PATH); the symbol path is searched too");
+  command.add_flag("--ms-symbols", options.ms_symbols,
+                   "Ask Microsoft's symbol server too: the names and keys of modules go there");
+  command.add_flag("--offline", options.offline, "Ask no server of the paths");
+  command.add_flag("-q,--quiet", options.quiet, "Say nothing of downloads");
 }
 
 void add_dump_options(CLI::App& command, DumpOptions& options) {
@@ -54,8 +59,44 @@ void declare_stacks(CLI::App& app, StacksOptions& options) {
   stacks->add_flag("!--no-group", options.group, "Identical stacks one by one");
 }
 
+void declare_symbols(CLI::App& app, SymbolsOptions& options) {
+  CLI::App* symbols = app.add_subcommand("symbols", "The symbol and image files that stacks want");
+  symbols->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, const char* what) {
+    CLI::App* command = symbols->add_subcommand(name, help);
+    command->add_option(what, options.dumps, "Dumps, and folders of them")->required();
+    add_path_options(*command, options.paths);
+    return command;
+  };
+  CLI::App* check = add("check", "What is missing, and whether it matters", "DUMP");
+  check->add_flag("--json", options.json, "As JSON (docs/schema)");
+
+  CLI::App* fetch = add("fetch", "Gets from the path's servers what the stacks want", "DUMP");
+  fetch->add_flag("--all", options.all, "Then the PDBs of all modules");
+  fetch->add_flag("--again", options.again, "Also what servers did not have within the last day");
+
+  CLI::App* list = add("list", "Keys and addresses of what is missing", "DUMP");
+  list->add_flag("--all", options.all, "Of all modules");
+  list->add_flag("--script{sh}", options.script,
+                 "A script that gets them on another machine; --script=powershell for Windows")
+      ->check(CLI::IsMember({"sh", "powershell"}));
+
+  CLI::App* import = add("import", "Takes files that were got elsewhere into a store", "FOLDER");
+  import->get_option("FOLDER")->description("Files, and folders of them");
+  import->add_option("--to", options.store,
+                     "The store (else where the symbol path keeps downloads)");
+}
+
+int run_symbols(const CLI::App& symbols, const SymbolsOptions& options) {
+  if (symbols.got_subcommand("check")) return run_symbols_check(options, stdout, stderr);
+  if (symbols.got_subcommand("fetch")) return run_symbols_fetch(options, stdout, stderr);
+  if (symbols.got_subcommand("list")) return run_symbols_list(options, stdout, stderr);
+  return run_symbols_import(options, stdout, stderr);
+}
+
 struct Options {
   StacksOptions stacks;
+  SymbolsOptions symbols;
   ListOptions info, modules;
   ChosenOptions processes, threads;
   SymbolizeOptions symbolize;
@@ -81,6 +122,8 @@ void declare(CLI::App& app, Options& options) {
   declare_list(app, "processes", "The processes in a dump", options.processes);
   declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
+  declare_symbols(app, options.symbols);
+
   CLI::App* symbolize = app.add_subcommand("symbolize", "Names for addresses of an image");
   symbolize->add_option("IMAGE", options.symbolize.image, "A PE image, or a PDB")->required();
   symbolize->add_option("ADDRESSES", options.symbolize.addresses,
@@ -88,8 +131,7 @@ void declare(CLI::App& app, Options& options) {
   symbolize->add_option("--pdb", options.symbolize.pdb, "The image's PDB");
   symbolize->add_option("--base", options.base,
                         "Where the image is loaded; without, addresses are RVAs");
-  symbolize->add_option("-y,--symbols", options.symbolize.symbol_path,
-                        "Symbol path in WinDbg's syntax");
+  add_path_options(*symbolize, options.symbolize.paths);
   symbolize->add_flag("--inlines", options.symbolize.inlines, "Inlined functions too, a line each");
   symbolize->add_flag("--json-lines", options.symbolize.json_lines, "One JSON object a line");
 }
@@ -126,5 +168,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("modules")) return run_modules(options.modules, stdout, stderr);
   if (app.got_subcommand("processes")) return run_processes(options.processes, stdout, stderr);
   if (app.got_subcommand("threads")) return run_threads(options.threads, stdout, stderr);
+  if (app.got_subcommand("symbols"))
+    return run_symbols(*app.get_subcommand("symbols"), options.symbols);
   return symbolize(options);
 }

@@ -33,6 +33,19 @@ std::vector<symbols::ModuleKey> keys_of(const std::vector<dump::ModuleRecord>& m
 
 }  // namespace
 
+symbols::Places places_of(const DumpOptions& options) {
+  symbols::Places places;
+  std::string symbols = or_environment(options.symbol_path, "_NT_SYMBOL_PATH");
+  if (options.ms_symbols) symbols.append(";").append(store::kMicrosoftServer);
+  // Without a path what was downloaded or imported before is still used, and nobody is asked.
+  if (symbols.empty()) symbols = "cache*";
+  places.symbol_path = store::SymbolPath::parse(symbols);
+  places.image_path =
+      store::SymbolPath::parse(or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
+  places.answers = options.answers;
+  return places;
+}
+
 base::Result<Session> Session::open(const DumpOptions& options) {
   auto dump = dump::open(base::path_from_utf8(options.dump));
   if (!dump) return std::unexpected(std::move(dump.error()));
@@ -44,25 +57,34 @@ Session Session::over(dump::Dump dump, const DumpOptions& options) {
   session.file_name_ = base::printable(base::file_name_of(options.dump));
   session.dump_ = std::make_unique<dump::Dump>(std::move(dump));
   session.kernel_ = std::make_unique<target::Kernel>(*session.dump_);
-  session.symbol_path_ =
-      store::SymbolPath::parse(or_environment(options.symbol_path, "_NT_SYMBOL_PATH"));
-  session.image_path_ =
-      store::SymbolPath::parse(or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
-  session.image_path_.append(session.symbol_path_);
-  session.symbolizer_ = std::make_unique<symbols::Symbolizer>(
-      keys_of(session.kernel_->modules()), session.symbol_path_, session.image_path_,
-      &session.kernel_->memory());
+  session.places_ = places_of(options);
+  symbols::Places places = session.places_;
+  places.memory = &session.kernel_->memory();
+  session.symbolizer_ =
+      std::make_unique<symbols::Symbolizer>(keys_of(session.kernel_->modules()), std::move(places));
   const auto nt = session.symbolizer_->module_at(session.kernel_->base());
   session.machine_ = std::make_unique<target::Machine>(
       *session.kernel_, nt ? session.symbolizer_->pdb(*nt) : nullptr);
   return session;
 }
 
+std::vector<store::Wanted> Session::lacking_kernel_files() {
+  // A triage dump's structures are few, and a user dump has none.
+  if (is_user_dump() || dump_->kind == dump::Kind::triage) return {};
+  const auto nt = symbolizer_->module_at(kernel_->base());
+  if (!nt) return {};
+  symbols::Lacking lacking = symbolizer_->lacking(*nt);
+  if (lacking.pdb) return {std::move(*lacking.pdb)};
+  if (lacking.pdb_is_unknown && lacking.image) return {std::move(*lacking.image)};
+  return {};
+}
+
 stacks::SymbolizerMaker Session::symbolizer_maker() const {
-  return [symbol_path = symbol_path_, image_path = image_path_](
-             const std::vector<dump::ModuleRecord>& modules, const base::ByteSource& memory) {
-    return std::make_unique<symbols::Symbolizer>(keys_of(modules), symbol_path, image_path,
-                                                 &memory);
+  return [places = places_](const std::vector<dump::ModuleRecord>& modules,
+                            const base::ByteSource& memory) {
+    symbols::Places of_process = places;
+    of_process.memory = &memory;
+    return std::make_unique<symbols::Symbolizer>(keys_of(modules), std::move(of_process));
   };
 }
 

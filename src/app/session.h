@@ -4,12 +4,13 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "dump/dump.h"
 #include "report/facts.h"
 #include "stacks/user_part.h"
-#include "store/symbol_path.h"
+#include "store/fetch.h"
 #include "symbols/symbolizer.h"
 #include "target/machine.h"
 
@@ -19,7 +20,15 @@ struct DumpOptions {
   std::string dump;         // path, UTF-8
   std::string symbol_path;  // -y, else _NT_SYMBOL_PATH
   std::string image_path;   // -i, else _NT_EXECUTABLE_IMAGE_PATH; the symbol path stands behind it
+  bool ms_symbols = false;  // Microsoft's server stands behind the symbol path
+  bool offline = false;     // no server is asked
+  bool quiet = false;       // nothing is said of downloads
+  // What servers answered so far; outlives the session. Null: none was asked.
+  const store::Answers* answers = nullptr;
 };
+
+// Both paths, parsed, and what servers answered.
+symbols::Places places_of(const DumpOptions& options);
 
 class Session {
  public:
@@ -30,6 +39,9 @@ class Session {
   bool is_user_dump() const { return dump_->kind == dump::Kind::minidump; }
   const target::Machine& machine() const { return *machine_; }
   symbols::Symbolizer& symbolizer() { return *symbolizer_; }
+  // What the kernel's structures are read by and is not at hand: nt's PDB, or its image that tells
+  // which. Empty where the dump's stacks are read without them.
+  std::vector<store::Wanted> lacking_kernel_files();
   // For the images of processes, by the same paths.
   stacks::SymbolizerMaker symbolizer_maker() const;
   report::DumpFacts facts() const { return {*dump_, *machine_, *symbolizer_, file_name_}; }
@@ -37,7 +49,7 @@ class Session {
  private:
   Session() = default;
   std::string file_name_;
-  store::SymbolPath symbol_path_, image_path_;  // where symbols and images are looked for
+  symbols::Places places_;  // without memory
   std::unique_ptr<dump::Dump> dump_;
   std::unique_ptr<target::Kernel> kernel_;
   std::unique_ptr<symbols::Symbolizer> symbolizer_;

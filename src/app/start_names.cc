@@ -5,14 +5,23 @@
 #include "target/user_process.h"
 
 namespace ntstack::app {
-namespace {
 
-std::string text_of(symbols::Symbolizer& symbolizer, std::uint64_t address) {
-  if (!symbolizer.module_at(address)) return "";
+std::string StartNames::text_of(symbols::Symbolizer& symbolizer, std::uint64_t address) {
+  const auto module = symbolizer.module_at(address);
+  if (!module) return "";
+  modules_.emplace(&symbolizer, *module);
   return symbolizer.name(address, false).function.text();
 }
 
-}  // namespace
+void StartNames::add_lacking(std::vector<store::Wanted>& files) {
+  for (const auto& [symbolizer, module] : modules_) {
+    symbols::Lacking lacking = symbolizer->lacking(module);
+    if (lacking.pdb)
+      files.push_back(std::move(*lacking.pdb));
+    else if (lacking.pdb_is_unknown && lacking.image)
+      files.push_back(std::move(*lacking.image));
+  }
+}
 
 StartNames::UserImages& StartNames::images_of(const target::Process& process) {
   const auto [found, is_new] = images_.try_emplace(process.address);

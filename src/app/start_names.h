@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "app/session.h"
 
@@ -18,6 +21,10 @@ class StartNames {
   // the dump lists is there.
   std::string name_of(const target::Thread& thread);
 
+  // Adds the files that would tell more of the names so far: PDBs, and images that tell which these
+  // are.
+  void add_lacking(std::vector<store::Wanted>& files);
+
  private:
   struct UserImages {
     std::unique_ptr<memory::PageTables> memory;
@@ -27,7 +34,10 @@ class StartNames {
 
   Session& session_;
   stacks::SymbolizerMaker make_;
-  std::unordered_map<std::uint64_t, UserImages> images_;  // by EPROCESS
+  std::string text_of(symbols::Symbolizer& symbolizer, std::uint64_t address);
+
+  std::unordered_map<std::uint64_t, UserImages> images_;            // by EPROCESS
+  std::set<std::pair<symbols::Symbolizer*, std::size_t>> modules_;  // that names are of
 };
 
 }  // namespace ntstack::app

@@ -10,12 +10,13 @@
 #include <string_view>
 #include <utility>
 
+#include "app/downloads.h"
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/text.h"
 #include "pdb/pdb.h"
 #include "pe/image.h"
-#include "store/symbol_path.h"
+#include "store/find_files.h"
 #include "symbols/image_symbolizer.h"
 #include "symbols/short_names.h"
 
@@ -66,14 +67,16 @@ Result<void> open_named_pdb(Files& files, const std::string& name) {
 }
 
 // Beside the image, then on the symbol path. Without a PDB the image's own symbols do.
-void find_pdb(Files& files, const std::string& symbol_path) {
+void find_pdb(Files& files, const DumpOptions& options, std::FILE* err) {
   const auto codeview = files.image->codeview();
   if (!codeview) return;
   const store::PdbKey key{codeview->pdb_path, codeview->guid, codeview->age};
   const auto folder = files.image_file->path().parent_path();
   auto path = store::SymbolPath::of_folder(folder.empty() ? "." : base::path_text(folder));
-  path.append(store::SymbolPath::parse(symbol_path));
+  path.append(places_of(options).symbol_path);
   auto lookup = store::find_pdb(path, key);
+  Downloads downloads(options, err);
+  if (!lookup.file && !downloads.get({{key, {}}}).empty()) lookup = store::find_pdb(path, key);
   if (lookup.file && open_pdb(files, std::move(*lookup.file))) return;
   files.pdb.reset();
   const std::string name(base::file_name_of(key.name));
@@ -82,7 +85,7 @@ void find_pdb(Files& files, const std::string& symbol_path) {
   for (const std::string& other : lookup.mismatched) files.warning += "; found " + other;
 }
 
-Result<Files> open_files(const SymbolizeOptions& options) {
+Result<Files> open_files(const SymbolizeOptions& options, std::FILE* err) {
   auto file = base::MappedFile::open(base::path_from_utf8(options.image));
   if (!file) return std::unexpected(std::move(file.error()));
   Files files;
@@ -98,7 +101,7 @@ Result<Files> open_files(const SymbolizeOptions& options) {
   if (!image) return with_context(std::move(image.error()), "reading {}", options.image);
   files.image = std::move(*image);
   if (options.pdb.empty()) {
-    find_pdb(files, options.symbol_path);
+    find_pdb(files, options.paths, err);
   } else if (auto opened = open_named_pdb(files, options.pdb); !opened) {
     return std::unexpected(std::move(opened.error()));
   }
@@ -276,7 +279,7 @@ void print_lines(std::istream& in, Printer& printer) {
 
 int run_symbolize(const SymbolizeOptions& options, std::istream& in, std::FILE* out,
                   std::FILE* err) {
-  const auto files = open_files(options);
+  const auto files = open_files(options, err);
   if (!files) {
     fmt::print(err, "ntstack: {}\n", base::printable(files.error().text()));
     return 1;

@@ -9,12 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "app/session.h"
+
 namespace ntstack::app {
 
 struct SymbolizeOptions {
   std::string image;                  // a PE image, or a PDB alone
   std::string pdb;                    // its PDB; empty: looked for beside the image and on the path
-  std::string symbol_path;            // in WinDbg's syntax
+  DumpOptions paths;                  // the symbol path; its dump is not used
   std::optional<std::uint64_t> base;  // addresses are of an image loaded there; else they are RVAs
   std::vector<std::string> addresses;  // in hexadecimal; empty: a line each from `in`
   bool inlines = false;                // functions inlined at an address follow it, a line each

@@ -139,8 +139,7 @@ Result<void> rename_file(const std::filesystem::path& from, const std::filesyste
   std::error_code failed;
   std::filesystem::rename(from, to, failed);
   if (!failed) return {};
-  return fail("can't put {} to its place {}: {}", path_text(from), path_text(to),
-              failed.message());
+  return fail("can't put {} to its place {}: {}", path_text(from), path_text(to), failed.message());
 }
 
 }  // namespace ntstack::base

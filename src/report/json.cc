@@ -9,6 +9,7 @@
 #include "report/frame_text.h"
 #include "report/json_lists.h"
 #include "report/offset_lines.h"
+#include "report/symbol_files.h"
 #include "target/facts.h"
 
 namespace ntstack::report {
@@ -312,6 +313,12 @@ std::string threads_json(const DumpFacts& facts, const std::vector<ThreadEntry>&
   json["clock"] = clock_json(facts.machine);
   json["threads"] = thread_list(facts.machine, threads);
   json["warnings"] = warnings_of(facts);
+  return document(json);
+}
+
+std::string symbol_check_json(const DumpFacts& facts, const std::vector<stacks::FileNeeds>& needs) {
+  Json json = header(facts);
+  json["symbol_files"] = symbol_file_list(needs);
   return document(json);
 }
 

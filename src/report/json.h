@@ -6,6 +6,7 @@
 
 #include "report/facts.h"
 #include "report/lists.h"
+#include "stacks/file_needs.h"
 
 namespace ntstack::report {
 
@@ -16,5 +17,6 @@ std::string stacks_json(const StackFacts& facts);
 std::string processes_json(const DumpFacts& facts,
                            const std::vector<const target::Process*>& processes);
 std::string threads_json(const DumpFacts& facts, const std::vector<ThreadEntry>& threads);
+std::string symbol_check_json(const DumpFacts& facts, const std::vector<stacks::FileNeeds>& needs);
 
 }  // namespace ntstack::report

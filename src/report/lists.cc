@@ -5,34 +5,14 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "report/aligned.h"
 #include "report/times.h"
 #include "target/facts.h"
 
 namespace ntstack::report {
 namespace {
 
-using Row = std::vector<std::string>;
-
 constexpr std::string_view kUnknown = "-";
-
-// Columns as wide as their widest cell; those of `right` are flush right. No line ends in a space.
-std::string aligned(const std::vector<Row>& rows, const std::vector<bool>& right) {
-  std::vector<std::size_t> widths(right.size(), 0);
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  std::string out;
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (i != 0) line += "  ";
-      line += right[i] ? fmt::format("{:>{}}", row[i], widths[i])
-                       : fmt::format("{:<{}}", row[i], widths[i]);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
-  return out;
-}
 
 template <class T>
 std::string number_or_unknown(const std::optional<T>& value, bool hexadecimal = false) {

@@ -83,6 +83,12 @@ void UserPart::add_to(Stack& stack) {
   add_32_bit_part(stack, space, running);
 }
 
+symbols::Symbolizer* UserPart::symbolizer_of(const Stack& stack, const Frame& frame) const {
+  const auto space = stack.process ? spaces_.find(stack.process->address) : spaces_.end();
+  if (space == spaces_.end()) return nullptr;
+  return (frame.is_wow64 ? space->second.wow64_symbolizer : space->second.symbolizer).get();
+}
+
 std::vector<symbols::Missing> UserPart::missing() const {
   std::vector<symbols::Missing> all;
   for (const auto& [address, space] : spaces_) {

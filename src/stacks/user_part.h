@@ -27,6 +27,9 @@ class UserPart {
   // has that part of the stack; else leaves it as it is.
   void add_to(Stack& stack);
 
+  // The one that knows the images of a frame that was added; null where there is none.
+  symbols::Symbolizer* symbolizer_of(const Stack& stack, const Frame& frame) const;
+
   // What was not at hand for the processes so far.
   std::vector<symbols::Missing> missing() const;
 

@@ -208,6 +208,11 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   return std::move(walk.stack);
 }
 
+symbols::Symbolizer* Walker::symbolizer_of(const Stack& stack, const Frame& frame) const {
+  const bool is_of_kernel = machine_.dump().kind != dump::Kind::minidump;
+  return is_of_kernel && frame.is_user ? user_part_.symbolizer_of(stack, frame) : &symbolizer_;
+}
+
 std::vector<symbols::Missing> Walker::missing() const {
   std::vector<symbols::Missing> all = symbolizer_.missing();
   const std::vector<symbols::Missing> of_users = user_part_.missing();

@@ -31,6 +31,9 @@ class Walker {
   using IsWanted = std::function<bool(const target::Thread& thread)>;
   std::vector<Stack> walk_all(const IsWanted& is_wanted = {});
 
+  // The one that knows the images of a frame of a stack made here; null where there is none.
+  symbols::Symbolizer* symbolizer_of(const Stack& stack, const Frame& frame) const;
+
   // What was not at hand for the stacks so far.
   std::vector<symbols::Missing> missing() const;
 

@@ -152,15 +152,15 @@ Attempt judge(const http::Outcome& outcome, PartSink& sink) {
     case Failure::cancelled:
       return {{Status::cancelled, "cancelled"}, false, {}};
     case Failure::not_trusted:
-      return {{Status::distrusted, fmt::format("it is not trusted: {}", outcome.reason)}, false, {}};
+      return {
+          {Status::distrusted, fmt::format("it is not trusted: {}", outcome.reason)}, false, {}};
     case Failure::unreachable:
       return {{Status::failed, fmt::format("it can't be reached: {}", outcome.reason)}, true, {}};
     case Failure::stalled:
       return {{Status::failed, fmt::format("it was too slow: {}", outcome.reason)}, true, {}};
     case Failure::cut_off:
-      return {{Status::failed, fmt::format("it stopped in the middle: {}", outcome.reason)},
-              true,
-              {}};
+      return {
+          {Status::failed, fmt::format("it stopped in the middle: {}", outcome.reason)}, true, {}};
     case Failure::other:
       return {{Status::failed, outcome.reason}, true, {}};
   }

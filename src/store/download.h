@@ -13,7 +13,7 @@
 namespace ntstack::store {
 
 struct Retries {
-  int most = 4;  // attempts without progress
+  int most = 4;                               // attempts without progress
   std::chrono::milliseconds first_wait{500};  // doubled each time; a server may ask for longer
 };
 

@@ -31,17 +31,6 @@ Check check_of(const Wanted& wanted) {
       wanted.key);
 }
 
-std::vector<std::string> names_of(const Wanted& wanted) {
-  std::vector<std::string> names;
-  const auto add = [&](std::string_view name) {
-    auto safe = safe_file_name(name);
-    if (safe && std::ranges::find(names, *safe) == names.end()) names.push_back(std::move(*safe));
-  };
-  for (const std::string& name : wanted.names) add(name);
-  if (wanted.names.empty()) std::visit([&](const auto& key) { add(key.name); }, wanted.key);
-  return names;
-}
-
 bool has_store_key(const Wanted& wanted) {
   const auto* image = std::get_if<ImageKey>(&wanted.key);
   return !image || image->timestamp != 0;
@@ -342,15 +331,30 @@ class Fetcher::Pool {
   std::vector<std::size_t> done_;
 };
 
+std::vector<std::string> names_of(const Wanted& wanted) {
+  std::vector<std::string> names;
+  const auto add = [&](std::string_view name) {
+    auto safe = safe_file_name(name);
+    if (safe && std::ranges::find(names, *safe) == names.end()) names.push_back(std::move(*safe));
+  };
+  for (const std::string& name : wanted.names) add(name);
+  if (wanted.names.empty()) std::visit([&](const auto& key) { add(key.name); }, wanted.key);
+  return names;
+}
+
 std::string name_of(const Wanted& wanted) {
   const auto names = names_of(wanted);
   if (!names.empty()) return names.front();
-  return std::visit(
-      [](const auto& key) { return base::printable(base::file_name_of(key.name)); }, wanted.key);
+  return std::visit([](const auto& key) { return base::printable(base::file_name_of(key.name)); },
+                    wanted.key);
 }
 
 std::string key_of(const Wanted& wanted) {
   return std::visit([](const auto& key) { return store_key(key); }, wanted.key);
+}
+
+std::string answer_key(std::string_view name, std::string_view key) {
+  return base::lower(base::file_name_of(name)) + "/" + base::lower(key);
 }
 
 Fetcher::Fetcher(const FetchOptions& options, const std::atomic<bool>& cancelled)

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -25,8 +26,9 @@ struct Wanted {
   std::vector<std::string> names;
 };
 
-std::string name_of(const Wanted& wanted);  // "nt.pdb", fit for a terminal
-std::string key_of(const Wanted& wanted);   // its store_key
+std::vector<std::string> names_of(const Wanted& wanted);  // those that can be a file's
+std::string name_of(const Wanted& wanted);                // "nt.pdb", fit for a terminal
+std::string key_of(const Wanted& wanted);                 // its store_key
 
 struct Fetched {
   enum class Status : std::uint8_t {
@@ -37,11 +39,15 @@ struct Fetched {
     cancelled
   };
   Status status = Status::absent;
-  std::filesystem::path path;  // where it is
-  std::uint64_t bytes = 0;     // of the file
-  std::string server;          // that had it, fit for a terminal
+  std::filesystem::path path;      // where it is
+  std::uint64_t bytes = 0;         // of the file
+  std::string server;              // that had it, fit for a terminal
   std::vector<std::string> notes;  // "https://...: it does not have it", one for each server asked
 };
+
+// What servers answered for files that are still missing: "name/KEY" to sentences.
+using Answers = std::map<std::string, std::vector<std::string>>;
+std::string answer_key(std::string_view name, std::string_view key);
 
 struct FetchOptions {
   unsigned parallel = 8;  // files at a time
@@ -72,8 +78,8 @@ class Fetcher {
   ~Fetcher();
 
   // One answer for each wanted file, in order. What is looked for in folders and stores is not this
-  // one's matter. Begins with the first. Servers that gave nothing but trouble for several files are
-  // not asked any more, also by later calls.
+  // one's matter. Begins with the first. Servers that gave nothing but trouble for several files
+  // are not asked any more, also by later calls.
   std::vector<Fetched> fetch(const SymbolPath& path, std::span<const Wanted> wanted,
                              FetchListener* listener = nullptr);
 

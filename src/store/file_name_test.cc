@@ -17,11 +17,29 @@ TEST(FileName, TheLastComponentAloneIsTaken) {
 }
 
 TEST(FileName, NamesThatLeadElsewhereAreRefused) {
-  for (const char* name :
-       {"", "/", "a\\", ".", "..", "...", ". .", "C:a.pdb", "a.pdb:stream", "*", "a?.pdb",
-        "a\nb.pdb", "a\x1b[2J.pdb", "a\xff.pdb", "a<b>", "a|b", "\"a\"", "NUL", "com1.pdb", "Con .sys", "lpt9.a.b",
-        "a\xe2\x80\xae"
-        "bdp.exe"}) {
+  for (const char* name : {"",
+                           "/",
+                           "a\\",
+                           ".",
+                           "..",
+                           "...",
+                           ". .",
+                           "C:a.pdb",
+                           "a.pdb:stream",
+                           "*",
+                           "a?.pdb",
+                           "a\nb.pdb",
+                           "a\x1b[2J.pdb",
+                           "a\xff.pdb",
+                           "a<b>",
+                           "a|b",
+                           "\"a\"",
+                           "NUL",
+                           "com1.pdb",
+                           "Con .sys",
+                           "lpt9.a.b",
+                           "a\xe2\x80\xae"
+                           "bdp.exe"}) {
     EXPECT_FALSE(safe_file_name(name)) << name;
   }
   EXPECT_FALSE(safe_file_name(std::string("a\0.pdb", 6)));

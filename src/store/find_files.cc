@@ -142,8 +142,7 @@ class Search {
     const auto there = base::path_from_utf8(pointer.path);
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(there, ignored))
-      return is_of_no_use(path,
-                          fmt::format("what it points to can't be opened: {}", pointer.path));
+      return is_of_no_use(path, fmt::format("what it points to can't be opened: {}", pointer.path));
     const auto target = base::MappedFile::open(there);
     return target && is_cabinet(target->bytes()) ? expand(there) : use(there);
   }

@@ -30,7 +30,7 @@ struct Request {
 
 // The head of an answer, after redirects.
 struct Response {
-  int status = 0;  // 200: the whole file; 206: the rest
+  int status = 0;                       // 200: the whole file; 206: the rest
   std::optional<std::uint64_t> length;  // of the whole file, where the server tells it
   std::string validator;  // a strong ETag, else Last-Modified; empty where there is neither
   // Of a 429 or 503: the seconds after which to ask again, where the server tells them.

@@ -1,5 +1,5 @@
-// HTTP by libcurl, which is loaded when the first server is asked: whoever asks none needs none, and
-// starts as fast as without it. Proxies as libcurl takes them from the environment (http_proxy,
+// HTTP by libcurl, which is loaded when the first server is asked: whoever asks none needs none,
+// and starts as fast as without it. Proxies as libcurl takes them from the environment (http_proxy,
 // https_proxy, no_proxy), passwords from ~/.netrc, certificates of the system or SSL_CERT_FILE.
 #ifndef _WIN32
 
@@ -154,7 +154,8 @@ std::size_t on_body(char* bytes, std::size_t one, std::size_t count, void* user)
   auto& exchange = *static_cast<Exchange*>(user);
   if (!exchange.wants_bytes()) return count;
   if (!exchange.has_begun && !exchange.begin()) return 0;
-  exchange.was_refused = !exchange.sink->take(base::Bytes::of(std::string_view(bytes, count * one)));
+  exchange.was_refused =
+      !exchange.sink->take(base::Bytes::of(std::string_view(bytes, count * one)));
   return exchange.was_refused ? 0 : count;
 }
 
@@ -249,11 +250,14 @@ Outcome Client::get(const Request& request, Sink& sink) {
   // An empty file has no bytes to begin with.
   if (code == CURLE_OK && exchange.wants_bytes() && !exchange.has_begun) exchange.begin();
   Outcome outcome{std::move(exchange.response), failure_of(code), {}};
-  if (*state_->cancelled) outcome.failure = Failure::cancelled;
-  else if (exchange.was_refused) outcome.failure = Failure::refused;
-  else if (exchange.is_elsewhere) outcome.failure = Failure::other;
+  if (*state_->cancelled)
+    outcome.failure = Failure::cancelled;
+  else if (exchange.was_refused)
+    outcome.failure = Failure::refused;
+  else if (exchange.is_elsewhere)
+    outcome.failure = Failure::other;
   if (outcome.failure == Failure::none) return outcome;
-  outcome.reason = exchange.is_elsewhere ? "it sent another part of the file than was asked for"
+  outcome.reason = exchange.is_elsewhere   ? "it sent another part of the file than was asked for"
                    : state_->error.front() ? state_->error.data()
                                            : library().text_of(code);
   return outcome;

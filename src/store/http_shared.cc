@@ -23,8 +23,7 @@ std::optional<ContentRange> read_content_range(std::string_view text) {
   text.remove_prefix(kUnit.size());
   if (!take_number(text, range.first) || !text.starts_with('-')) return std::nullopt;
   text.remove_prefix(1);
-  if (!take_number(text, last) || last < range.first || !text.starts_with('/'))
-    return std::nullopt;
+  if (!take_number(text, last) || last < range.first || !text.starts_with('/')) return std::nullopt;
   text.remove_prefix(1);
   std::uint64_t length = 0;
   if (take_number(text, length)) {

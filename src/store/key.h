@@ -11,7 +11,8 @@
 namespace ntstack::store {
 
 struct PdbKey {
-  std::string name;  // file name alone; any folders of the build machine are dropped when looked for
+  std::string
+      name;  // file name alone; any folders of the build machine are dropped when looked for
   base::Guid guid;
   std::uint32_t age = 0;
 };

@@ -55,22 +55,23 @@ TEST(SymbolPath, EachStoreOfAChainKeepsWhatIsFoundBehindIt) {
 }
 
 TEST(SymbolPath, ACacheKeepsWhatElementsToItsRightFindElsewhere) {
-  expect_places("d:\\left;cache*c:\\cache;srv*\\\\server\\b;srv*own*HTTP://symbols.example;d:\\here",
-                {{Kind::folder, "d:\\left", {}},
-                 {Kind::store, "c:\\cache", {}},
-                 {Kind::store, "\\\\server\\b", {"c:\\cache"}},
-                 {Kind::store, "own", {"c:\\cache"}},
-                 {Kind::server, "HTTP://symbols.example", {"own"}},
-                 {Kind::folder, "d:\\here", {}}});
+  expect_places(
+      "d:\\left;cache*c:\\cache;srv*\\\\server\\b;srv*own*HTTP://symbols.example;d:\\here",
+      {{Kind::folder, "d:\\left", {}},
+       {Kind::store, "c:\\cache", {}},
+       {Kind::store, "\\\\server\\b", {"c:\\cache"}},
+       {Kind::store, "own", {"c:\\cache"}},
+       {Kind::server, "HTTP://symbols.example", {"own"}},
+       {Kind::folder, "d:\\here", {}}});
   expect_places("cache*c;\\\\server\\share",
                 {{Kind::store, "c", {}}, {Kind::folder, "\\\\server\\share", {"c"}}});
 }
 
 TEST(SymbolPath, AnEmptyPlaceIsTheDefaultStore) {
   expect_places("cache*", {{Kind::store, kDefault, {}}});
-  expect_places("srv**https://symbols.example/x",
-                {{Kind::store, kDefault, {}},
-                 {Kind::server, "https://symbols.example/x", {kDefault}}});
+  expect_places(
+      "srv**https://symbols.example/x",
+      {{Kind::store, kDefault, {}}, {Kind::server, "https://symbols.example/x", {kDefault}}});
 }
 
 TEST(SymbolPath, AServerWithoutACacheIsKeptInTheDefaultStore) {
@@ -96,8 +97,7 @@ TEST(SymbolPath, CompressedFilesAreExpandedIntoTheNearestStoreElseTheDefault) {
 }
 
 TEST(SymbolPath, QuotesHoldAPartTogetherAndAreDropped) {
-  expect_places("\"c:\\a;srv*c:\\b\"",
-                {{Kind::folder, "c:\\a", {}}, {Kind::store, "c:\\b", {}}});
+  expect_places("\"c:\\a;srv*c:\\b\"", {{Kind::folder, "c:\\a", {}}, {Kind::store, "c:\\b", {}}});
   expect_places("\"c:\\my;syms\";srv*\"d:\\a b\"",
                 {{Kind::folder, "c:\\my;syms", {}}, {Kind::store, "d:\\a b", {}}});
 }

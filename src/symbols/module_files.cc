@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "store/find_files.h"
+#include "store/server_address.h"
 #include "symbols/short_names.h"
 
 namespace ntstack::symbols {
@@ -23,18 +25,24 @@ void append(store::Lookup& all, store::Lookup&& one) {
   if (one.file) all.file = std::move(one.file);
 }
 
-// "found A, but ...; put FILE/KEY/FILE on the image path (-i); not asked: https://..."
+// "found A, but ...; put FILE/KEY/FILE on the image path (-i); https://...: it does not have it"
 std::string remedy_of(const store::Lookup& lookup, std::string_view name, std::string_view key,
-                      std::string_view where) {
+                      std::string_view where, const store::Answers* answers) {
   constexpr std::size_t kMostNamed = 3;
   std::string text;
   for (std::size_t i = 0; i < std::min(lookup.mismatched.size(), kMostNamed); ++i) {
     text += fmt::format("found {}; ", lookup.mismatched[i]);
   }
   text += fmt::format("put {0}/{1}/{0} on {2}", name, key, where);
-  for (const std::string& tried : lookup.tried) {
-    if (!tried.starts_with("not asked")) continue;
-    if (text.find(tried) == std::string::npos) text += fmt::format("; {}", tried);
+  const auto answered =
+      answers ? answers->find(store::answer_key(name, key)) : store::Answers::const_iterator();
+  if (answers && answered != answers->end()) {
+    for (const std::string& answer : answered->second) text += "; " + answer;
+    return base::printable(text);
+  }
+  for (const std::string& server : lookup.servers) {
+    const auto not_asked = fmt::format("; not asked: {}", store::shown(server));
+    if (text.find(not_asked) == std::string::npos) text += not_asked;
   }
   return base::printable(text);
 }
@@ -91,7 +99,7 @@ store::ImageKey ModuleFiles::image_key() const {
 
 void ModuleFiles::open_image_file() {
   store::SymbolPath path = places_->image_path;
-  append(path, places_->symbol_path);
+  path.append(places_->symbol_path);
   store::ImageKey key = image_key();
   store::Lookup all;
   for (const std::string& name : file_names_of(key_->name)) {
@@ -131,11 +139,9 @@ void ModuleFiles::open_pdb() {
   store::Lookup all = store::find_pdb(places_->symbol_path, *key, &places_->listings);
   if (!all.file) {
     store::SymbolPath beside;
-    if (image_file()) {
-      beside.elements.push_back({store::PathElement::Kind::folder,
-                                 {base::path_text(mapped_image_->path().parent_path())}});
-    }
-    append(beside, places_->image_path);
+    if (image_file())
+      beside = store::SymbolPath::of_folder(base::path_text(mapped_image_->path().parent_path()));
+    beside.append(places_->image_path);
     append(all, store::find_pdb(beside, *key, &places_->listings));
   }
   if (all.file) {
@@ -143,6 +149,17 @@ void ModuleFiles::open_pdb() {
     if (auto opened = pdb::Pdb::open(mapped_pdb_->bytes())) pdb_ = std::move(*opened);
   }
   if (!pdb_) say_pdb_is_missing(*key, all);
+}
+
+Lacking ModuleFiles::lacking() {
+  Lacking lacking;
+  if (!image_file()) lacking.image = {image_key(), file_names_of(key_->name)};
+  if (pdb()) return lacking;
+  if (auto key = pdb_key())
+    lacking.pdb = {std::move(*key), {}};
+  else
+    lacking.pdb_is_unknown = lacking.image.has_value();
+  return lacking;
 }
 
 void ModuleFiles::say_image_is_missing(const store::ImageKey& key, const store::Lookup& lookup) {
@@ -155,15 +172,16 @@ void ModuleFiles::say_image_is_missing(const store::ImageKey& key, const store::
         fmt::format("put the {} whose PDB has the key {} on the image path (-i)", key.name,
                     store_key(store::PdbKey{{}, *key.pdb_guid, key.pdb_age})));
   } else {
-    missing.remedy = remedy_of(lookup, key.name, store_key(key), "the image path (-i)");
+    missing.remedy =
+        remedy_of(lookup, key.name, store_key(key), "the image path (-i)", places_->answers);
   }
   missing_.push_back(std::move(missing));
 }
 
 void ModuleFiles::say_pdb_is_missing(const store::PdbKey& key, const store::Lookup& lookup) {
-  missing_.push_back(
-      {base::printable(base::file_name_of(key_->name)), "PDB",
-       remedy_of(lookup, base::file_name_of(key.name), store_key(key), "the symbol path (-y)")});
+  missing_.push_back({base::printable(base::file_name_of(key_->name)), "PDB",
+                      remedy_of(lookup, base::file_name_of(key.name), store_key(key),
+                                "the symbol path (-y)", places_->answers)});
 }
 
 }  // namespace ntstack::symbols

@@ -10,18 +10,10 @@
 #include "base/mapped_file.h"
 #include "pdb/pdb.h"
 #include "pe/image.h"
-#include "store/symbol_path.h"
+#include "store/find_files.h"
 #include "symbols/symbolizer.h"
 
 namespace ntstack::symbols {
-
-// Where all modules' files are looked for.
-struct Places {
-  store::SymbolPath symbol_path;
-  store::SymbolPath image_path;
-  const base::ByteSource* memory = nullptr;  // the dump's; may be null
-  store::FolderListings listings;
-};
 
 class ModuleFiles {
  public:
@@ -33,6 +25,8 @@ class ModuleFiles {
   const pe::Image* image();
   const pe::Image* image_file();
   const pdb::Pdb* pdb();
+
+  Lacking lacking();
 
   const std::vector<Missing>& missing() const { return missing_; }
 

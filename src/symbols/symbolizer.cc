@@ -52,14 +52,13 @@ struct Symbolizer::State {
   std::optional<std::uint64_t> address_in(std::size_t module, std::string_view name);
 };
 
-Symbolizer::Symbolizer(std::vector<ModuleKey> modules, const store::SymbolPath& symbol_path,
-                       const store::SymbolPath& image_path, const base::ByteSource* memory)
+Symbolizer::Symbolizer(std::vector<ModuleKey> modules, Places places)
     : state_(std::make_unique<State>()) {
   std::stable_sort(modules.begin(), modules.end(),
                    [](const ModuleKey& a, const ModuleKey& b) { return a.base < b.base; });
   state_->modules = std::move(modules);
   state_->short_names = short_names_of(state_->modules);
-  state_->places = {symbol_path, image_path, memory, {}};
+  state_->places = std::move(places);
   for (const ModuleKey& key : state_->modules) state_->named.emplace_back(key, state_->places);
 }
 
@@ -88,6 +87,8 @@ const pe::Image* Symbolizer::image_file(std::size_t module) {
   return state_->named.at(module).files.image_file();
 }
 const pdb::Pdb* Symbolizer::pdb(std::size_t module) { return state_->named.at(module).files.pdb(); }
+
+Lacking Symbolizer::lacking(std::size_t module) { return state_->named.at(module).files.lacking(); }
 
 const Frames& Symbolizer::name(std::uint64_t address, bool is_call_site) {
   const auto [entry, is_new] = state_->known[is_call_site ? 1 : 0].try_emplace(address);

@@ -13,6 +13,8 @@
 #include "base/guid.h"
 #include "pdb/pdb.h"
 #include "pe/image.h"
+#include "store/fetch.h"
+#include "store/folder_listings.h"
 #include "store/symbol_path.h"
 #include "symbols/symbol.h"
 
@@ -35,12 +37,28 @@ struct Missing {
   std::string remedy;  // a sentence: "put rdbss.sys/5A1B2C3D4f000/rdbss.sys on the image path (-i)"
 };
 
+// What of a module's files is not at hand, as a server would be asked for it.
+struct Lacking {
+  std::optional<store::Wanted> image;
+  std::optional<store::Wanted> pdb;
+  bool pdb_is_unknown = false;  // which PDB belongs to it only its image tells
+};
+
+// Where all modules' files are looked for.
+struct Places {
+  store::SymbolPath symbol_path;
+  store::SymbolPath image_path;
+  // The dump's memory, where images may lie in part; outlives the symbolizer; may be null.
+  const base::ByteSource* memory = nullptr;
+  // What servers answered so far, to be said of what is missing; outlives the symbolizer; may be
+  // null.
+  const store::Answers* answers = nullptr;
+  store::FolderListings listings = {};
+};
+
 class Symbolizer {
  public:
-  // `memory`: the dump's memory, where images may lie in part; outlives the symbolizer; may be
-  // null.
-  Symbolizer(std::vector<ModuleKey> modules, const store::SymbolPath& symbol_path,
-             const store::SymbolPath& image_path, const base::ByteSource* memory);
+  Symbolizer(std::vector<ModuleKey> modules, Places places);
   ~Symbolizer();
   Symbolizer(Symbolizer&&) noexcept;
 
@@ -59,6 +77,9 @@ class Symbolizer {
   // The matching PDB, or null. Matched by GUID and age from the dump or the image's debug
   // directory.
   const pdb::Pdb* pdb(std::size_t module);
+
+  // Looks for both files, and says what was not found.
+  Lacking lacking(std::size_t module);
 
   // Names for an address. `is_call_site`: looks the instruction before it up (its line, its inline
   // frames), while the offset is still that of the address itself. An address outside of all

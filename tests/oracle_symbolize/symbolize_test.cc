@@ -274,7 +274,7 @@ TEST_F(Symbolize, WithoutItsPdbAnImageIsNamedByExportsAndTheRemedyIsSaid) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.out, "1003 xframe_eh_dll!setup_data_dll+0x3\n");
   EXPECT_NE(result.err.find("on the symbol path (-y), or give --pdb"), std::string::npos);
-  options_.symbol_path = base::path_text(folder_);
+  options_.paths.symbol_path = base::path_text(folder_);
   EXPECT_EQ(symbolize(options_, "1003\n").err, "");
 }
 

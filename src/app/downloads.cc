@@ -1,0 +1,75 @@
+#include "app/downloads.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "app/download_progress.h"
+#include "app/interrupt.h"
+#include "store/server_address.h"
+
+namespace ntstack::app {
+namespace {
+
+std::string text_key(const store::Wanted& file) {
+  return store::answer_key(store::name_of(file), store::key_of(file));
+}
+
+// Each place once: the image path and the symbol path may have the same.
+store::SymbolPath path_of(const symbols::Places& places) {
+  store::SymbolPath path = places.symbol_path;
+  for (const store::Place& place : places.image_path.places)
+    if (std::ranges::find(path.places, place) == path.places.end()) path.places.push_back(place);
+  return path;
+}
+
+}  // namespace
+
+Downloads::Downloads(const DumpOptions& options, std::FILE* err)
+    : path_(path_of(places_of(options))),
+      is_possible_(!options.offline && path_.has_server()),
+      is_quiet_(options.quiet),
+      err_(err) {}
+
+bool Downloads::is_hopeless(const store::Wanted& file) const {
+  return !is_possible_ || was_interrupted_ || asked_.contains(text_key(file));
+}
+
+void Downloads::say_who_is_asked(std::size_t files) {
+  if (is_quiet_ || std::exchange(has_said_, true)) return;
+  std::set<std::string> servers;
+  for (const store::Place& place : path_.places)
+    if (place.kind == store::Place::Kind::server) servers.insert(store::shown(place.where));
+  fmt::print(err_,
+             "ntstack: asking {} for {} file{}: their names and keys, which tell what software the "
+             "machine had, go there (--offline asks nobody)\n",
+             fmt::join(servers, ", "), files, files == 1 ? "" : "s");
+}
+
+std::vector<store::Fetched> Downloads::get(const std::vector<store::Wanted>& files) {
+  std::vector<store::Wanted> fresh;
+  for (const store::Wanted& file : files)
+    if (!is_hopeless(file)) fresh.push_back(file);
+  if (fresh.empty()) return {};
+  say_who_is_asked(fresh.size());
+  const Interrupt interrupt;
+  if (!fetcher_) fetcher_ = std::make_unique<store::Fetcher>(fetch_options_, interrupt.requested());
+  std::vector<store::Fetched> fetched;
+  if (is_quiet_) {
+    fetched = fetcher_->fetch(path_, fresh);
+  } else {
+    DownloadProgress progress(err_);
+    fetched = fetcher_->fetch(path_, fresh, &progress);
+  }
+  was_interrupted_ = interrupt.requested();
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    asked_[text_key(fresh[i])] = fetched[i].status;
+    for (const std::string& note : fetched[i].notes) answers_[text_key(fresh[i])].push_back(note);
+  }
+  if (listener_) listener_(fetched);
+  return fetched;
+}
+
+}  // namespace ntstack::app

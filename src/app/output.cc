@@ -1,0 +1,27 @@
+#include "app/output.h"
+
+#include <fmt/format.h>
+
+#include "app/exit_code.h"
+#include "base/text.h"
+
+namespace ntstack::app {
+
+int write(const std::string& text, std::FILE* out, std::FILE* err) {
+  if (std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fflush(out) == 0)
+    return kOk;
+  fmt::print(err, "ntstack: the output could not be written whole\n");
+  return kFailed;
+}
+
+int failed(const base::Error& error, std::FILE* err) {
+  fmt::print(err, "ntstack: {}\n", base::printable(error.text()));
+  return kFailed;
+}
+
+int wrong(const base::Error& error, std::FILE* err) {
+  fmt::print(err, "ntstack: {}\n", error.text());
+  return kUsage;
+}
+
+}  // namespace ntstack::app

@@ -1,0 +1,87 @@
+#include "app/walked.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "stacks/join.h"
+#include "stacks/walker.h"
+
+namespace ntstack::app {
+namespace {
+
+bool is_never_hopeless(const store::Wanted&) { return false; }
+
+// One round: what is at hand now, and what the stacks would want in the next.
+struct Round {
+  Walked walked;
+  std::vector<store::Wanted> wanted;
+};
+
+// Walks the chosen stacks of one dump, and adds what they lack to the round.
+stacks::DumpStacks walk_one(Session& session, const WalkRequest& request, Round& round) {
+  const ThreadChoice& choice = request.choice;
+  const target::Machine& machine = session.machine();
+  stacks::Walker walker(machine, session.symbolizer(), session.symbolizer_maker());
+  stacks::Walker::IsWanted is_wanted;
+  if (!choice.is_all())
+    is_wanted = [&](const target::Thread& thread) { return choice.takes(machine, thread); };
+  stacks::DumpStacks dump{walker.walk_all(is_wanted), session.facts().file_name,
+                          stacks::origin_of(machine)};
+  // Before files are looked for that the stacks did without.
+  for (symbols::Missing& one : walker.missing()) {
+    const auto is_same = [&](const symbols::Missing& other) {
+      return other.module == one.module && other.remedy == one.remedy;
+    };
+    if (std::ranges::none_of(round.walked.missing, is_same))
+      round.walked.missing.push_back(std::move(one));
+  }
+  const auto symbolizer_of = [&](const stacks::Stack& stack, const stacks::Frame& frame) {
+    return walker.symbolizer_of(stack, frame);
+  };
+  const Downloads& downloads = *request.downloads;
+  if (downloads.are_possible() && !downloads.was_interrupted()) {
+    const auto is_hopeless = [&](const store::Wanted& file) { return downloads.is_hopeless(file); };
+    const auto needs = file_needs(dump.stacks, symbolizer_of, is_hopeless, true);
+    std::ranges::copy(session.lacking_kernel_files(), std::back_inserter(round.wanted));
+    std::ranges::copy(files_of(needs, is_hopeless), std::back_inserter(round.wanted));
+  }
+  if (request.with_needs)
+    std::ranges::move(file_needs(dump.stacks, symbolizer_of, is_never_hopeless, false),
+                      std::back_inserter(round.walked.needs));
+  return dump;
+}
+
+base::Result<Round> walk_once(const WalkRequest& request, const DumpOptions& paths) {
+  auto set = open_dumps(request.dumps, paths);
+  if (!set) return std::unexpected(std::move(set.error()));
+  Round round;
+  round.walked.set = std::move(*set);
+  std::vector<stacks::DumpStacks> walked;
+  for (Session& session : round.walked.set.sessions)
+    walked.push_back(walk_one(session, request, round));
+  if (walked.size() == 1) {
+    round.walked.stacks = std::move(walked.front().stacks);
+    return round;
+  }
+  stacks::Joined joined = stacks::join(std::move(walked));
+  round.walked.stacks = std::move(joined.stacks);
+  round.walked.notes = std::move(joined.notes);
+  return round;
+}
+
+}  // namespace
+
+base::Result<Walked> walk_dumps(const WalkRequest& request) {
+  DumpOptions paths = request.paths;
+  paths.answers = &request.downloads->answers();
+  while (true) {
+    auto round = walk_once(request, paths);
+    if (!round) return std::unexpected(std::move(round.error()));
+    // Each round asks for files that none before asked for, so that there is a last.
+    if (request.downloads->get(round->wanted).empty()) return std::move(round->walked);
+  }
+}
+
+}  // namespace ntstack::app
