@@ -11,6 +11,7 @@
 #include "base/byte_source.h"
 #include "base/error.h"
 #include "base/guid.h"
+#include "dwarf/type_source.h"
 #include "pdb/pdb.h"
 #include "pe/image.h"
 #include "store/symbol_path.h"
@@ -59,6 +60,10 @@ class Symbolizer {
   // The matching PDB, or null. Matched by GUID and age from the dump or the image's debug
   // directory.
   const pdb::Pdb* pdb(std::size_t module);
+  // The DWARF of the image file of a module that has no PDB, or null.
+  const dwarf::Dwarf* dwarf(std::size_t module);
+  // A module's structures, from its PDB or else its DWARF.
+  dwarf::TypeSource types(std::size_t module);
 
   // Names for an address. `is_call_site`: looks the instruction before it up (its line, its inline
   // frames), while the offset is still that of the address itself. An address outside of all
