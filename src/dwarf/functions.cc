@@ -1,5 +1,7 @@
 #include "dwarf/functions.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "dwarf/names.h"
@@ -18,6 +20,36 @@ constexpr std::size_t kMostParts = std::size_t{1} << 22;  // of one unit's funct
 std::uint32_t end_of(Units& units, DieRef ref) {
   const auto sibling = units.die(ref).getDebugInfoEntry()->getSiblingIdx();
   return sibling && *sibling > ref.index ? *sibling : units.die_count(ref.unit);
+}
+
+// A unit compiled with -gsplit-dwarf has its names in a file of its own.
+void warn_of_split_unit(Units& units, const DWARFDie& die) {
+  const auto name = toString(die.find({DW_AT_dwo_name, DW_AT_GNU_dwo_name}));
+  if (!name || !*name) return;
+  units.warn(
+      fmt::format("the DWARF of {} is in a file of its own (-gsplit-dwarf), which is not read",
+                  std::string_view(*name).substr(0, 256)));
+}
+
+// The address that a static variable's location is: DW_OP_addr and it, or DW_OP_addrx and its index
+// in .debug_addr, and nothing else.
+std::optional<std::uint64_t> address_of(const DWARFDie& variable) {
+  const auto value = variable.find(DW_AT_location);
+  const auto block = value ? value->getAsBlock() : std::nullopt;
+  if (!block || block->size() < 2) return std::nullopt;
+  const llvm::DWARFUnit& unit = *variable.getDwarfUnit();
+  const llvm::DataExtractor bytes(*block, true, unit.getAddressByteSize());
+  std::uint64_t at = 1;
+  std::optional<std::uint64_t> address;
+  if ((*block)[0] == DW_OP_addr && bytes.isValidOffsetForAddress(at)) {
+    address = bytes.getAddress(&at);
+  } else if ((*block)[0] == DW_OP_addrx) {
+    const std::uint64_t index = bytes.getULEB128(&at);
+    if (index > UINT32_MAX) return std::nullopt;
+    const auto item = unit.getAddrOffsetSectionItem(static_cast<std::uint32_t>(index));
+    if (item) address = item->Address;
+  }
+  return at == block->size() ? address : std::nullopt;
 }
 
 // The rest of a name behind its scopes: "f" of "ns::f", "g<a::b>" of "g<a::b>".
@@ -77,7 +109,9 @@ void Functions::add_frames(Place& place, std::uint32_t unit,
 
 Functions::Unit& Functions::unit(std::uint32_t index) {
   const auto [entry, is_new] = known_.try_emplace(index);
-  if (is_new && units_->read(index)) entry->second.parts = parts_of(index);
+  if (!is_new) return entry->second;
+  if (const DWARFDie die = units_->unit_die(index)) warn_of_split_unit(*units_, die);
+  if (units_->read(index)) entry->second.parts = parts_of(index);
   return entry->second;
 }
 
@@ -155,9 +189,8 @@ std::string Functions::file_name(std::uint32_t unit, std::uint64_t file) {
 }
 
 std::optional<std::uint32_t> Functions::rva_of(std::string_view name) {
-  if (name.empty() || !units_->has_text(last_part(name))) {
-    if (!units_->has_text(name)) return std::nullopt;
-  }
+  if (name.empty()) return std::nullopt;
+  if (!units_->has_text(last_part(name)) && !units_->has_text(name)) return std::nullopt;
   for (std::uint32_t i = 0; i < units_->size(); ++i) {
     const bool was_held = units_->is_held(i);
     if (units_->unit(i).isTypeUnit() || !units_->read(i)) continue;
@@ -190,15 +223,8 @@ std::optional<std::uint32_t> Functions::rva_of_die(const DWARFDie& die) {
     const auto ranges = units_->ranges(die, left);
     return ranges.empty() ? std::nullopt : std::optional(ranges.front().begin);
   }
-  // A static variable's location is DW_OP_addr and its address, and nothing else.
-  const auto value = die.find(DW_AT_location);
-  const auto block = value ? value->getAsBlock() : std::nullopt;
-  const std::size_t width = die.getDwarfUnit()->getAddressByteSize();
-  if (!block || block->size() != 1 + width || width > 8 || (*block)[0] != DW_OP_addr)
-    return std::nullopt;
-  std::uint64_t address = 0;
-  for (std::size_t i = 0; i < width; ++i) address |= std::uint64_t{(*block)[1 + i]} << 8 * i;
-  return units_->rva_of(address);
+  const auto address = address_of(die);
+  return address ? units_->rva_of(*address) : std::nullopt;
 }
 
 void Functions::forget() {

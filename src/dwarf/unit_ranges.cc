@@ -12,16 +12,6 @@ namespace {
 
 constexpr std::size_t kMostEntries = std::size_t{1} << 24;
 
-// A unit compiled with -gsplit-dwarf has its names in a file of its own.
-void warn_of_split_unit(Units& units, const llvm::DWARFDie& die) {
-  using namespace llvm::dwarf;
-  const auto name = toString(die.find({DW_AT_dwo_name, DW_AT_GNU_dwo_name}));
-  if (!name || !*name) return;
-  units.warn(
-      fmt::format("the DWARF of {} is in a file of its own (-gsplit-dwarf), which is not read",
-                  std::string_view(*name).substr(0, 256)));
-}
-
 }  // namespace
 
 UnitRanges::UnitRanges(Units& units) {
@@ -57,7 +47,6 @@ void UnitRanges::take_aranges(Units& units, std::vector<bool>& is_known) {
 void UnitRanges::take_unit(Units& units, std::uint32_t unit) {
   const llvm::DWARFDie die = units.unit_die(unit);
   if (!die || entries_.size() >= kMostEntries) return;
-  warn_of_split_unit(units, die);
   std::uint64_t left = units.range_budget();
   for (const Range& range : units.ranges(die, left)) entries_.push_back({range, unit});
 }
