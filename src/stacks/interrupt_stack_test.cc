@@ -89,8 +89,7 @@ class Interrupted {
     nt.base = kNt;
     nt.size = image_.size();
     nt.timestamp = 0x5f5e100;
-    symbolizer_.emplace(std::vector{nt}, store::SymbolPath(), store::SymbolPath(),
-                        &machine_->memory());
+    symbolizer_.emplace(std::vector{nt}, symbols::Places{{}, {}, &machine_->memory()});
   }
   Stack walk() {
     Walker walker(*machine_, *symbolizer_);
