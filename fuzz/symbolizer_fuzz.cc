@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   modules[0].timestamp = bytes.get_or<std::uint32_t>(16, 0);
   modules[1] = modules[0];
   modules[1].base = bytes.get_or<std::uint64_t>(24, 0);
-  symbols::Symbolizer symbolizer(std::move(modules), {}, {}, &memory);
+  symbols::Symbolizer symbolizer(std::move(modules), {{}, {}, &memory});
   for (std::uint64_t offset = 0; offset < 0x4000; offset += 0x333) {
     for (const bool is_call_site : {false, true}) {
       const symbols::Frames& frames = symbolizer.name(base_address + offset, is_call_site);

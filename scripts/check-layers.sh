@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A folder of src/ includes only folders to its left in the way of the data (docs/architecture.md).
 set -euo pipefail
-order=(base code pe pdb store dump memory unwind symbols target stacks analysis report capture console app)
+order=(base code pe pdb dwarf store dump memory unwind symbols target stacks analysis report capture console app)
 bad=0
 for i in "${!order[@]}"; do
   folder=${order[$i]}

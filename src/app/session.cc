@@ -64,7 +64,7 @@ Session Session::over(dump::Dump dump, const DumpOptions& options) {
       std::make_unique<symbols::Symbolizer>(keys_of(session.kernel_->modules()), std::move(places));
   const auto nt = session.symbolizer_->module_at(session.kernel_->base());
   session.machine_ = std::make_unique<target::Machine>(
-      *session.kernel_, nt ? session.symbolizer_->pdb(*nt) : nullptr);
+      *session.kernel_, nt ? session.symbolizer_->types(*nt) : dwarf::TypeSource());
   return session;
 }
 

@@ -17,6 +17,7 @@
 #include "pdb/pdb.h"
 #include "pe/image.h"
 #include "store/find_files.h"
+#include "symbols/image_dwarf.h"
 #include "symbols/image_symbolizer.h"
 #include "symbols/short_names.h"
 
@@ -32,7 +33,8 @@ struct Files {
   std::optional<base::MappedFile> image_file, pdb_file;
   std::optional<pe::Image> image;
   std::optional<pdb::Pdb> pdb;
-  std::string warning;  // what is missing, a sentence; empty where nothing is
+  symbols::ImageDwarf dwarf;  // of an image without a PDB
+  std::string warning;        // what is missing, a sentence; empty where nothing is
 };
 
 bool looks_like_pdb(base::Bytes file) {
@@ -64,6 +66,14 @@ Result<void> open_named_pdb(Files& files, const std::string& name) {
   return fail("{} is not the PDB of the image: its key is {}, and {} is wanted", name,
               store_key(store::PdbKey{{}, files.pdb->guid(), files.pdb->age()}),
               store_key(store::PdbKey{{}, codeview->guid, codeview->age}));
+}
+
+// What the image itself has, or the file beside it.
+void open_dwarf(Files& files) {
+  files.dwarf = symbols::dwarf_of(*files.image, files.image_file->path());
+  if (files.dwarf.dwarf) files.warning.clear();
+  if (!files.dwarf.remedy.empty())
+    files.warning = fmt::format("no {}: {}", files.dwarf.what, files.dwarf.remedy);
 }
 
 // Beside the image, then on the symbol path. Without a PDB the image's own symbols do.
@@ -102,6 +112,7 @@ Result<Files> open_files(const SymbolizeOptions& options, std::FILE* err) {
   files.image = std::move(*image);
   if (options.pdb.empty()) {
     find_pdb(files, options.paths, err);
+    if (!files.pdb) open_dwarf(files);
   } else if (auto opened = open_named_pdb(files, options.pdb); !opened) {
     return std::unexpected(std::move(opened.error()));
   }
@@ -141,7 +152,8 @@ class Printer {
  public:
   Printer(const SymbolizeOptions& options, const Files& files, std::FILE* out)
       : options_(options),
-        symbolizer_(files.image ? &*files.image : nullptr, files.pdb ? &*files.pdb : nullptr),
+        symbolizer_(files.image ? &*files.image : nullptr, files.pdb ? &*files.pdb : nullptr,
+                    files.dwarf.dwarf ? &*files.dwarf.dwarf : nullptr),
         size_of_image_(files.image ? std::optional(files.image->size_of_image()) : std::nullopt),
         module_(symbols::short_name_of(options.image)),
         pdb_(files.pdb ? &*files.pdb : nullptr),

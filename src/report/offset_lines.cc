@@ -11,12 +11,13 @@ namespace {
 using target::Field;
 using target::OffsetSource;
 
-std::string title_of(OffsetSource source, std::uint32_t build) {
+std::string title_of(OffsetSource source, const target::Machine& machine) {
+  const std::uint32_t build = machine.kernel().build();
   switch (source) {
     case OffsetSource::kdbg:
       return "KDBG";
     case OffsetSource::types:
-      return "PDB types";
+      return fmt::format("{} types", machine.offsets().types_name());
     case OffsetSource::table:
       return fmt::format("table of build {}", build);
     case OffsetSource::nearest_table:
@@ -56,8 +57,8 @@ std::string offset_lines(const target::Machine& machine) {
   }
   std::string out;
   for (const auto& [source, line] : lines)
-    out += fmt::format("{:<9} {}: {}\n", out.empty() ? "offsets" : "",
-                       title_of(source, machine.kernel().build()), line);
+    out += fmt::format("{:<9} {}: {}\n", out.empty() ? "offsets" : "", title_of(source, machine),
+                       line);
   if (!unknown.empty())
     out += fmt::format("{:<9} unknown: {}\n", out.empty() ? "offsets" : "", unknown);
   return out;

@@ -42,8 +42,13 @@ std::optional<pdb::FpoRecord> ModuleMap::fpo_at(const unwind::Module& module,
 
 std::optional<std::uint32_t> ModuleMap::function_start_at(const unwind::Module& module,
                                                           std::uint32_t rva) const {
-  const pdb::Pdb* pdb = pdb_of(module);
-  const auto function = pdb ? pdb->function_at(rva) : std::nullopt;
+  if (const pdb::Pdb* pdb = pdb_of(module)) {
+    const auto function = pdb->function_at(rva);
+    return function ? std::optional(function->rva) : std::nullopt;
+  }
+  const auto index = symbolizer_->module_at(module.base);
+  const dwarf::Dwarf* dwarf = index ? symbolizer_->dwarf(*index) : nullptr;
+  const auto function = dwarf ? dwarf->function_at(rva) : std::nullopt;
   return function ? std::optional(function->rva) : std::nullopt;
 }
 

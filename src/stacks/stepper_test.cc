@@ -27,7 +27,7 @@ class X86Stack : public testing::Test {
     key.name = "ntoskrnl.exe";
     key.base = kModule;
     key.size = 0x10000;
-    symbols::Symbolizer symbolizer({key}, {}, {}, &memory);
+    symbols::Symbolizer symbolizer({key}, {{}, {}, &memory});
     Stepper stepper({base::Architecture::x86, 7601, &memory, &symbolizer, true});
     target::Thread thread;
     thread.initial_stack = initial_stack;
@@ -104,7 +104,7 @@ TEST_F(X86Stack, NothingIsFoundBehindAHoleOfAStackThatIsNotKnown) {
   symbols::ModuleKey key;
   key.base = kModule;
   key.size = 0x10000;
-  symbols::Symbolizer symbolizer({key}, {}, {}, &memory);
+  symbols::Symbolizer symbolizer({key}, {{}, {}, &memory});
   Stepper stepper({base::Architecture::x86, 7601, &memory, &symbolizer, true});
   Walk walk(base::Architecture::x86, {}, {});
   walk.push(registers_at(base::Architecture::x86, kModule + 0x100, kLimit + 0x10),

@@ -129,8 +129,8 @@ class Wow64Process {
         keys.back().base = module.base;
         keys.back().size = module.size;
       }
-      return std::make_unique<symbols::Symbolizer>(std::move(keys), store::SymbolPath(),
-                                                   store::SymbolPath(), &memory);
+      return std::make_unique<symbols::Symbolizer>(std::move(keys),
+                                                   symbols::Places{{}, {}, &memory});
     });
     Stack stack;
     stack.thread = &thread_;

@@ -28,6 +28,7 @@ std::optional<ImageSymbolizer::Function> ImageSymbolizer::function_at(std::uint3
           found->rva, false};
     }
   }
+  if (auto found = function_of_dwarf(rva)) return found;
   if (const auto* symbol = nearest(coff_symbols(), rva)) {
     return Function{undecorate(symbol->name, is_x86()), symbol->rva, false};
   }
@@ -37,6 +38,18 @@ std::optional<ImageSymbolizer::Function> ImageSymbolizer::function_at(std::uint3
   return std::nullopt;
 }
 
+// A part that lies away from its function goes by the COFF symbol that stands for it ("f.cold"):
+// an offset from the function's name would say that it lies there.
+std::optional<ImageSymbolizer::Function> ImageSymbolizer::function_of_dwarf(std::uint32_t rva) {
+  auto found = dwarf_ ? dwarf_->function_at(rva) : std::nullopt;
+  if (!found) return std::nullopt;
+  if (!found->is_part) return Function{std::move(found->name), found->rva, false};
+  const auto* symbol = nearest(coff_symbols(), rva);
+  if (symbol && symbol->rva == found->rva)
+    return Function{undecorate(symbol->name, is_x86()), found->rva, false};
+  return Function{found->name + ".cold", found->rva, false};
+}
+
 Frames ImageSymbolizer::frames_at(std::uint32_t rva, bool with_inlined) {
   Frames frames;
   if (auto function = function_at(rva)) {
@@ -44,11 +57,18 @@ Frames ImageSymbolizer::frames_at(std::uint32_t rva, bool with_inlined) {
     frames.function.offset = rva - function->rva;
     frames.function.is_export = function->is_export;
   }
-  if (!pdb_) return frames;
-  // Where code was inlined a function's own line is that of the call in it: inlined lines are
-  // apart.
+  if (pdb_) {
+    add_lines_of_pdb(frames, rva, with_inlined);
+  } else if (dwarf_) {
+    add_lines_of_dwarf(frames, rva, with_inlined);
+  }
+  return frames;
+}
+
+// Where code was inlined a function's own line is that of the call in it: inlined lines are apart.
+void ImageSymbolizer::add_lines_of_pdb(Frames& frames, std::uint32_t rva, bool with_inlined) const {
   frames.function.source = source_of(pdb_->line_at(rva));
-  if (!with_inlined) return frames;
+  if (!with_inlined) return;
   auto inlined = pdb_->inlined_at(rva, nullptr);
   frames.inlined.reserve(inlined.size());
   for (pdb::InlineFrame& frame : inlined) {
@@ -58,7 +78,20 @@ Frames ImageSymbolizer::frames_at(std::uint32_t rva, bool with_inlined) {
                               .is_export = false,
                               .source = source_of(frame.file, frame.line)});
   }
-  return frames;
+}
+
+void ImageSymbolizer::add_lines_of_dwarf(Frames& frames, std::uint32_t rva,
+                                         bool with_inlined) const {
+  if (const auto line = dwarf_->line_at(rva))
+    frames.function.source = source_of(line->file, line->line);
+  if (!with_inlined) return;
+  for (dwarf::InlineFrame& frame : dwarf_->inlined_at(rva)) {
+    frames.inlined.push_back({.module = {},
+                              .name = std::move(frame.name),
+                              .offset = 0,
+                              .is_export = false,
+                              .source = source_of(frame.file, frame.line)});
+  }
 }
 
 std::optional<std::uint32_t> ImageSymbolizer::rva_of(std::string_view name) {
@@ -70,7 +103,8 @@ std::optional<std::uint32_t> ImageSymbolizer::rva_of(std::string_view name) {
       if (symbol.name == name || undecorate(symbol.name, is_x86()) == name) return symbol.rva;
     }
   }
-  return std::nullopt;
+  // Last, since it may have to look through all of it.
+  return dwarf_ ? dwarf_->rva_of(name) : std::nullopt;
 }
 
 const std::vector<pe::ImageSymbol>& ImageSymbolizer::coff_symbols() {

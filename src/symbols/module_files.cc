@@ -72,6 +72,25 @@ const pdb::Pdb* ModuleFiles::pdb() {
   return pointer_to(pdb_);
 }
 
+const dwarf::Dwarf* ModuleFiles::dwarf() {
+  if (std::exchange(looked_for_dwarf_, true)) return pointer_to(dwarf_.dwarf);
+  if (pdb() || !may_have_dwarf() || !image_file()) return nullptr;
+  dwarf_ = dwarf_of(*image_file(), mapped_image_->path());
+  if (!dwarf_.remedy.empty())
+    missing_.push_back(
+        {base::printable(base::file_name_of(key_->name)), dwarf_.what, dwarf_.remedy});
+  return pointer_to(dwarf_.dwarf);
+}
+
+// An image whose headers the dump has, and which MinGW did not make, need not be looked for: names
+// of sections that are too long for the header, as DWARF's are, begin with a '/' there.
+bool ModuleFiles::may_have_dwarf() const {
+  const auto headers = headers_in_memory();
+  return !headers || std::ranges::any_of(headers->sections(), [](const pe::Section& section) {
+    return section.name.starts_with('/') || section.name.starts_with(".debug_");
+  });
+}
+
 std::optional<pe::Image> ModuleFiles::headers_in_memory() const {
   if (!places_->memory) return std::nullopt;
   auto image = pe::Image::from_memory(*places_->memory, key_->base);

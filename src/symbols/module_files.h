@@ -8,9 +8,11 @@
 
 #include "base/byte_source.h"
 #include "base/mapped_file.h"
+#include "dwarf/dwarf.h"
 #include "pdb/pdb.h"
 #include "pe/image.h"
 #include "store/find_files.h"
+#include "symbols/image_dwarf.h"
 #include "symbols/symbolizer.h"
 
 namespace ntstack::symbols {
@@ -25,6 +27,8 @@ class ModuleFiles {
   const pe::Image* image();
   const pe::Image* image_file();
   const pdb::Pdb* pdb();
+  // The DWARF of the image's file or of the file beside it; null where there is a PDB.
+  const dwarf::Dwarf* dwarf();
 
   Lacking lacking();
 
@@ -36,6 +40,7 @@ class ModuleFiles {
   void open_image_file();
   std::optional<store::PdbKey> pdb_key();
   void open_pdb();
+  bool may_have_dwarf() const;
   void say_image_is_missing(const store::ImageKey& key, const store::Lookup& lookup);
   void say_pdb_is_missing(const store::PdbKey& key, const store::Lookup& lookup);
 
@@ -55,6 +60,9 @@ class ModuleFiles {
   bool looked_for_pdb_ = false;
   std::optional<base::MappedFile> mapped_pdb_;
   std::optional<pdb::Pdb> pdb_;
+
+  bool looked_for_dwarf_ = false;
+  ImageDwarf dwarf_;
 };
 
 }  // namespace ntstack::symbols

@@ -30,7 +30,7 @@ struct NamedModule {
   // little.
   ImageSymbolizer* by_image() {
     const pe::Image* found = files.image_file() ? files.image_file() : files.image();
-    if (!image && found) image.emplace(found, nullptr);
+    if (!image && found) image.emplace(found, nullptr, files.dwarf());
     return image ? &*image : nullptr;
   }
 
@@ -87,6 +87,13 @@ const pe::Image* Symbolizer::image_file(std::size_t module) {
   return state_->named.at(module).files.image_file();
 }
 const pdb::Pdb* Symbolizer::pdb(std::size_t module) { return state_->named.at(module).files.pdb(); }
+const dwarf::Dwarf* Symbolizer::dwarf(std::size_t module) {
+  return state_->named.at(module).files.dwarf();
+}
+dwarf::TypeSource Symbolizer::types(std::size_t module) {
+  if (const pdb::Pdb* found = pdb(module)) return found;
+  return dwarf(module);
+}
 
 Lacking Symbolizer::lacking(std::size_t module) { return state_->named.at(module).files.lacking(); }
 
@@ -113,8 +120,10 @@ Frames Symbolizer::State::frames_of(std::uint64_t address, std::uint64_t looked_
     if (ImageSymbolizer* image = in.by_image()) {
       Symbol& function = frames.function;
       auto source = std::move(function.source);
-      function = image->frames_at(rva32).function;
-      function.source = std::move(source);
+      Frames by_image = image->frames_at(rva32);
+      function = std::move(by_image.function);
+      if (source) function.source = std::move(source);
+      if (frames.inlined.empty()) frames.inlined = std::move(by_image.inlined);
     }
   }
   Symbol& function = frames.function;

@@ -11,6 +11,7 @@
 #include "base/byte_source.h"
 #include "base/error.h"
 #include "base/guid.h"
+#include "dwarf/type_source.h"
 #include "pdb/pdb.h"
 #include "pe/image.h"
 #include "store/fetch.h"
@@ -77,6 +78,10 @@ class Symbolizer {
   // The matching PDB, or null. Matched by GUID and age from the dump or the image's debug
   // directory.
   const pdb::Pdb* pdb(std::size_t module);
+  // The DWARF of the image file of a module that has no PDB, or null.
+  const dwarf::Dwarf* dwarf(std::size_t module);
+  // A module's structures, from its PDB or else its DWARF.
+  dwarf::TypeSource types(std::size_t module);
 
   // Looks for both files, and says what was not found.
   Lacking lacking(std::size_t module);

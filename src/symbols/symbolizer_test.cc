@@ -76,7 +76,7 @@ class ImageMemory {
 
 TEST_F(SymbolizerTest, NamesByThePdbThatTheImageFileNames) {
   const auto path = folder_with("both", {"xcpt4.exe", "xcpt4.pdb"});
-  Symbolizer symbolizer({program()}, {}, path, nullptr);
+  Symbolizer symbolizer({program()}, {{}, path, nullptr});
   EXPECT_EQ(symbolizer.name(kBase + kCookieRva, false).function.text(),
             "xcpt4!__security_check_cookie");
   EXPECT_EQ(symbolizer.name(kBase + kCookieRva + 5, false).function.text(),
@@ -89,7 +89,7 @@ TEST_F(SymbolizerTest, NamesByThePdbThatTheImageFileNames) {
 
 TEST_F(SymbolizerTest, ACallSiteIsLookedUpBeforeItsReturnAddress) {
   const auto path = folder_with("both", {"xcpt4.exe", "xcpt4.pdb"});
-  Symbolizer symbolizer({program()}, path, {}, nullptr);
+  Symbolizer symbolizer({program()}, {path, {}, nullptr});
   // Test81 ends where Test83 begins: a call that does not return may be its last instruction.
   const std::uint64_t after = kBase + 0x1280 + 32;
   EXPECT_EQ(symbolizer.name(after, true).function.text(), "xcpt4!Test81+0x20");
@@ -99,7 +99,7 @@ TEST_F(SymbolizerTest, ACallSiteIsLookedUpBeforeItsReturnAddress) {
 TEST_F(SymbolizerTest, ThePdbsKeyIsReadFromTheDumpsMemory) {
   const auto symbols = folder_with("pdb", {"xcpt4.pdb"});
   const ImageMemory memory(data_ / "xcpt4.exe", kBase);
-  Symbolizer symbolizer({program()}, symbols, {}, memory.all());
+  Symbolizer symbolizer({program()}, {symbols, {}, memory.all()});
   EXPECT_EQ(symbolizer.name(kBase + kCookieRva, false).function.name, "__security_check_cookie");
   EXPECT_TRUE(symbolizer.missing().empty());  // the image's file was not asked for
   EXPECT_NE(symbolizer.image(0), nullptr);
@@ -111,7 +111,7 @@ TEST_F(SymbolizerTest, TheFileStandsBehindHeadersInMemory) {
   const ImageMemory memory(data_ / "xcpt4.exe", kBase);
   ModuleKey key = program();
   key.timestamp = 0;  // only the headers in memory tell it
-  Symbolizer symbolizer({key}, {}, path, memory.headers());
+  Symbolizer symbolizer({key}, {{}, path, memory.headers()});
   EXPECT_EQ(symbolizer.name(kBase + kCookieRva, false).function.name, "__security_check_cookie");
   ASSERT_NE(symbolizer.image(0), nullptr);
   EXPECT_TRUE(symbolizer.image(0)->get<std::uint32_t>(kCookieRva));
@@ -124,7 +124,7 @@ TEST_F(SymbolizerTest, ThePdbsKeyOfTheDumpIsEnough) {
   key.pdb_guid = {0xc8c2329e, 0x0e99, 0x49e6, {0x8b, 0x6f, 0x13, 0x2b, 0xec, 0xa6, 0x9e, 0x7e}};
   key.pdb_age = 1;
   key.pdb_name = "c:\\build\\xcpt4.pdb";
-  Symbolizer symbolizer({key}, symbols, {}, nullptr);
+  Symbolizer symbolizer({key}, {symbols, {}, nullptr});
   EXPECT_EQ(symbolizer.name(kBase + kCookieRva, false).function.name, "__security_check_cookie");
 }
 
@@ -134,7 +134,7 @@ TEST_F(SymbolizerTest, WithoutAPdbExportsNameAndSayThatTheyDo) {
   const auto image = pe::Image::from_file(file->bytes());
   const ModuleKey key =
       module("xframe_eh_dll.dll", kDllBase, image->size_of_image(), image->timestamp());
-  Symbolizer symbolizer({key}, {}, path, nullptr);
+  Symbolizer symbolizer({key}, {{}, path, nullptr});
   const Symbol& symbol = symbolizer.name(kDllBase + kSetupRva + 3, false).function;
   EXPECT_EQ(symbol.text(), "xframe_eh_dll!setup_data_dll+0x3");
   EXPECT_TRUE(symbol.is_export);
@@ -143,7 +143,7 @@ TEST_F(SymbolizerTest, WithoutAPdbExportsNameAndSayThatTheyDo) {
 }
 
 TEST_F(SymbolizerTest, WithoutAnythingTheModuleAndOffsetAreLeft) {
-  Symbolizer symbolizer({program()}, {}, {}, nullptr);
+  Symbolizer symbolizer({program()}, {{}, {}, nullptr});
   EXPECT_EQ(symbolizer.name(kBase + 0x1234, true).function.text(), "xcpt4+0x1234");
   EXPECT_EQ(symbolizer.name(kBase + 0x1234, false).function.text(), "xcpt4+0x1234");
   EXPECT_EQ(symbolizer.name(0x1234, false).function.text(), "0x1234");
@@ -162,7 +162,7 @@ TEST_F(SymbolizerTest, AFileWithAnotherKeyIsNotUsedAndIsNamed) {
   fs::copy_file(data_ / "nested_collided.exe", temporary_.path() / "wrong/xcpt4.exe");
   fs::copy_file(data_ / "nested_collided.pdb", temporary_.path() / "wrong/xcpt4.pdb");
   const ImageMemory memory(data_ / "xcpt4.exe", kBase);
-  Symbolizer symbolizer({program()}, path, path, memory.all());
+  Symbolizer symbolizer({program()}, {path, path, memory.all()});
   EXPECT_EQ(symbolizer.pdb(0), nullptr);
   EXPECT_EQ(symbolizer.image_file(0), nullptr);
   EXPECT_EQ(symbolizer.name(kBase + kCookieRva, false).function.text(), "xcpt4+0x4020");
@@ -181,8 +181,7 @@ TEST_F(SymbolizerTest, AFileWithAnotherKeyIsNotUsedAndIsNamed) {
 
 TEST_F(SymbolizerTest, ModulesAreSortedAndHoldTheirAddressesAlone) {
   Symbolizer symbolizer({module("b.sys", 0x20000, 0x1000), module("ntkrnlmp.exe", 0x10000, 0x2000),
-                         module("top.sys", 0xfffffffffffff000, 0x10000)},
-                        {}, {}, nullptr);
+                         module("top.sys", 0xfffffffffffff000, 0x10000)}, {{}, {}, nullptr});
   ASSERT_EQ(symbolizer.modules().size(), 3u);
   EXPECT_EQ(symbolizer.modules()[0].name, "ntkrnlmp.exe");
   EXPECT_EQ(symbolizer.short_name(0), "nt");
@@ -195,7 +194,7 @@ TEST_F(SymbolizerTest, ModulesAreSortedAndHoldTheirAddressesAlone) {
 
 TEST_F(SymbolizerTest, NamesHaveAddresses) {
   const auto path = folder_with("all", {"xcpt4.exe", "xcpt4.pdb"});
-  Symbolizer symbolizer({program()}, {}, path, nullptr);
+  Symbolizer symbolizer({program()}, {{}, path, nullptr});
   EXPECT_EQ(symbolizer.address_of("xcpt4!__security_check_cookie"), kBase + kCookieRva);
   EXPECT_EQ(symbolizer.address_of("XCPT4!__security_check_cookie"), kBase + kCookieRva);
   EXPECT_EQ(symbolizer.address_of("__security_check_cookie"), kBase + kCookieRva);
@@ -213,7 +212,7 @@ TEST_F(SymbolizerTest, HostileModulesDoNoHarm) {
   hostile.pdb_guid = base::Guid{};
   hostile.pdb_name = "../../all/xcpt4.pdb";
   hostile.size = UINT64_MAX;
-  Symbolizer symbolizer({hostile, hostile, {}}, path, path, nullptr);
+  Symbolizer symbolizer({hostile, hostile, {}}, {path, path, nullptr});
   EXPECT_EQ(symbolizer.name(kBase + 1, false).function.text().find('\x1b'), std::string::npos);
   EXPECT_EQ(symbolizer.name(UINT64_MAX, true).function.name, "");
   for (const Missing& one : symbolizer.missing()) {

@@ -79,7 +79,7 @@ std::string_view name_of(StackKind kind) {
   return "unknown";
 }
 
-Machine::Machine(Kernel& kernel, const pdb::Pdb* types) : kernel_(&kernel) {
+Machine::Machine(Kernel& kernel, const dwarf::TypeSource& types) : kernel_(&kernel) {
   if (dump().kind == dump::Kind::minidump) {
     list_minidump_threads();
     return;

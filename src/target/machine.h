@@ -104,9 +104,9 @@ struct RequestedThread {
 class Machine {
  public:
   // Reads processors, threads and processes. `kernel` outlives the machine, which puts a triage
-  // dump's loose objects into its memory. `types`: nt's PDB, or null. Never fails: what could not
+  // dump's loose objects into its memory. `types`: nt's, or none. Never fails: what could not
   // be found is in warnings().
-  explicit Machine(Kernel& kernel, const pdb::Pdb* types = nullptr);
+  explicit Machine(Kernel& kernel, const dwarf::TypeSource& types = {});
   Machine(Machine&&) noexcept = default;
 
   const Kernel& kernel() const { return *kernel_; }

@@ -181,7 +181,8 @@ void Offsets::take_probed(Field field, std::optional<std::uint32_t> value) {
   set(field, value, OffsetSource::probed);
 }
 
-void Offsets::take_types(const pdb::Pdb& types) {
+void Offsets::take_types(const dwarf::TypeSource& types) {
+  types_name_ = types.name();
   for (const TypedStructure& wanted : kTypedStructures) {
     const auto structure = types.structure(wanted.name);
     if (!structure || structure->size == 0) continue;
@@ -220,7 +221,7 @@ void Offsets::take_tables(base::Architecture architecture, std::uint32_t build) 
 }
 
 Offsets Offsets::of(base::Architecture architecture, std::uint32_t build, const Kdbg* kdbg,
-                    const pdb::Pdb* types) {
+                    const dwarf::TypeSource& types) {
   Offsets offsets;
   if (kdbg) {
     for (const KdbgField& from : kKdbgFields) {
@@ -228,7 +229,7 @@ Offsets Offsets::of(base::Architecture architecture, std::uint32_t build, const 
                   OffsetSource::kdbg);
     }
   }
-  if (types) offsets.take_types(*types);
+  if (types) offsets.take_types(types);
   offsets.take_tables(architecture, build);
   // KAPC_STATE {LIST_ENTRY ApcListHead[2]; KPROCESS* Process}: public WDK headers.
   if (const auto apc_state = offsets[Field::kthread_apc_state]) {

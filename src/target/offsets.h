@@ -1,6 +1,6 @@
 // Where the fields of the kernel's structures are in this dump: from KDBG first, else from the
-// types of nt's PDB, else from tables by build (public PDB types). What none gives stays unknown;
-// each offset says where it is from.
+// types of nt's PDB or DWARF, else from tables by build (public PDB types). What none gives stays
+// unknown; each offset says where it is from.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/architecture.h"
-#include "pdb/pdb.h"
+#include "dwarf/type_source.h"
 #include "target/kdbg.h"
 
 namespace ntstack::target {
@@ -97,10 +97,10 @@ FieldName name_of(Field field);
 
 class Offsets {
  public:
-  // `kdbg` and `types` (nt's PDB) may be null. A build between two tables takes the one before it,
-  // and says so (nearest_table): code that uses such an offset checks what it sees.
+  // `kdbg` may be null, and `types` (nt's) none. A build between two tables takes the one before
+  // it, and says so (nearest_table): code that uses such an offset checks what it sees.
   static Offsets of(base::Architecture architecture, std::uint32_t build, const Kdbg* kdbg,
-                    const pdb::Pdb* types = nullptr);
+                    const dwarf::TypeSource& types = {});
 
   std::optional<std::uint16_t> operator[](Field field) const {
     const Entry& entry = entries_[static_cast<std::size_t>(field)];
@@ -117,6 +117,9 @@ class Offsets {
     return entry.bit;
   }
 
+  // Where OffsetSource::types had them: "PDB", "DWARF"; "no".
+  std::string_view types_name() const { return types_name_; }
+
   // What probing found, or (nothing) that what was known can't be.
   void take_probed(Field field, std::optional<std::uint32_t> value);
 
@@ -127,11 +130,12 @@ class Offsets {
     OffsetSource source = OffsetSource::unknown;
     std::uint8_t bit = kNoBit;
   };
-  void take_types(const pdb::Pdb& types);
+  void take_types(const dwarf::TypeSource& types);
   void take_tables(base::Architecture architecture, std::uint32_t build);
   void set(Field field, std::optional<std::uint32_t> value, OffsetSource source,
            std::uint8_t bit = kNoBit);
   std::array<Entry, static_cast<std::size_t>(Field::count)> entries_{};
+  std::string_view types_name_ = "no";
 };
 
 }  // namespace ntstack::target

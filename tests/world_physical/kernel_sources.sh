@@ -11,13 +11,20 @@ for file in nt.c nt.h nt_stubs.S; do
   sed -E "s/\\b($renamed)\\b/\\1Seed1/g" "$sources/$file" >"$out/$file"
 done
 
+# The debug information of what is compiled: codeview, for a PDB, or dwarf.
+case ${debug_format:=codeview} in
+  dwarf) debug_options="-gdwarf-5" ;;
+  *) debug_options="-g -gcodeview -gno-codeview-command-line" ;;
+esac
+
 # compile SOURCE OBJECT [OPTIONS]
 compile() {
   source=$1 object=$2
   shift 2
+  # shellcheck disable=SC2086
   clang-19 --target=x86_64-pc-windows-msvc -c "$source" -o "$out/$object" -I "$sources" \
     -std=gnu17 -ffreestanding -fno-builtin -fasynchronous-unwind-tables -fno-stack-protector -Wall -Wextra -Werror \
-    -g -gcodeview -gno-codeview-command-line -fdebug-prefix-map="$here/modules=d:/world" \
+    $debug_options -fdebug-prefix-map="$here/modules=d:/world" \
     -fdebug-prefix-map="$sources=d:/world" -fdebug-prefix-map="$out=d:/world" \
     -ffile-compilation-dir=d:/world -Xclang -object-file-name="d:/world/$object" -mno-incremental-linker-compatible "$@"
 }
