@@ -486,11 +486,10 @@ TEST_P(FaultTest, TheRestStillComesFromAnotherServer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, FaultTest,
-                         testing::Values("/cut", "/cut-chunked",
-                                         "/wrong-file", "/told-longer", "/told-shorter",
-                                         "/not-http", "/endless-told", "/drip", "/silent",
-                                         "/redirect-loop", "/404", "/403", "/500", "/html",
-                                         "/auth"));
+                         testing::Values("/cut", "/cut-chunked", "/wrong-file", "/told-longer",
+                                         "/told-shorter", "/not-http", "/endless-told", "/drip",
+                                         "/silent", "/redirect-loop", "/404", "/403", "/500",
+                                         "/html", "/auth"));
 
 TEST_F(FetchTest, AServerThatGivesNothingButTroubleIsNotAskedForAll) {
   const std::vector<ServedFile> files(world_->many.begin(), world_->many.begin() + 100);
