@@ -178,11 +178,19 @@ Attempt attempt(http::Client& client, const std::string& url, const Slot& slot,
     request.from = size_of(slot.part);
     request.validator = note->validator;
   }
-  PartSink sink(url, slot, received);
-  const http::Outcome outcome = client.get(request, sink);
-  Attempt attempt = judge(outcome, sink);
-  // What is there may be all there is, or another version's.
-  if (outcome.failure == Failure::none && outcome.response.status == 416) drop_part(slot);
+  Attempt attempt;
+  bool is_of_no_use = false;
+  {
+    PartSink sink(url, slot, received);
+    const http::Outcome outcome = client.get(request, sink);
+    attempt = judge(outcome, sink);
+    // 416: what is there may be all there is, or another version's. A 206 that fails otherwise is
+    // another part than was asked for.
+    const int status = outcome.response.status;
+    is_of_no_use = !sink.why().empty() || (outcome.failure == Failure::none && status == 416) ||
+                   (outcome.failure == Failure::other && status == 206);
+  }
+  if (is_of_no_use) drop_part(slot);
   return attempt;
 }
 

@@ -240,37 +240,12 @@ void SymbolServer::write_config() const {
                     arg("faults", kFaults)));
 }
 
-// One key for all; two authorities, of which the test trusts the first.
 bool SymbolServer::make_certificates() {
-  constexpr const char *
-      kScript = R"(set -e
-openssl ecparam -name prime256v1 -genkey -noout -out key.pem
-for ca in ca other_ca; do
-  openssl req -x509 -new -key key.pem -days 30 -subj "/CN=ntstack test $ca $$ $(date +%s)" -
-                out $ca.pem - addext basicConstraints = critical,
-     CA : TRUE - addext keyUsage = critical, keyCertSign,
-     cRLSign done openssl req - new - key key.pem - subj / CN =
-         localhost -
-             out request.pem
-                 printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' >
-         here.ext printf 'subjectAltName=DNS:symbols.example\nextendedKeyUsage=serverAuth\n' >
-         there.ext
-             printf '[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n' >
-         ca.conf : > index.txt sign() {
-    openssl x509 - req - in request.pem - CA $2.pem - CAkey key.pem - set_serial $4 - days 20 -
-        extfile $3.ext - out $1.pem;
-  }
-sign good ca here 1001
-sign untrusted other_ca here 1002
-sign of_another_host ca there 1003
-openssl ca -batch -config ca.conf -cert ca.pem -keyfile key.pem -in request.pem -out expired.pem \
-  -notext -extfile here.ext -startdate 20200101000000Z -enddate 20200201000000Z
-)";
-  write(folder_.path() / "certificates.sh", kScript);
-const ToolResult made =
-    run("cd " + quoted(folder_.path()) + " && bash certificates.sh 2>&1 >/dev/null");
-if (made.exit_code != 0) error_ = "no certificates: " + made.out;
-return made.exit_code == 0;
+  const fs::path script = source_dir() / "tests/symbol_server/make_certificates.sh";
+  const ToolResult made =
+      run("cd " + quoted(folder_.path()) + " && " + quoted(script) + " 2>&1 >/dev/null");
+  if (made.exit_code != 0) error_ = "no certificates: " + made.out;
+  return made.exit_code == 0;
 }
 
 std::string SymbolServer::url(std::string_view prefix) const {
