@@ -84,7 +84,7 @@ TEST_F(FileNeedsTest, WhatIsOnNoStackIsNotWanted) {
 TEST_F(FileNeedsTest, TheImageBehindWhichTheWalkGuessesComesFirst) {
   const auto one = stack({frame(1, Trust::context), frame(2, Trust::unwind_info),
                           frame(3, Trust::scan), frame(4, Trust::scan)});
-  EXPECT_EQ(files({one}), (Names{"driver2.sys", "driver1.pdb", "driver2.pdb"}));
+  EXPECT_EQ(files({one}), (Names{"driver2.sys", "driver2.pdb", "driver1.pdb"}));
   const auto all = needs({one});
   ASSERT_EQ(all.size(), 4u);
   EXPECT_EQ(all[0].module.name, "driver2.sys");
