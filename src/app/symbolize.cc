@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <iostream>
 #include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string_view>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "app/downloads.h"
 #include "base/error.h"
@@ -143,56 +146,55 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Names addresses, many at once: in the order of the code, so that what is looked at lies together,
-// and printed in the order in which they were asked for.
-class Printer {
+struct Question {
+  std::size_t index;  // of the address among those asked for
+  std::string_view text;
+  std::optional<std::uint32_t> rva;
+};
+
+// What is printed for a question, in the lines of the namer that answered it.
+struct Answer {
+  std::string_view lines;
+};
+
+// Names addresses in the order of the code, so that what is looked at lies together. Has a PDB of
+// its own over the same file: several work side by side.
+class Namer {
   // In the order of the code, what is behind is not looked at again.
   static constexpr std::size_t kForgetAfter = 1024;
 
  public:
-  Printer(const SymbolizeOptions& options, const Files& files, std::FILE* out)
+  // `pdb` is the files' own, or another over the same bytes.
+  Namer(const SymbolizeOptions& options, const Files& files, std::optional<pdb::Pdb> pdb)
       : options_(options),
-        symbolizer_(files.image ? &*files.image : nullptr, files.pdb ? &*files.pdb : nullptr,
+        pdb_(std::move(pdb)),
+        symbolizer_(files.image ? &*files.image : nullptr, pdb_ ? &*pdb_ : nullptr,
                     files.dwarf.dwarf ? &*files.dwarf.dwarf : nullptr),
-        size_of_image_(files.image ? std::optional(files.image->size_of_image()) : std::nullopt),
-        module_(symbols::short_name_of(options.image)),
-        pdb_(files.pdb ? &*files.pdb : nullptr),
-        out_(out) {}
+        size_of_image_(size_of(files)),
+        module_(symbols::short_name_of(options.image)) {}
+  Namer(const Namer&) = delete;  // the symbolizer points to its own PDB
+  Namer& operator=(const Namer&) = delete;
 
-  void print(std::span<const std::string> addresses) {
-    struct Question {
-      std::size_t index;
-      std::optional<std::uint32_t> rva;
-    };
-    std::vector<Question> questions;
-    questions.reserve(addresses.size());
-    for (std::size_t i = 0; i < addresses.size(); ++i) {
-      questions.push_back({i, rva_of(trimmed(addresses[i]))});
-    }
-    std::ranges::sort(questions, {}, &Question::rva);
-    std::vector<std::pair<std::size_t, std::size_t>> answers(addresses.size());  // in lines_
-    std::size_t done = 0;
-    for (const Question& question : questions) {
-      if (pdb_ && ++done % kForgetAfter == 0) pdb_->forget_modules();
-      const std::size_t begin = lines_.size();
-      append(trimmed(addresses[question.index]),
-             question.rva ? frames_of(*question.rva) : std::nullopt);
-      answers[question.index] = {begin, lines_.size() - begin};
-    }
-    for (const auto& [begin, size] : answers) std::fwrite(lines_.data() + begin, 1, size, out_);
+  static std::optional<std::uint32_t> size_of(const Files& files) {
+    return files.image ? std::optional(files.image->size_of_image()) : std::nullopt;
+  }
+
+  // Valid until the next call.
+  void answer(std::span<const Question> questions, std::span<Answer> answers) {
     lines_.clear();
-    std::fflush(out_);
+    std::vector<std::pair<std::size_t, std::size_t>> places;
+    places.reserve(questions.size());
+    for (const Question& question : questions) {
+      if (pdb_ && places.size() % kForgetAfter == kForgetAfter - 1) pdb_->forget_modules();
+      const std::size_t begin = lines_.size();
+      append(question.text, question.rva ? frames_of(*question.rva) : std::nullopt);
+      places.emplace_back(begin, lines_.size() - begin);
+    }
+    for (std::size_t i = 0; i < places.size(); ++i)
+      answers[questions[i].index].lines = {lines_.data() + places[i].first, places[i].second};
   }
 
  private:
-  std::optional<std::uint32_t> rva_of(std::string_view text) const {
-    const auto address = parse_address(text);
-    if (!address) return std::nullopt;
-    const std::uint64_t rva = *address - options_.base.value_or(0);
-    if (rva >= size_of_image_.value_or(UINT32_MAX)) return std::nullopt;
-    return static_cast<std::uint32_t>(rva);
-  }
-
   // Nothing where the RVA may not even be the module's: a PDB alone does not tell its size.
   std::optional<symbols::Frames> frames_of(std::uint32_t rva) {
     auto frames = symbolizer_.frames_at(rva, options_.inlines);
@@ -265,12 +267,82 @@ class Printer {
   }
 
   const SymbolizeOptions& options_;
+  std::optional<pdb::Pdb> pdb_;
   symbols::ImageSymbolizer symbolizer_;
   std::optional<std::uint32_t> size_of_image_;
   std::string module_;
-  const pdb::Pdb* pdb_;
-  std::FILE* out_;
   fmt::memory_buffer lines_;
+};
+
+// Names many addresses at once, on as many processors as it pays, and prints them in the order in
+// which they were asked for.
+class Printer {
+  // So many addresses take longer than another PDB takes to be opened.
+  static constexpr std::size_t kWorthAThread = 4096;
+
+ public:
+  Printer(const SymbolizeOptions& options, const Files& files, std::FILE* out)
+      : options_(options), files_(files), size_of_image_(Namer::size_of(files)), out_(out) {}
+
+  void print(std::span<const std::string> addresses) {
+    std::vector<Question> questions;
+    questions.reserve(addresses.size());
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+      const std::string_view text = trimmed(addresses[i]);
+      questions.push_back({i, text, rva_of(text)});
+    }
+    std::ranges::sort(questions, {}, &Question::rva);
+    std::vector<Answer> answers(addresses.size());
+    answer(questions, answers);
+    for (const Answer& answer : answers)
+      std::fwrite(answer.lines.data(), 1, answer.lines.size(), out_);
+    std::fflush(out_);
+  }
+
+ private:
+  std::optional<std::uint32_t> rva_of(std::string_view text) const {
+    const auto address = parse_address(text);
+    if (!address) return std::nullopt;
+    const std::uint64_t rva = *address - options_.base.value_or(0);
+    if (rva >= size_of_image_.value_or(UINT32_MAX)) return std::nullopt;
+    return static_cast<std::uint32_t>(rva);
+  }
+
+  // Each namer takes a stretch of the code.
+  void answer(std::span<const Question> questions, std::span<Answer> answers) {
+    const std::size_t count = threads_for(questions.size());
+    while (namers_.size() < count) namers_.push_back(make_namer());
+    const std::size_t share = (questions.size() + count - 1) / count;
+    const auto do_share = [&](std::size_t i) {
+      const std::size_t begin = std::min(questions.size(), i * share);
+      namers_[i]->answer(questions.subspan(begin, std::min(share, questions.size() - begin)),
+                         answers);
+    };
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(do_share, i);
+    do_share(0);
+  }
+
+  // DWARF is LLVM's, and for one thread.
+  std::size_t threads_for(std::size_t questions) const {
+    if (files_.dwarf.dwarf) return 1;
+    const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
+    return std::clamp<std::size_t>(questions / kWorthAThread, 1, processors);
+  }
+
+  std::unique_ptr<Namer> make_namer() const {
+    std::optional<pdb::Pdb> pdb;
+    if (files_.pdb) {
+      if (auto opened = pdb::Pdb::open(files_.pdb_file->bytes())) pdb = std::move(*opened);
+    }
+    return std::make_unique<Namer>(options_, files_, std::move(pdb));
+  }
+
+  const SymbolizeOptions& options_;
+  const Files& files_;
+  std::optional<std::uint32_t> size_of_image_;
+  std::vector<std::unique_ptr<Namer>> namers_;
+  std::FILE* out_;
 };
 
 // Answers what is there before it waits for more, so that another program can ask line by line.
