@@ -221,8 +221,8 @@ TEST_P(CommandTest, FaultsAreSaidAndLeaveNothing) {
     const ToolResult fetched = fetch(fault);
     EXPECT_NE(fetched.out.find(said), std::string::npos) << fault << ": " << fetched.out;
     EXPECT_EQ(fetched.exit_code == 0, fault == "/404") << fault << ": " << fetched.out;
-    for (const ServedFile& file : world_->files)
-      EXPECT_FALSE(fs::exists(cache() / file.place())) << fault;
+    const auto wrong = wrong_files(cache(), world_->files);
+    EXPECT_TRUE(wrong.empty()) << fault << testing::PrintToString(wrong);
     EXPECT_EQ(unfinished_bytes(), 0u) << fault;
     fs::remove_all(cache());
   }
