@@ -186,7 +186,6 @@ TEST_P(CommandTest, TwoAtOnceGetEachFileOnceAlsoFromASlowServer) {
 }
 
 TEST_P(CommandTest, KilledInTheMiddleItIsGoneOnWith) {
-  if (GetParam() == System::wine) GTEST_SKIP() << "the pid here is not that of the program there";
   begin_and_send("/slow", "KILL");
   EXPECT_TRUE(wrong_files(cache(), world_->files).empty());
   server().forget_requests();
@@ -199,7 +198,7 @@ TEST_P(CommandTest, KilledInTheMiddleItIsGoneOnWith) {
 }
 
 TEST_P(CommandTest, InterruptedItEndsAndIsGoneOnWith) {
-  if (GetParam() == System::wine) GTEST_SKIP() << "the pid here is not that of the program there";
+  if (GetParam() == System::wine) GTEST_SKIP() << "no console that could be interrupted";
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_NE(begin_and_send("/slow", "INT"), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(12));
@@ -263,7 +262,7 @@ TEST_P(CommandTest, LinesThatAreNoTerminalsHaveNoControlCharacters) {
 
 // On a small disk of its own, in a mount namespace of its own.
 TEST_P(CommandTest, AFullDiskIsSaidAndLeavesNothingWrong) {
-  if (GetParam() == System::wine) GTEST_SKIP() << "the same code";
+  if (GetParam() == System::wine) GTEST_SKIP() << "not tried under Wine";
   const std::string mount = "mount -t tmpfs -o size=200k tmpfs " + word(cache());
   fs::create_directories(cache());
   if (run("unshare -m sh -c " + word(mount) + " 2>&1").exit_code != 0)
@@ -280,7 +279,7 @@ TEST_P(CommandTest, AFullDiskIsSaidAndLeavesNothingWrong) {
 }
 
 TEST_P(CommandTest, AReadOnlyCacheIsSaidAndWhatItHasIsUsed) {
-  if (GetParam() == System::wine) GTEST_SKIP() << "the same code";
+  if (GetParam() == System::wine) GTEST_SKIP() << "not tried under Wine";
   const ServedFile& there = world_->files.front();
   there.serve(cache());
   const std::string mount = "mount --bind " + word(cache()) + " " + word(cache()) +
