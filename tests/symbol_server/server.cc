@@ -69,7 +69,7 @@ http {{
 constexpr const char* kLocations = R"(
 location = /mark {{ return 204; }}
 location /plain/ {{ alias {root}/; }}
-location /slow/ {{ alias {root}/; limit_rate 8k; }}
+location /slow/ {{ alias {root}/; limit_rate 16k; }}
 location /auth/ {{ alias {root}/; auth_basic "symbols"; auth_basic_user_file {folder}/users; }}
 location ~ ^/redirect/(?<rest>.*)$ {{ return 302 /plain/$rest$is_args$args; }}
 location ~ ^/redirect-https/(?<rest>.*)$ {{ return 302 https://localhost:{good}/plain/$rest; }}
