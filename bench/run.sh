@@ -21,5 +21,7 @@ echo "== undecoration against llvm-undname"
 bench/undecorate_race.sh "$build"
 echo "== symbolising against llvm-symbolizer"
 bench/symbolize_race.sh "$build"
+echo "== DWARF against llvm-symbolizer and addr2line"
+bench/dwarf_race.py "$build"
 echo "== unwinding against RtlVirtualUnwind"
 bench/unwind_race.sh build/windows-x64

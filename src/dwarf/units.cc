@@ -20,7 +20,6 @@ constexpr std::uint32_t kMostUnits = 1U << 17;
 constexpr std::uint64_t kLongestUnit = 32 * kMega;
 constexpr std::size_t kMostAttributes = 128;  // of one kind of DIE; compilers use about 30
 constexpr std::size_t kMostCodesOutOfOrder = 512;
-constexpr std::uint32_t kDeepest = 512;  // DIEs within DIEs
 constexpr std::size_t kMostWarnings = 16;
 // Memory of decoded units and lines: given back between questions above the first, refused above
 // the second.
@@ -161,31 +160,13 @@ DWARFDie Units::unit_die(std::uint32_t index) {
 bool Units::read(std::uint32_t index) {
   UnitState& state = state_[index];
   if (state.is_held) return true;
-  if (state.is_too_deep || held_bytes_ > kMostHeld || !is_usable(index)) return false;
+  if (held_bytes_ > kMostHeld || !is_usable(index)) return false;
   DWARFUnit& one = unit(index);
   if (auto error = one.tryExtractDIEsIfNeeded(false)) ignore(std::move(error));
   if (one.getNumDIEs() == 0) return false;
-  if (!std::exchange(state.is_deep_checked, true) && is_too_deep(one)) {
-    state.is_too_deep = true;
-    one.clear();
-    warn(fmt::format("the DWARF unit at {:#x} nests too deep and was left out", one.getOffset()));
-    return false;
-  }
   state.is_held = true;
   held_bytes_ += one.getNumDIEs() * sizeof(llvm::DWARFDebugInfoEntry);
   return true;
-}
-
-bool Units::is_too_deep(DWARFUnit& unit) const {
-  std::vector<std::uint16_t> depths;
-  depths.reserve(unit.getNumDIEs());
-  for (const llvm::DWARFDebugInfoEntry& die : unit.dies()) {
-    const auto parent = die.getParentIdx();
-    const bool has_parent = parent && *parent < depths.size();
-    depths.push_back(has_parent ? static_cast<std::uint16_t>(depths[*parent] + 1) : 0);
-    if (depths.back() > kDeepest) return true;
-  }
-  return false;
 }
 
 std::optional<std::uint32_t> Units::unit_around(std::uint64_t offset) const {

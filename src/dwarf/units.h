@@ -92,7 +92,6 @@ class Units {
  private:
   struct UnitState {
     bool is_checked = false, is_usable = false;  // its abbreviations
-    bool is_deep_checked = false, is_too_deep = false;
     bool is_held = false;
     bool lines_held = false;
   };
@@ -101,7 +100,6 @@ class Units {
   void list_units();
   bool is_usable(std::uint32_t index);
   bool abbreviations_are_usable(llvm::DWARFUnit& unit);
-  bool is_too_deep(llvm::DWARFUnit& unit) const;
   llvm::DWARFDie die_at(std::uint32_t unit, std::uint64_t offset);
   llvm::DWARFDie type_unit_of(std::uint64_t signature);
   std::optional<std::uint32_t> unit_around(std::uint64_t offset) const;

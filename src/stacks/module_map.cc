@@ -49,7 +49,8 @@ std::optional<std::uint32_t> ModuleMap::function_start_at(const unwind::Module& 
   const auto index = symbolizer_->module_at(module.base);
   const dwarf::Dwarf* dwarf = index ? symbolizer_->dwarf(*index) : nullptr;
   const auto function = dwarf ? dwarf->function_at(rva) : std::nullopt;
-  return function ? std::optional(function->rva) : std::nullopt;
+  // A part that lies away from the function has no prologue.
+  return function && !function->is_part ? std::optional(function->rva) : std::nullopt;
 }
 
 std::size_t ModuleCode::read(std::uint64_t address, std::span<std::byte> out) const {

@@ -82,6 +82,26 @@ TEST(DwarfStructures, TypesOfMembersHaveTheirNames) {
   }
 }
 
+// GCC can put a type into a unit of its own, in DWARF 4 in a section of its own.
+TEST(DwarfStructures, ThoseInUnitsOfTheirOwnAreFound) {
+  for (const Build& build : builds()) {
+    if (!can_build(build) || build.name.find("gcc") == std::string::npos) continue;
+    SCOPED_TRACE(build.name);
+    const TemporaryFolder folder;
+    const auto compiled = compile(build, "scopes.cc", folder.path(),
+                                  "-fdebug-types-section -fno-exceptions -fno-rtti");
+    ASSERT_TRUE(compiled && compiled->dwarf);
+    const auto structure = compiled->dwarf->structure("outer::inner::Base");
+    ASSERT_TRUE(structure);
+    EXPECT_EQ(structure->size, 4u);
+    ASSERT_EQ(structure->fields.size(), 1u);
+    EXPECT_EQ(structure->fields[0].name, "member");
+    EXPECT_EQ(compiled->dwarf->type_name(structure->fields[0].type), "int");
+    EXPECT_EQ(compiled->dwarf->size_of(structure->fields[0].type), 4u);
+    EXPECT_TRUE(compiled->dwarf->rva_of("outer::inner::Base::fixed"));
+  }
+}
+
 // clang for MinGW lays structures out alike whichever debug information it writes.
 TEST(DwarfStructures, AllMembersAndBitsAreThoseOfThePdb) {
   NTSTACK_NEED_TOOL(clang, "clang-19");
