@@ -181,7 +181,8 @@ TEST_F(SymbolizerTest, AFileWithAnotherKeyIsNotUsedAndIsNamed) {
 
 TEST_F(SymbolizerTest, ModulesAreSortedAndHoldTheirAddressesAlone) {
   Symbolizer symbolizer({module("b.sys", 0x20000, 0x1000), module("ntkrnlmp.exe", 0x10000, 0x2000),
-                         module("top.sys", 0xfffffffffffff000, 0x10000)}, {{}, {}, nullptr});
+                         module("top.sys", 0xfffffffffffff000, 0x10000)},
+                        {{}, {}, nullptr});
   ASSERT_EQ(symbolizer.modules().size(), 3u);
   EXPECT_EQ(symbolizer.modules()[0].name, "ntkrnlmp.exe");
   EXPECT_EQ(symbolizer.short_name(0), "nt");

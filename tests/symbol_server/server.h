@@ -47,9 +47,9 @@ class SymbolServer {
   bool start_again();
 
   // "http://127.0.0.1:8080/plain". Faults that nginx knows:
-  //   /plain /tiers /slow (16 KB a second) /redirect (to /plain) /redirect-https (to https's /plain)
-  //   /redirect-host (to localhost's /plain) /redirect-http (to http's) /redirect-loop
-  //   /404 /403 /500 /html (a page for any file, 200) /auth (user "user", password "secret")
+  //   /plain /tiers /slow (16 KB a second) /redirect (to /plain) /redirect-https (to https's
+  //   /plain) /redirect-host (to localhost's /plain) /redirect-http (to http's) /redirect-loop /404
+  //   /403 /500 /html (a page for any file, 200) /auth (user "user", password "secret")
   // and those of faults.py: the functions do_* there.
   std::string url(std::string_view prefix) const;
   // Of localhost: Wine does not know a certificate's addresses.
