@@ -64,6 +64,7 @@ class CommandTest : public testing::TestWithParam<System> {
       GTEST_SKIP() << "not installed: wine";
     if (!fs::exists(program(GetParam())))
       GTEST_SKIP() << "not built: " << program(GetParam()) << " (make windows)";
+    server().forget_faults();
     server().forget_requests();
   }
   void TearDown() override {

@@ -83,6 +83,11 @@ class Handler(socketserver.BaseRequestHandler):
     def unknown(self):
         self.head(404, {"Content-Length": 0})
 
+    def do_forget(self):  # what was asked for before
+        with LOCK:
+            SEEN.clear()
+        self.head(204, {"Content-Length": 0})
+
     def head(self, status, headers):
         self.status = status
         lines = ["HTTP/1.1 %d %s" % (status, "Told"), "Connection: close"]

@@ -70,6 +70,7 @@ class HttpTest : public testing::TestWithParam<System> {
       GTEST_SKIP() << "not installed: wine";
     if (!fs::exists(program(GetParam())))
       GTEST_SKIP() << "not built: " << program(GetParam()) << " (make windows)";
+    server_->forget_faults();
     server_->forget_requests();
   }
 

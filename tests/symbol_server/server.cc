@@ -311,4 +311,8 @@ void SymbolServer::forget_requests() {
   forgotten_direct_ = logged(folder_.path() / "direct.log", 0).size();
 }
 
+void SymbolServer::forget_faults() const {
+  run("curl -s -o /dev/null " + direct_url("/forget") + "/all");
+}
+
 }  // namespace ntstack::tests

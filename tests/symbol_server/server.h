@@ -63,6 +63,8 @@ class SymbolServer {
   std::vector<LoggedRequest> requests();
   std::vector<LoggedRequest> direct_requests() const;
   void forget_requests();
+  // What fails the first time fails once more, for another client.
+  void forget_faults() const;
 
  private:
   bool make_certificates();
