@@ -58,8 +58,9 @@ int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) 
   const auto choice = ThreadChoice::of(options.threads);
   if (!choice) return wrong(choice.error(), err);
   Downloads downloads(options.dump, err);
-  const auto nothing_more = [](Session& session) { return session.lacking_kernel_files(); };
-  auto session = open_with_files(options.dump, downloads, nothing_more);
+  auto session = open_with_files(options.dump, downloads, [&](Session& opened) {
+    return downloads.are_possible() ? opened.lacking_kernel_files() : std::vector<store::Wanted>();
+  });
   if (!session) return failed(session.error(), err);
   const auto facts = session->facts();
   const auto processes = choice->processes_of(session->machine());
@@ -80,8 +81,9 @@ int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
     for (const target::Thread& thread : opened.machine().threads())
       if (choice->takes(opened.machine(), thread))
         threads.push_back({&thread, names.name_of(thread)});
+    if (!downloads.are_possible()) return std::vector<store::Wanted>();
     auto wanted = opened.lacking_kernel_files();
-    if (downloads.are_possible()) names.add_lacking(wanted);
+    names.add_lacking(wanted);
     return wanted;
   });
   if (!session) return failed(session.error(), err);

@@ -37,15 +37,15 @@ bool Downloads::is_hopeless(const store::Wanted& file) const {
   return !is_possible_ || was_interrupted_ || asked_.contains(text_key(file));
 }
 
-void Downloads::say_who_is_asked(std::size_t files) {
+void Downloads::say_who_is_asked() {
   if (is_quiet_ || std::exchange(has_said_, true)) return;
   std::set<std::string> servers;
   for (const store::Place& place : path_.places)
     if (place.kind == store::Place::Kind::server) servers.insert(store::shown(place.where));
   fmt::print(err_,
-             "ntstack: asking {} for {} file{}: their names and keys, which tell what software the "
-             "machine had, go there (--offline asks nobody)\n",
-             fmt::join(servers, ", "), files, files == 1 ? "" : "s");
+             "ntstack: asking {}: the names and keys of the files that are wanted, which tell what "
+             "software the machine had, go there (--offline asks nobody)\n",
+             fmt::join(servers, ", "));
 }
 
 std::vector<store::Fetched> Downloads::get(const std::vector<store::Wanted>& files) {
@@ -53,7 +53,7 @@ std::vector<store::Fetched> Downloads::get(const std::vector<store::Wanted>& fil
   for (const store::Wanted& file : files)
     if (!is_hopeless(file)) fresh.push_back(file);
   if (fresh.empty()) return {};
-  say_who_is_asked(fresh.size());
+  say_who_is_asked();
   const Interrupt interrupt;
   if (!fetcher_) fetcher_ = std::make_unique<store::Fetcher>(fetch_options_, interrupt.requested());
   std::vector<store::Fetched> fetched;

@@ -41,7 +41,7 @@ class Downloads {
   bool was_interrupted() const { return was_interrupted_; }
 
  private:
-  void say_who_is_asked(std::size_t files);
+  void say_who_is_asked();
 
   store::SymbolPath path_;
   bool is_possible_;

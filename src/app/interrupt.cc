@@ -14,17 +14,30 @@ extern "C" void on_signal(int signal) {
   interrupted = true;
 }
 
+using Handler = void (*)(int);
+
+// A program that was started with the signal ignored goes on ignoring it.
+Handler take_over(int signal) {
+  const Handler before = std::signal(signal, on_signal);
+  if (before == SIG_IGN) std::signal(signal, SIG_IGN);
+  return before;
+}
+
+void give_back(int signal, Handler before) {
+  if (before != SIG_ERR) std::signal(signal, before);
+}
+
 }  // namespace
 
 Interrupt::Interrupt() {
   interrupted = false;
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  interrupt_before_ = take_over(SIGINT);
+  terminate_before_ = take_over(SIGTERM);
 }
 
 Interrupt::~Interrupt() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  give_back(SIGINT, interrupt_before_);
+  give_back(SIGTERM, terminate_before_);
 }
 
 const std::atomic<bool>& Interrupt::requested() const { return interrupted; }

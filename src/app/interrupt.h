@@ -15,6 +15,10 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   const std::atomic<bool>& requested() const;
+
+ private:
+  void (*interrupt_before_)(int) = nullptr;  // what the program did before
+  void (*terminate_before_)(int) = nullptr;
 };
 
 }  // namespace ntstack::app

@@ -12,6 +12,7 @@
 #include "base/mapped_file.h"
 #include "store/cabinet.h"
 #include "store/file_extent.h"
+#include "store/server_address.h"
 
 namespace ntstack::store {
 namespace {
@@ -23,7 +24,8 @@ using Status = Downloaded::Status;
 constexpr int kMostAttempts = 100;
 constexpr std::chrono::milliseconds kLongestWait{30'000};
 
-// Of which file Slot::part is a part: its address and what the server called that version of it.
+// Of which file Slot::part is a part: its address, without secrets, for others may read the store;
+// and what the server called that version of it.
 struct PartNote {
   std::string url, validator;
 };
@@ -62,7 +64,7 @@ class PartSink : public http::Sink {
     expected_ = response.length;
     if (!goes_on) {
       drop_part(slot_);
-      if (auto noted = write_note(slot_, {url_, response.validator}); !noted)
+      if (auto noted = write_note(slot_, {shown(url_), response.validator}); !noted)
         return stop(noted.error().text());
     } else if (const auto part = base::MappedFile::open(slot_.part)) {
       const auto start = part->bytes().clamp(0, extent_head).span();
@@ -174,7 +176,7 @@ Attempt attempt(http::Client& client, const std::string& url, const Slot& slot,
                 std::atomic<std::uint64_t>& received) {
   http::Request request{url, 0, {}};
   const auto note = read_note(slot);
-  if (note && note->url == url && !note->validator.empty()) {
+  if (note && note->url == shown(url) && !note->validator.empty()) {
     request.from = size_of(slot.part);
     request.validator = note->validator;
   }
@@ -245,12 +247,7 @@ base::Result<void> finish(const Slot& slot, std::string_view name, const Check& 
     why = why_not_whole(part->bytes());
     is_packed = is_cabinet(part->bytes());
     if (why.empty() && is_packed) {
-      const auto whole_and_right = [&](base::Bytes file) {
-        auto not_whole = why_not_whole(file);
-        return not_whole.empty() ? check(file) : not_whole;
-      };
-      if (auto done = put(slot, part->bytes(), name, whole_and_right); !done)
-        why = done.error().text();
+      if (auto done = put(slot, part->bytes(), name, check); !done) why = done.error().text();
     } else if (why.empty()) {
       why = check(part->bytes());
     }

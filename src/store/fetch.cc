@@ -92,7 +92,7 @@ class Fetcher::Job {
       auto slot = take_slot(place, name);
       if (!slot) return false;
       if (is_there(slot->first)) return take_file(slot->first, Status::was_there, {});
-      const std::string what = place.where + "\n" + name + "/" + key_;
+      const std::string what = shown(place.where) + "\n" + name + "/" + key_;
       const auto store = base::path_from_utf8(place.keep_in[slot->second]);
       if (!fetcher_.options_.ask_again && is_known_absent(store, what)) {
         note(server, fmt::format("it did not have {} when it was asked within the last day", name));

@@ -27,12 +27,13 @@ constexpr bool kCaseMatters = true;
 
 class Search {
  public:
-  Search(std::string name, std::string key, std::span<const std::string_view> extensions,
-         Check check, FolderListings& listings)
+  // Without a key of its own a file is found, but not kept in other stores.
+  Search(std::string name, std::string key, bool has_store_key,
+         std::span<const std::string_view> extensions, Check check, FolderListings& listings)
       : name_(std::move(name)),
         key_(std::move(key)),
         compressed_(compressed_name(name_)),
-        has_store_key_(!key_.starts_with("00000000")),
+        has_store_key_(has_store_key),
         check_(std::move(check)),
         listings_(&listings) {
     const Layout flat = {name_};
@@ -193,7 +194,7 @@ Lookup find_pdb(const SymbolPath& path, const PdbKey& key, FolderListings* listi
   constexpr std::array<std::string_view, 3> extensions = {"sys", "dll", "exe"};
   FolderListings own;
   return Search(
-             *name, store_key(key), extensions,
+             *name, store_key(key), true, extensions,
              [&key](base::Bytes file) { return why_not(file, key); }, listings ? *listings : own)
       .in(path);
 }
@@ -208,7 +209,7 @@ Lookup find_image(const SymbolPath& path, const ImageKey& key, FolderListings* l
   }
   FolderListings own;
   return Search(
-             *name, store_key(key), extensions,
+             *name, store_key(key), key.timestamp != 0, extensions,
              [&key](base::Bytes file) { return why_not(file, key); }, listings ? *listings : own)
       .in(path);
 }

@@ -9,6 +9,7 @@
 #include "base/mapped_file.h"
 #include "base/text.h"
 #include "store/cabinet.h"
+#include "store/file_extent.h"
 
 namespace ntstack::store {
 namespace {
@@ -96,10 +97,12 @@ base::Result<void> put(const Slot& slot, base::Bytes file, std::string_view name
     return written;
   }
   std::string why;
-  if (const auto fresh = base::MappedFile::open(slot.fresh))
-    why = check(fresh->bytes());
-  else
+  if (const auto fresh = base::MappedFile::open(slot.fresh)) {
+    why = why_not_whole(fresh->bytes());
+    if (why.empty()) why = check(fresh->bytes());
+  } else {
     why = fresh.error().text();
+  }
   if (!why.empty()) {
     drop();
     return base::fail("{}", why);

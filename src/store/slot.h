@@ -48,7 +48,7 @@ base::Result<base::LockFile> lock_slot(const Slot& slot, const std::atomic<bool>
 using Check = std::function<std::string(base::Bytes file)>;
 
 // Writes `file` to the slot's destination; whoever calls holds the lock. `name`: of the file in a
-// cabinet, which is expanded. What does not pass the check never gets there.
+// cabinet, which is expanded. What is cut off or does not pass the check never gets there.
 base::Result<void> put(const Slot& slot, base::Bytes file, std::string_view name,
                        const Check& check);
 

@@ -18,7 +18,7 @@ struct Place {
   };
   Kind kind = Kind::folder;
   std::string where;  // a folder's path as it was written, or a URL
-  // The stores that keep a copy of what is found here, the nearest first.
+  // The stores that keep a copy of what is found here: that written last before it comes first.
   std::vector<std::string> keep_in;
   std::string expand_in = {};  // the store that a compressed file found here is expanded into
 

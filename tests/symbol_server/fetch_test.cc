@@ -215,6 +215,26 @@ TEST_F(FetchTest, AUserAndAPasswordOpenAServerAndAreNeverShown) {
   }
 }
 
+TEST_F(FetchTest, NoSecretIsWrittenIntoAStore) {
+  const auto has_secret = [&] {
+    std::size_t files = 0, secrets = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(cache())) {
+      if (!entry.is_regular_file()) continue;
+      ++files;
+      if (read_file(entry.path()).find("very-secret") != std::string::npos) ++secrets;
+    }
+    EXPECT_GT(files, 0u);
+    return secrets != 0;
+  };
+  // One address that is remembered to have nothing, and one of which a part is kept.
+  fetch(from(server().url_with_user("/404/two", "user:very-secret")), pdb());
+  EXPECT_FALSE(has_secret());
+  options_.retries.most = 1;
+  fetch(from(server().url_with_user("/cut-each/two", "user:very-secret") + "?token=very-secret"),
+        image());
+  EXPECT_FALSE(has_secret());
+}
+
 TEST_F(FetchTest, AThousandFilesComeEachAskedForOnce) {
   const auto fetched = fetch_all(from(url("/plain", "many")), world_->many);
   for (std::size_t i = 0; i < fetched.size(); ++i) {

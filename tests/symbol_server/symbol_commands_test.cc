@@ -167,6 +167,40 @@ TEST_F(SymbolCommands, ARealTriageDumpAsksForTheModulesOfItsStacksAlone) {
   EXPECT_LT(asked.size(), 60u);  // three forms, and nt by each of its names
 }
 
+TEST_F(SymbolCommands, ATerminalSeesABarAndAFileSeesLines) {
+  NTSTACK_NEED_TOOL(script, "script");
+  const ToolResult terminal =
+      run("HOME=" + quoted(folder_.path()) + " script -qec " +
+          quoted(fs::path(quoted(binary_dir() / "ntstack") + " symbols fetch " + dump() + " " +
+                          path("/slow"))) +
+          " /dev/null </dev/null");
+  EXPECT_EQ(terminal.exit_code, 0) << terminal.out;
+  EXPECT_NE(terminal.out.find("\r["), std::string::npos) << terminal.out;
+  EXPECT_NE(terminal.out.find("files, "), std::string::npos);
+  fs::remove_all(cache());
+  EXPECT_EQ(ntstack("symbols fetch " + dump() + " " + path("/plain")).exit_code, 0);
+  EXPECT_EQ(err().find('\r'), std::string::npos);
+  EXPECT_EQ(count(err(), "\n"), 13u) << err();  // who is asked, and a line for each file
+}
+
+TEST_F(SymbolCommands, ManyAddressesAtOnceGetTheNamesThatEachGetsAlone) {
+  // More than one thread takes at a time. That single names are right LLVM says elsewhere.
+  constexpr std::size_t kAddresses = 20'000;
+  const fs::path image = sample() / "symbols/ntoskrnl.exe";
+  std::ofstream all(folder_.path() / "all");
+  for (std::size_t i = 0; i < kAddresses; ++i)
+    all << std::hex << 0x1000 + (i * 7919) % 0x5000 << "\n";
+  all.close();
+  const auto together =
+      ntstack("symbolize " + quoted(image) + " < " + quoted(folder_.path() / "all"));
+  EXPECT_EQ(count(together.out, "\n"), kAddresses);
+  EXPECT_GT(count(together.out, "nt!"), kAddresses / 2) << together.out.substr(0, 500);
+  const auto in_pieces = run(
+      "cd " + quoted(folder_.path()) + " && split -l 1000 all piece_ && for piece in piece_*; do " +
+      quoted(binary_dir() / "ntstack") + " symbolize " + quoted(image) + " < $piece; done");
+  EXPECT_EQ(together.out, in_pieces.out);
+}
+
 TEST_F(SymbolCommands, SymbolizeGetsItsPdb) {
   fs::copy_file(sample() / "symbols/mup.sys", folder_.path() / "mup.sys");
   const auto result = ntstack("symbolize mup.sys 1000 " + path());

@@ -123,8 +123,10 @@ class CommandTest : public testing::TestWithParam<System> {
   }
   // Starts the fetch, waits until some of it has come, sends it a signal and waits for its end.
   int begin_and_send(const std::string& fault, const std::string& signal) const {
-    const std::string script = fetch_command(fault) + " >" + word(folder_.path() / "said") +
-                               " 2>&1 & echo $! >" + word(folder_.path() / "pid") + "; wait $!";
+    // With job control: without it a shell starts what is in the background deaf to SIGINT.
+    const std::string script = "set -m; " + fetch_command(fault) + " >" +
+                               word(folder_.path() / "said") + " 2>&1 & echo $! >" +
+                               word(folder_.path() / "pid") + "; wait $!";
     int exit_code = -1;
     std::thread waiting([&] { exit_code = run("bash -c " + word(script)).exit_code; });
     for (int i = 0; i < 500 && unfinished_bytes() < 40'000; ++i)
