@@ -55,13 +55,16 @@ Result<void> OutFile::write(Bytes bytes) {
   return {};
 }
 
-Result<void> OutFile::close() {
+Result<void> OutFile::close() { return close(false); }
+Result<void> OutFile::close_durably() { return close(true); }
+
+Result<void> OutFile::close(bool durably) {
   errno = 0;
   std::FILE* file = file_.get();
 #ifdef _WIN32
-  const bool written = std::fflush(file) == 0 && _commit(_fileno(file)) == 0;
+  const bool written = std::fflush(file) == 0 && (!durably || _commit(_fileno(file)) == 0);
 #else
-  const bool written = std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
+  const bool written = std::fflush(file) == 0 && (!durably || ::fsync(::fileno(file)) == 0);
 #endif
   const int error = errno;
   const bool closed = std::fclose(file_.release()) == 0;

@@ -1,5 +1,4 @@
-// A file being written, in order, and closed with its bytes on the disk; and one process at a time
-// at it.
+// A file being written, in order, and one process at a time at it.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +19,16 @@ class OutFile {
   static Result<OutFile> open(const std::filesystem::path& path, bool keep = false);
 
   Result<void> write(Bytes bytes);
-  // Waits until the bytes are on the disk. A file that is not closed so may be cut short.
+  // A file that is not closed so may be cut short.
   Result<void> close();
+  // Also waits until the bytes are on the disk: for what is renamed to where it counts as whole.
+  Result<void> close_durably();
 
   std::uint64_t size() const { return size_; }
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  Result<void> close(bool durably);
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };

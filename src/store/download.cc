@@ -88,7 +88,7 @@ class PartSink : public http::Sink {
   bool end() {
     if (!file_) return false;
     const std::uint64_t size = file_->size();
-    if (auto closed = file_->close(); !closed) return stop(closed.error().text());
+    if (auto closed = file_->close_durably(); !closed) return stop(closed.error().text());
     if (kind_of(bytes_of_head()) == FileKind::unknown) return stop(kNoSymbolFile);
     if (expected_ && size != *expected_)
       return stop(fmt::format("{} bytes came of {}", size, *expected_));

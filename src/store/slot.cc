@@ -22,7 +22,7 @@ base::Result<void> write_fresh(const Slot& slot, base::Bytes file, std::string_v
   if (!out) return std::unexpected(std::move(out.error()));
   if (!is_cabinet(file)) {
     if (auto written = out->write(file); !written) return written;
-    return out->close();
+    return out->close_durably();
   }
   base::Result<void> written;
   const auto expanded = expand_cabinet(file, name, kMostExpanded, [&](base::Bytes bytes) {
@@ -31,7 +31,7 @@ base::Result<void> write_fresh(const Slot& slot, base::Bytes file, std::string_v
   });
   if (!written) return written;
   if (!expanded) return expanded;
-  return out->close();
+  return out->close_durably();
 }
 
 }  // namespace
