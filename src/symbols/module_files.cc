@@ -170,6 +170,15 @@ void ModuleFiles::open_pdb() {
   if (!pdb_) say_pdb_is_missing(*key, all);
 }
 
+std::vector<Missing> ModuleFiles::missing() const {
+  std::vector<Missing> all = missing_;
+  if (!dwarf_.dwarf) return all;
+  const std::string module = base::printable(base::file_name_of(key_->name));
+  for (const std::string& warning : dwarf_.dwarf->warnings())
+    all.push_back({module, "DWARF", base::printable(warning)});
+  return all;
+}
+
 Lacking ModuleFiles::lacking() {
   Lacking lacking;
   if (!image_file()) lacking.image = {image_key(), file_names_of(key_->name)};

@@ -32,7 +32,8 @@ class ModuleFiles {
 
   Lacking lacking();
 
-  const std::vector<Missing>& missing() const { return missing_; }
+  // What was looked for and not found, and what of the DWARF could not be read.
+  std::vector<Missing> missing() const;
 
  private:
   std::optional<pe::Image> headers_in_memory() const;

@@ -171,7 +171,7 @@ std::optional<std::uint64_t> Symbolizer::address_of(const std::string& expressio
 std::vector<Missing> Symbolizer::missing() const {
   std::vector<Missing> all;
   for (const NamedModule& module : state_->named) {
-    std::ranges::copy(module.files.missing(), std::back_inserter(all));
+    std::ranges::move(module.files.missing(), std::back_inserter(all));
   }
   return all;
 }

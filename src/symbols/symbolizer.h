@@ -34,7 +34,7 @@ struct ModuleKey {
 // What is not at hand, once for each module, with what would mend it.
 struct Missing {
   std::string module;  // "rdbss.sys"
-  std::string what;    // "image", "PDB"
+  std::string what;    // "image", "PDB", "debug file", "DWARF"
   std::string remedy;  // a sentence: "put rdbss.sys/5A1B2C3D4f000/rdbss.sys on the image path (-i)"
 };
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "compiled.h"
 #include "pe/symbols.h"
+#include "symbols/symbolizer.h"
 
 namespace ntstack::tests {
 namespace {
@@ -205,6 +206,20 @@ TEST(DwarfUnits, OnesThatWereSplitOffAreSaidToBeMissing) {
     EXPECT_FALSE(compiled->dwarf->function_at(symbol.rva));
   ASSERT_FALSE(compiled->dwarf->warnings().empty());
   EXPECT_NE(compiled->dwarf->warnings()[0].find("-gsplit-dwarf"), std::string::npos);
+
+  // A user hears of it where an address of the image was named.
+  symbols::ModuleKey key;
+  key.name = base::path_text(compiled->path.filename());
+  key.base = 0x10000000;
+  key.size = compiled->image.size_of_image();
+  key.timestamp = compiled->image.timestamp();
+  symbols::Symbolizer symbolizer(
+      {key}, {{}, store::SymbolPath::of_folder(base::path_text(folder.path()))});
+  symbolizer.name(key.base + start->front().rva, false);
+  const auto missing = symbolizer.missing();
+  ASSERT_EQ(missing.size(), 1u);
+  EXPECT_EQ(missing[0].what, "DWARF");
+  EXPECT_NE(missing[0].remedy.find("-gsplit-dwarf"), std::string::npos) << missing[0].remedy;
 }
 
 }  // namespace
