@@ -117,6 +117,7 @@ Failure failure_of(DWORD error, bool is_connected) {
     case ERROR_WINHTTP_CANNOT_CONNECT:
       return Failure::unreachable;
     case ERROR_WINHTTP_TIMEOUT:
+    case WSAETIMEDOUT:  // as Wine passes it on
       return is_connected ? Failure::stalled : Failure::unreachable;
     case ERROR_WINHTTP_CONNECTION_ERROR:
     case ERROR_WINHTTP_OPERATION_CANCELLED:
@@ -138,6 +139,7 @@ std::string reason_of(DWORD error, DWORD secure_flags) {
     case ERROR_WINHTTP_CANNOT_CONNECT:
       return "it takes no connection";
     case ERROR_WINHTTP_TIMEOUT:
+    case WSAETIMEDOUT:
       return "it does not answer";
     case ERROR_WINHTTP_CONNECTION_ERROR:
       return "the connection was lost";

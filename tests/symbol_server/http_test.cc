@@ -224,7 +224,8 @@ TEST_P(HttpTest, ADrippingServerIsGivenUp) {
   EXPECT_LT(std::stol(printed["milliseconds"]), 15'000);
 }
 
-TEST_P(HttpTest, ASlowServerThatGoesOnIsWaitedFor) { expect_whole(fault("/slow", "--stall 2")); }
+// Longer than any pause of it may be: the file takes about seven seconds.
+TEST_P(HttpTest, ASlowServerThatGoesOnIsWaitedFor) { expect_whole(fault("/slow", "--stall 4")); }
 
 TEST_P(HttpTest, ACancelledReceiveEndsSoon) {
   for (const char* prefix : {"/silent", "/drip", "/slow", "/endless"}) {
