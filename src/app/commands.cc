@@ -49,7 +49,8 @@ int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
   facts.notes = std::move(walked->set.notes);
   if (const std::string note = processes_note(sessions); !note.empty()) facts.notes.push_back(note);
   std::ranges::move(walked->notes, std::back_inserter(facts.notes));
-  if (!facts.more.empty()) facts.missing_threads = missing_threads(sessions, walked->stacks);
+  if (choice->is_all() && (!facts.more.empty() || !walked->set.bundles.empty()))
+    facts.missing_threads = missing_threads(walked->set, walked->stacks);
   if (options.json) return write(report::stacks_json(facts), out, err);
   return write(report::stacks_text(facts, {wants_colour(out), options.group}), out, err);
 }

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 
+#include "app/bundles.h"
 #include "base/text.h"
 
 namespace ntstack::app {
@@ -41,7 +43,17 @@ base::Result<Session> open_one(const fs::path& file, const DumpOptions& paths) {
 
 base::Result<void> open_folder(const fs::path& folder, const DumpOptions& paths, DumpSet& set) {
   const std::size_t before = set.sessions.size();
-  const std::vector<fs::path> files = dumps_in(folder);
+  auto bundle = bundle_in(folder);
+  if (!bundle) set.notes.push_back(base::printable(bundle.error().text()));
+  std::vector<fs::path> files;
+  if (bundle && *bundle) {
+    BundleDumps dumps = dumps_of(**bundle, folder);
+    files = std::move(dumps.files);
+    std::ranges::move(dumps.notes, std::back_inserter(set.notes));
+    set.bundles.push_back(std::move(**bundle));
+  } else {
+    files = dumps_in(folder);
+  }
   for (const fs::path& file : files) {
     auto session = open_one(file, paths);
     if (session)
@@ -121,12 +133,15 @@ std::string processes_note(const std::vector<Session>& sessions) {
   return fmt::format("these dumps are of {} processes: {}", seen.size(), names);
 }
 
-std::vector<report::MissingThread> missing_threads(const std::vector<Session>& sessions,
+std::vector<report::MissingThread> missing_threads(const DumpSet& set,
                                                    const std::vector<stacks::Stack>& stacks) {
-  std::vector<report::MissingThread> missing;
-  const std::string reason = lack_reason(sessions);
+  std::vector<report::MissingThread> missing = missing_in(set.bundles, stacks);
+  const std::string reason = lack_reason(set.sessions);
   for (const stacks::Stack& stack : stacks) {
-    if (stack.lacks_kernel_stack)
+    const auto is_same = [&](const report::MissingThread& other) {
+      return other.id == stack.thread->id && other.process_id == stack.thread->process_id;
+    };
+    if (stack.lacks_kernel_stack && std::ranges::none_of(missing, is_same))
       missing.push_back({stack.thread->id, stack.thread->process_id, reason});
   }
   return missing;

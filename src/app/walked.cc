@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "app/bundles.h"
 #include "stacks/join.h"
 #include "stacks/walker.h"
 
@@ -63,11 +64,13 @@ base::Result<Round> walk_once(const WalkRequest& request, const DumpOptions& pat
     walked.push_back(walk_one(session, request, round));
   if (walked.size() == 1) {
     round.walked.stacks = std::move(walked.front().stacks);
+    add_states(round.walked.set.bundles, round.walked.stacks);
     return round;
   }
   stacks::Joined joined = stacks::join(std::move(walked));
   round.walked.stacks = std::move(joined.stacks);
   round.walked.notes = std::move(joined.notes);
+  add_states(round.walked.set.bundles, round.walked.stacks);
   return round;
 }
 

@@ -12,6 +12,22 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMostNamed = 64;  // threads that a text names one by one
 
+// "lacking   the kernel stacks of threads 1f 20: why", a line for each reason.
+std::string lacking_text(const StackFacts& facts) {
+  std::map<std::string, std::vector<std::uint64_t>> by_reason;
+  for (const MissingThread& thread : facts.missing_threads)
+    by_reason[thread.reason].push_back(thread.id.value_or(0));
+  std::string out;
+  for (const auto& [reason, ids] : by_reason) {
+    out += "lacking   the kernel stacks of threads";
+    for (std::size_t i = 0; i < ids.size() && i < kMostNamed; ++i)
+      out += fmt::format(" {:x}", ids[i]);
+    if (ids.size() > kMostNamed) out += fmt::format(" and of {} more", ids.size() - kMostNamed);
+    out += fmt::format("; {}\n", reason);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string capture_text(const target::Machine& machine) {
@@ -46,6 +62,7 @@ Json capture_json(const DumpFacts& facts) {
 }
 
 std::string set_text(const StackFacts& facts) {
+  if (facts.more.empty()) return lacking_text(facts);
   std::size_t kernel = 0, joined = 0, empty = 0;
   for (const stacks::Stack& stack : facts.stacks) {
     const DumpFacts& of = facts.of_dump(stack.dump);
@@ -57,14 +74,7 @@ std::string set_text(const StackFacts& facts) {
   std::string out = fmt::format("together  {} threads of the kernel's dumps, each once", kernel);
   if (joined != 0) out += fmt::format(", {} with their user part from a user dump", joined);
   if (empty != 0) out += fmt::format(", {} without a stack", empty);
-  out += "\n";
-  if (facts.missing_threads.empty()) return out;
-  out += "lacking   the kernel stacks of threads";
-  for (std::size_t i = 0; i < facts.missing_threads.size() && i < kMostNamed; ++i)
-    out += fmt::format(" {:x}", facts.missing_threads[i].id.value_or(0));
-  if (facts.missing_threads.size() > kMostNamed)
-    out += fmt::format(" and of {} more", facts.missing_threads.size() - kMostNamed);
-  return out + fmt::format("; {}\n", facts.missing_threads.front().reason);
+  return out + "\n" + lacking_text(facts);
 }
 
 Json missing_threads_json(const StackFacts& facts) {

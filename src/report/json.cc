@@ -224,6 +224,7 @@ Json stack_json(const target::Machine& machine, const stacks::Stack& stack, bool
   json["thread"] = thread_json(machine, stack.thread);
   if (stack.thread && stack.thread->name.empty() && !stack.thread_name.empty())
     json["thread"]["name"] = base::printable(stack.thread_name);
+  if (!stack.listed_state.empty()) json["listed_state"] = stack.listed_state;
   json["process"] = process_json(stack.process);
   json["start"] = stacks::name_of(stack.start);
   json["segments"] = Json::array();
@@ -332,7 +333,8 @@ std::string stacks_json(const StackFacts& facts) {
   for (std::uint32_t i = 0; i <= facts.more.size(); ++i)
     if (Json captures = capture_json(facts.of_dump(i)); !captures.is_null())
       json["captures"].push_back(std::move(captures));
-  if (!facts.more.empty()) json["missing_threads"] = missing_threads_json(facts);
+  if (!facts.more.empty() || !facts.missing_threads.empty())
+    json["missing_threads"] = missing_threads_json(facts);
   json["missing"] = missing_list(facts.missing);
   json["warnings"] = warnings_of(facts);
   const std::string around = document(json);

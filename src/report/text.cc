@@ -156,7 +156,10 @@ std::string thread_text(const Stack& stack, bool is_64_bit) {
   }
   const std::string& name = thread.name.empty() ? stack.thread_name : thread.name;
   if (!name.empty()) out += fmt::format("  \"{}\"", base::printable(name));
-  if (const std::string state = state_text(thread); !state.empty()) out += "  " + state;
+  const std::string state = state_text(thread);
+  if (!state.empty()) out += "  " + state;
+  if (thread.captured && !stack.listed_state.empty())
+    out += fmt::format(", before that {}", stack.listed_state);
   if (thread.found_by == target::FoundBy::scan) out += "  (found by a scan of memory, in no list)";
   if (!thread.object_present && thread.address != 0) out += "  (thread object not in the dump)";
   return out;
@@ -334,7 +337,7 @@ std::string stacks_text(const StackFacts& facts, const TextStyle& style) {
     if (const std::string asked = capture_text(other.machine); !asked.empty())
       out += "     " + asked + "\n";
   }
-  if (!facts.more.empty()) out += set_text(facts);
+  out += set_text(facts);
   out += warning_lines(facts);
   for (const Group& group : grouped(facts.stacks, style.group))
     out += stack_text(group, facts.of_dump(group.members[0]->dump), paint);

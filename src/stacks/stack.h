@@ -73,6 +73,9 @@ struct Stack {
   std::uint32_t dump = 0;
   std::optional<std::uint32_t> user_dump;
   std::string thread_name;
+  // How the capture found the thread before its APC went there: "WAIT: (WrResource)"; empty unless
+  // a capture's own record says it.
+  std::string listed_state;
   bool lacks_kernel_stack = false;  // a user dump's, of whose thread no kernel dump has anything
 };
 
