@@ -26,14 +26,6 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
   return error == std::errc() && at == end && !digits.empty() ? std::optional(value) : std::nullopt;
 }
 
-// The number that `name_of` gives a name to.
-template <class NameOf>
-std::optional<std::uint8_t> numbered(const std::string& name, NameOf name_of) {
-  for (std::uint8_t i = 0; i < 0x40; ++i)
-    if (!name_of(i).empty() && base::equals_ignoring_case(name_of(i), name)) return i;
-  return std::nullopt;
-}
-
 // "w3wp" for "w3wp.exe"; the kernel cuts names after 15 characters.
 bool is_named(std::string_view process, std::string_view name) {
   constexpr std::size_t kKept = 15;
@@ -64,7 +56,7 @@ base::Result<ThreadChoice> ThreadChoice::of(const ThreadOptions& options) {
   choice.process_ = options.process;
   choice.process_id_ = number_of(options.process);
   if (!options.state.empty()) {
-    choice.state_ = numbered(options.state, target::thread_state_name);
+    choice.state_ = target::thread_state_named(options.state);
     if (!choice.state_)
       return base::fail(
           "--state takes Waiting, Ready, Running, Standby, Terminated or another of "
@@ -72,7 +64,7 @@ base::Result<ThreadChoice> ThreadChoice::of(const ThreadOptions& options) {
           base::printable(options.state));
   }
   if (!options.waiting_on.empty()) {
-    choice.wait_reason_ = numbered(options.waiting_on, target::wait_reason_name);
+    choice.wait_reason_ = target::wait_reason_named(options.waiting_on);
     if (!choice.wait_reason_)
       return base::fail(
           "--waiting-on takes a wait reason (Executive, UserRequest, WrResource), "

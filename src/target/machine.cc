@@ -41,6 +41,14 @@ std::optional<std::uint64_t> stack_pointer_of(base::Bytes context,
   return std::nullopt;
 }
 
+// The number that `name_of` gives a name to.
+template <class NameOf>
+std::optional<std::uint8_t> numbered(std::string_view name, NameOf name_of) {
+  for (std::uint8_t i = 0; i < 0x40; ++i)
+    if (!name_of(i).empty() && base::equals_ignoring_case(name_of(i), name)) return i;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view name_of(FoundBy found_by) {
@@ -419,6 +427,14 @@ std::string_view wait_reason_name(std::uint8_t reason) {
                                          "WrMdlCache",
                                          "WrRcu"};
   return reason < std::size(kNames) ? kNames[reason] : std::string_view();
+}
+
+std::optional<std::uint8_t> thread_state_named(std::string_view name) {
+  return numbered(name, thread_state_name);
+}
+
+std::optional<std::uint8_t> wait_reason_named(std::string_view name) {
+  return numbered(name, wait_reason_name);
 }
 
 }  // namespace ntstack::target

@@ -163,5 +163,8 @@ class Machine {
 // "Waiting", "Executive": as kd prints them; empty for numbers that no public header names.
 std::string_view thread_state_name(std::uint8_t state);
 std::string_view wait_reason_name(std::uint8_t reason);
+// The numbers that these names are of, in any case of letters.
+std::optional<std::uint8_t> thread_state_named(std::string_view name);
+std::optional<std::uint8_t> wait_reason_named(std::string_view name);
 
 }  // namespace ntstack::target
