@@ -54,7 +54,8 @@ stacks::DumpStacks walk_one(Session& session, const WalkRequest& request, Round&
 }
 
 base::Result<Round> walk_once(const WalkRequest& request, const DumpOptions& paths) {
-  auto set = open_dumps(request.dumps, paths);
+  auto set = request.opened ? base::Result<DumpSet>(request.opened(paths))
+                            : open_dumps(request.dumps, paths);
   if (!set) return std::unexpected(std::move(set.error()));
   Round round;
   round.walked.set = std::move(*set);

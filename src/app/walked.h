@@ -2,6 +2,7 @@
 // servers where the symbol path has any, and walked again with them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct WalkRequest {
   const ThreadChoice& choice;
   Downloads* downloads;     // of the same paths
   bool with_needs = false;  // fills Walked::needs
+  // Instead of the dumps; what it gives stays good as long as the request.
+  std::function<DumpSet(const DumpOptions&)> opened = {};
 };
 
 // The chosen stacks of every dump, after files were got from servers in as many rounds as it takes:
