@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 #include "app/dump_set.h"
 #include "app/exit_code.h"
+#include "app/live_target.h"
 #include "app/output.h"
 #include "app/start_names.h"
 #include "app/terminal.h"
 #include "app/walked.h"
 #include "base/text.h"
+#include "capture/this_system.h"
 #include "report/json.h"
 #include "report/text.h"
 
@@ -37,20 +41,22 @@ base::Result<Session> open_with_files(DumpOptions options, Downloads& downloads,
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
   const auto choice = ThreadChoice::of(options.threads);
   if (!choice) return wrong(choice.error(), err);
+  if (options.dumps.empty() == options.live.empty())
+    return wrong({"either dumps are named, or a running process by --live", {}}, err);
   Downloads downloads(options.paths, err);
-  auto walked = walk_dumps({options.dumps, options.paths, *choice, &downloads});
+  WalkRequest request{options.dumps, options.paths, *choice, &downloads};
+  std::optional<LiveTarget> live;  // what the walk points into
+  if (!options.live.empty()) {
+    auto taken = LiveTarget::open(capture::this_system(), options.live, err);
+    if (!taken) return taken.error();
+    live = std::move(*taken);
+    request.opened = [&](const DumpOptions& paths) { return live->opened(paths); };
+  }
+  auto walked = walk_dumps(request);
   if (!walked) return failed(walked.error(), err);
-  const std::vector<Session>& sessions = walked->set.sessions;
   if (!choice->is_all() && walked->stacks.empty())
-    return none_is_in(*choice, sessions.front().facts().file_name, err);
-  report::StackFacts facts{
-      sessions.front().facts(), {}, walked->stacks, std::move(walked->missing)};
-  for (std::size_t i = 1; i < sessions.size(); ++i) facts.more.push_back(sessions[i].facts());
-  facts.notes = std::move(walked->set.notes);
-  if (const std::string note = processes_note(sessions); !note.empty()) facts.notes.push_back(note);
-  std::ranges::move(walked->notes, std::back_inserter(facts.notes));
-  if (choice->is_all() && (!facts.more.empty() || !walked->set.bundles.empty()))
-    facts.missing_threads = missing_threads(walked->set, walked->stacks);
+    return none_is_in(*choice, walked->set.sessions.front().facts().file_name, err);
+  const report::StackFacts facts = stack_facts_of(*walked, choice->is_all());
   if (options.json) return write(report::stacks_json(facts), out, err);
   return write(report::stacks_text(facts, {wants_colour(out), options.group}), out, err);
 }

@@ -13,6 +13,7 @@ namespace ntstack::app {
 struct StacksOptions {
   // Dumps of one process or one machine, and folders of them; UTF-8.
   std::vector<std::string> dumps;
+  std::string live;   // instead of dumps: a running process, by ID or name
   DumpOptions paths;  // its dump is not used
   ThreadOptions threads;
   bool json = false;

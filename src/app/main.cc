@@ -48,11 +48,14 @@ void declare_list(CLI::App& app, const char* name, const char* help, ChosenOptio
 
 void declare_stacks(CLI::App& app, StacksOptions& options) {
   CLI::App* stacks = app.add_subcommand("stacks", "Every stack in a dump, identical ones grouped");
+  CLI::Option* dumps = stacks->add_option(
+      "DUMP", options.dumps,
+      "The dump; or several of one process, or a folder of them: triage dumps, and a user dump "
+      "whose stacks go below the kernel's");
   stacks
-      ->add_option("DUMP", options.dumps,
-                   "The dump; or several of one process, or a folder of them: triage dumps, and a "
-                   "user dump whose stacks go below the kernel's")
-      ->required();
+      ->add_option("--live", options.live,
+                   "Instead of a dump: a running process, by ID or name; user mode alone (Windows)")
+      ->excludes(dumps);
   add_path_options(*stacks, options.paths);
   add_choice_options(*stacks, options.threads);
   stacks->add_flag("--json", options.json, "As JSON (docs/schema)");

@@ -55,7 +55,8 @@ stacks::DumpStacks walk_one(Session& session, const WalkRequest& request, Round&
 }
 
 base::Result<Round> walk_once(const WalkRequest& request, const DumpOptions& paths) {
-  auto set = open_dumps(request.dumps, paths);
+  auto set = request.opened ? base::Result<DumpSet>(request.opened(paths))
+                            : open_dumps(request.dumps, paths);
   if (!set) return std::unexpected(std::move(set.error()));
   Round round;
   round.walked.set = std::move(*set);
@@ -85,6 +86,19 @@ base::Result<Walked> walk_dumps(const WalkRequest& request) {
     // Each round asks for files that none before asked for, so that there is a last.
     if (request.downloads->get(round->wanted).empty()) return std::move(round->walked);
   }
+}
+
+report::StackFacts stack_facts_of(Walked& walked, bool is_all) {
+  const std::vector<Session>& sessions = walked.set.sessions;
+  report::StackFacts facts{sessions.front().facts(), {}, walked.stacks, std::move(walked.missing)};
+  for (std::size_t i = 1; i < sessions.size(); ++i) facts.more.push_back(sessions[i].facts());
+  if (is_all && (!facts.more.empty() || !walked.set.bundles.empty()))
+    facts.missing_threads = missing_threads(walked.set, walked.stacks);
+  facts.notes = std::move(walked.set.notes);
+  if (std::string note = processes_note(sessions); !note.empty())
+    facts.notes.push_back(std::move(note));
+  std::ranges::move(walked.notes, std::back_inserter(facts.notes));
+  return facts;
 }
 
 }  // namespace ntstack::app

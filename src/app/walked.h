@@ -2,6 +2,7 @@
 // servers where the symbol path has any, and walked again with them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,16 @@ struct WalkRequest {
   const ThreadChoice& choice;
   Downloads* downloads;     // of the same paths
   bool with_needs = false;  // fills Walked::needs
+  // Instead of the dumps; what it gives stays good as long as the request.
+  std::function<DumpSet(const DumpOptions&)> opened = {};
 };
 
 // The chosen stacks of every dump, after files were got from servers in as many rounds as it takes:
 // an image shows what else is on a stack.
 base::Result<Walked> walk_dumps(const WalkRequest& request);
+
+// What is printed of them; parts of `walked` are moved into it, the rest outlives it. `is_all`: of
+// no choice of threads, so that those that have no stack are named.
+report::StackFacts stack_facts_of(Walked& walked, bool is_all);
 
 }  // namespace ntstack::app

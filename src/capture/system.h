@@ -83,7 +83,7 @@ struct ThreadContext {
 
 struct MemoryRegion {
   std::uint64_t address = 0, size = 0;
-  bool committed = false;
+  bool committed = false;  // and may be read without an effect on it: no guard page
 };
 
 enum class UserDump : std::uint8_t {
@@ -112,6 +112,7 @@ class System {
   virtual void sleep(std::uint32_t milliseconds) = 0;
 
   virtual MachineFacts machine() = 0;
+  virtual std::uint32_t own_process_id() { return 0; }  // 0: of no process that is listed
   virtual std::expected<std::vector<ProcessFacts>, Status> processes() = 0;
   virtual std::expected<std::vector<HandleFacts>, Status> own_handles() = 0;
 
@@ -137,6 +138,7 @@ class System {
   // MiniDumpWriteDump. Threads go on while it runs but for the moments that it suspends them.
   virtual base::Result<void> write_user_dump(Handle process, std::uint32_t process_id,
                                              const std::filesystem::path& path, UserDump kind) = 0;
+  virtual bool can_write_user_dumps() { return true; }  // dbghelp.dll is there
 
   // Each suspend is to be followed by a resume.
   virtual Status suspend_thread(Handle thread) = 0;

@@ -35,6 +35,7 @@ std::string_view kind_name(const dump::Dump& dump) {
     case dump::Kind::triage:
       return "kernel triage dump";
     case dump::Kind::minidump:
+      if ((dump.attributes & dump::attribute_live_dump) != 0) return "running process";
       return "user minidump";
     case dump::Kind::full:
       return "complete dump";
