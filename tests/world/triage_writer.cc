@@ -150,7 +150,8 @@ class SnapWriter : Writer {
   TriageDump write();
 
  private:
-  const ThreadTruth& first_thread() const;
+  const ThreadTruth* first_thread() const;
+  std::uint64_t process() const;
   void write_processors();
   void write_process();
   void write_threads();
@@ -319,15 +320,16 @@ void SnapWriter::write_processors() {
       memory_.read(world_.nt("KiProcessorBlock"), layout_.pointer_size * world_.processors()));
   for (unsigned i = 0; i < world_.processors(); i++) {
     auto prcb = memory_.read(world_.prcb(i), layout_.prcb.size);
-    if (i == 0) patch_address(prcb, layout_.prcb.current_thread, first_thread().ethread);
+    if (i == 0 && first_thread())
+      patch_address(prcb, layout_.prcb.current_thread, first_thread()->ethread);
     const auto offset = try_block(world_.prcb(i), prcb);
     if (i == 0 && offset) triage(0x1c, *offset);
   }
 }
 
 void SnapWriter::write_process() {
-  const std::uint64_t process = world_.pointer(first_thread().ethread + layout_.kthread.process);
-  if (const auto offset = try_block(process, memory_.read(process, layout_.eprocess.size)))
+  const std::uint64_t address = process();
+  if (const auto offset = try_block(address, memory_.read(address, layout_.eprocess.size)))
     triage(0x20, *offset);
 }
 
@@ -438,20 +440,28 @@ void Writer::write_block_list() {
   file_.put(at_.required_space, std::uint64_t{valid} + 4);
 }
 
-const ThreadTruth& SnapWriter::first_thread() const {
-  return *std::ranges::find_if(threads_,
-                               [](const auto& thread) { return thread.capture != Capture::none; });
+// Null where no thread answered.
+const ThreadTruth* SnapWriter::first_thread() const {
+  const auto found = std::ranges::find_if(
+      threads_, [](const auto& thread) { return thread.capture != Capture::none; });
+  return found == threads_.end() ? nullptr : &*found;
+}
+
+std::uint64_t SnapWriter::process() const {
+  if (!first_thread()) return world_.process();
+  return world_.pointer(first_thread()->ethread + layout_.kthread.process);
 }
 
 TriageDump SnapWriter::write() {
-  write_header(0x69696969, first_thread().context);
+  write_header(0x69696969, first_thread() ? first_thread()->context : std::vector<std::uint8_t>());
   if (wide_) file_.put(0x1050, std::uint32_t{0x10});  // made by the live dump
   write_drivers();
   write_kdbg();
   write_processors();
   write_process();
   write_threads();
-  write_status_list();
+  dump_.has_list = rules_.writes_list;
+  if (rules_.writes_list) write_status_list();
   std::ranges::reverse(blocks_);
   write_block_list();
   dump_.bytes = file_.take();

@@ -30,6 +30,7 @@ struct SnapRules {
   std::size_t room = SIZE_MAX;     // bytes of the whole dump; Windows: 0x100000
   std::uint32_t more_drivers = 0;  // in the list, with nothing of them in the dump
   std::uint32_t indirect = 0;      // bytes of IRPs, file and device objects for each thread
+  bool writes_list = true;         // of statuses: the kernel may have no memory for it
   std::uint64_t time = 0x01d6f0a1c0ffee00;     // FILETIME when it is written: 2021-01-22
   std::uint64_t up_time = 0x000000a1b2c3d400;  // 100 ns
 };

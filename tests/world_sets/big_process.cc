@@ -44,10 +44,10 @@ ThreadTruth unanswered(const Thread& thread) {
 }  // namespace
 
 BigProcess build_big_process(const std::filesystem::path& modules, unsigned processors,
-                             unsigned count) {
+                             unsigned count, const KernelLayout& layout) {
   using namespace seed1_story;
   BigProcess process;
-  process.world = std::make_unique<KernelWorld>(modules, windows_10_19041);
+  process.world = std::make_unique<KernelWorld>(modules, layout);
   KernelWorld& world = *process.world;
   world.start_drivers();
   add_processors(world, processors);

@@ -22,7 +22,7 @@ struct BigProcess {
 // Every thread is run by the emulator to where its APC captures it, but for those whose APC can't
 // run (status 0x102) and one whose handle is refused (0xc0000022).
 BigProcess build_big_process(const std::filesystem::path& modules, unsigned processors,
-                             unsigned threads = 300);
+                             unsigned threads = 300, const KernelLayout& layout = windows_10_19041);
 
 // One megabyte, and what of it is not threads': as published for Windows 10 2004.
 SnapRules windows_rules();
