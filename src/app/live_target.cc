@@ -7,53 +7,14 @@
 #include "app/exit_code.h"
 #include "app/interrupt.h"
 #include "app/output.h"
+#include "app/running_process.h"
 #include "base/text.h"
-#include "capture/process_choice.h"
 
 namespace ntstack::app {
-namespace {
-
-// The one process that the text names.
-std::expected<capture::ProcessFacts, int> choose(capture::System& system, const std::string& text,
-                                                 std::FILE* err) {
-  const auto processes = system.processes();
-  if (!processes) {
-    fmt::print(err, "ntstack: the system's processes can't be listed ({:#x})\n", processes.error());
-    return std::unexpected(kFailed);
-  }
-  auto found = capture::processes_named(*processes, text);
-  if (found.empty()) {
-    fmt::print(err, "ntstack: no process {} is running\n", base::printable(text));
-    return std::unexpected(kFailed);
-  }
-  if (found.size() > 1) {
-    fmt::print(err, "ntstack: {} processes are called {}; choose one by its ID:\n{}", found.size(),
-               base::printable(text), capture::list_text(found));
-    return std::unexpected(kUsage);
-  }
-  if (found.front().id == system.own_process_id()) {
-    fmt::print(err, "ntstack: process {} is this program itself\n", found.front().id);
-    return std::unexpected(kUsage);
-  }
-  return std::move(found.front());
-}
-
-}  // namespace
-
 std::expected<LiveTarget, int> LiveTarget::open(std::unique_ptr<capture::System> system,
                                                 const std::string& text, std::FILE* err) {
-  if (!system) {
-    fmt::print(err,
-               "ntstack: running processes are read on Windows alone; on this system dumps are\n");
-    return std::unexpected(kFailed);
-  }
-  if (system->runs_under_wow64()) {
-    fmt::print(err,
-               "ntstack: this program is of another architecture than the system: running "
-               "processes are read by the system's own\n");
-    return std::unexpected(kFailed);
-  }
-  const auto chosen = choose(*system, text, err);
+  if (!can_look_at_processes(system.get(), err)) return std::unexpected(kFailed);
+  const auto chosen = choose_process(*system, text, err);
   if (!chosen) return std::unexpected(chosen.error());
   const Interrupt interrupt;
   auto process = capture::LiveProcess::take(*system, *chosen, &interrupt.requested());

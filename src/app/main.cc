@@ -5,10 +5,13 @@
 #include <iostream>
 #include <string>
 
+#include "app/capture_command.h"
+#include "app/capture_options.h"
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/symbol_commands.h"
 #include "app/symbolize.h"
+#include "capture/this_system.h"
 
 namespace {
 
@@ -103,6 +106,7 @@ struct Options {
   ListOptions info, modules;
   ChosenOptions processes, threads;
   SymbolizeOptions symbolize;
+  CaptureCommand capture;
   std::string base;
 };
 
@@ -126,6 +130,7 @@ void declare(CLI::App& app, Options& options) {
   declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
   declare_symbols(app, options.symbols);
+  add_path_options(*declare_capture(app, options.capture), options.capture.paths);
 
   CLI::App* symbolize = app.add_subcommand("symbolize", "Names for addresses of an image");
   symbolize->add_option("IMAGE", options.symbolize.image, "A PE image, or a PDB")->required();
@@ -173,5 +178,9 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("threads")) return run_threads(options.threads, stdout, stderr);
   if (app.got_subcommand("symbols"))
     return run_symbols(*app.get_subcommand("symbols"), options.symbols);
+  if (app.got_subcommand("capture")) {
+    options.capture.arguments.assign(argv + 1, argv + argc);
+    return run_capture(options.capture, ntstack::capture::this_system(), stdout, stderr);
+  }
   return symbolize(options);
 }

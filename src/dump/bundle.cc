@@ -133,6 +133,7 @@ BundleThread thread_of(const Json& json) {
   thread.state = text(json, "state");
   thread.wait_reason = text(json, "wait_reason");
   thread.priority = number<std::int32_t>(json, "priority");
+  thread.context_switches = number<std::uint32_t>(json, "context_switches");
   if (std::string file = text(json, "file"); !file.empty()) thread.file = std::move(file);
   if (const auto status = hex(json, "status"); status && *status <= UINT32_MAX)
     thread.status = static_cast<std::uint32_t>(*status);
@@ -169,6 +170,7 @@ Json json_of(const BundleThread& thread) {
   json["state"] = or_null(thread.state);
   json["wait_reason"] = or_null(thread.wait_reason);
   json["priority"] = thread.priority;
+  json["context_switches"] = thread.context_switches;
   json["file"] = thread.file ? Json(*thread.file) : Json(nullptr);
   json["status"] = thread.status ? Json(base::hex_text(*thread.status)) : Json(nullptr);
   json["outcome"] = thread.outcome;

@@ -52,6 +52,7 @@ struct BundleThread {
   std::string name;
   std::string state, wait_reason;  // when the threads were listed, as kd names them: "Waiting"
   std::int32_t priority = 0;
+  std::uint32_t context_switches = 0;   // when the threads were listed
   std::optional<std::string> file;      // that has its kernel stack
   std::optional<std::uint32_t> status;  // NTSTATUS: the kernel's own, of its last try
   std::string outcome;                  // "captured", "timed_out", ...

@@ -1,0 +1,64 @@
+#include "app/capture_options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace ntstack::app {
+namespace {
+
+void add_capture_triggers(CLI::App& command, CaptureCommand& options) {
+  command.add_option("--every", options.every,
+                     "With --count: from one capture's begin to the next (5s, 500ms, 2m)");
+  command.add_option("--count", options.count,
+                     "So many captures, each a folder below; see ntstack diff");
+  command.add_option("--hang", options.hang,
+                     "Waits until a window of the process has hung for so many seconds");
+  command.add_option("--cpu", options.cpu,
+                     "Waits until the process has used so many percent of all processors for 5 s");
+  command.add_flag("--unattended", options.unattended,
+                   "At most 10 threads in the first dump, then the rest; --hang and --cpu do so");
+}
+
+}  // namespace
+
+CLI::App* declare_capture(CLI::App& app, CaptureCommand& options) {
+  CLI::App* capture = app.add_subcommand("capture", "Kernel stacks of a running process (Windows)");
+  capture->add_option("PROCESS", options.process, "An ID or a name")->required();
+  capture->add_option("-o,--output", options.output,
+                      "The folder to write, or a .zip; in one that exists a new one is made");
+  capture->add_flag("--zip", options.zip, "A .zip instead of the folder");
+  capture
+      ->add_option("-m", options.user, "The user half too: -ma all memory, -mm stacks and modules")
+      ->check(CLI::IsMember({"a", "m"}));
+  capture->add_flag("--report", options.report, "The stacks too, as text and JSON");
+  capture->add_option("--thread", options.threads, "These threads first, by ID");
+  capture->add_option("--wait-reason", options.wait_reason,
+                      "Threads that wait for this first: WrResource, ...");
+  capture->add_option("--state", options.state, "Threads in this state first: waiting, ready, ...");
+  capture->add_option("--frame", options.frame,
+                      "Threads with this in a name of their user stack first");
+  capture->add_flag("--only", options.only, "The chosen threads and no others");
+  CLI::Option* live =
+      capture
+          ->add_option("--live", options.live,
+                       "A live dump of the machine instead: full or selective (kernel stacks)")
+          ->check(CLI::IsMember({"full", "selective"}));
+  capture
+      ->add_flag("--auto", options.automatic,
+                 "Triage dumps; a live dump too where threads lack: of kernel stacks, else full")
+      ->excludes(live);
+  capture->add_flag("--user-pages", options.user_pages, "Live dumps: user memory too");
+  capture->add_flag("--hypervisor-pages", options.hypervisor_pages,
+                    "Live dumps: the hypervisor's memory too");
+  capture->add_flag("--under-memory-pressure", options.under_memory_pressure,
+                    "Live dumps: also where memory is short");
+  capture->add_option("--budget", options.budget,
+                      "Time for the triage dumps (60s); wedged threads cost 5 s each");
+  add_capture_triggers(*capture, options);
+  capture->add_flag("--elevate", options.elevate, "Starts anew as administrator without asking");
+  capture->add_flag("--no-elevate", options.no_elevate, "Does not ask");
+  capture->add_option("--triage-flags", options.triage_flags, "Flags of the kernel's request")
+      ->group("");
+  return capture;
+}
+
+}  // namespace ntstack::app
