@@ -375,6 +375,7 @@ void Capture::remember(std::span<const std::size_t> threads, const TriageContent
     if (!record.dump || (thread.dump && in_dump.stack <= thread.stack)) continue;
     thread.dump = record.dump;
     thread.stack = in_dump.stack;
+    thread.may_lack_io = in_dump.may_lack_io;
   }
 }
 
@@ -414,7 +415,10 @@ void Capture::finish() {
 std::string Capture::text_of(const ThreadRecord& thread) const {
   switch (thread.outcome) {
     case Outcome::captured:
-      return "captured";
+      return thread.may_lack_io
+                 ? "captured; the dump was nearly full behind it, so that details of "
+                   "its pending I/O may be missing"
+                 : "captured";
     case Outcome::captured_in_part:
       return "captured but for an older part of its kernel stack, which did not fit; a live dump "
              "has all of it";

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <random>
 
+#include "dump/dump.h"
 #include "test_files.h"
 #include "world_sets/big_process.h"
 
@@ -39,6 +40,17 @@ TriageContents read(const world::TriageDump& dump, std::span<const world::Thread
   return contents.value_or(TriageContents());
 }
 
+// Whether the dump has both blocks that the writer makes of a thread's I/O.
+bool has_indirect(const world::TriageDump& dump, const world::ThreadTruth& thread,
+                  std::uint32_t bytes) {
+  const auto& layout = process().world->layout();
+  const std::uint64_t irp = layout.pool + 0x40000000 + 16 * (thread.ethread - layout.pool),
+                      objects = irp + layout.ethread.size + 0x10;
+  const auto parsed = dump::parse(base::Bytes::of(std::span(dump.bytes)));
+  return parsed && parsed->memory->get<std::uint8_t>(irp) &&
+         parsed->memory->get<std::uint8_t>(objects + bytes - 1);
+}
+
 // At every length of the room, each thread's bytes are seen to be there exactly where they are.
 TEST(TriageResult, WhatWasLeftOutIsSeenAtEveryRoom) {
   const auto request = std::span(process().threads).first(8);
@@ -46,7 +58,7 @@ TEST(TriageResult, WhatWasLeftOutIsSeenAtEveryRoom) {
   rules.room = kRoom;
   rules.more_drivers = 0;
   const std::size_t whole = world::snap_threads(*process().world, request, rules).bytes.size();
-  std::size_t parts = 0, no_stacks = 0, without_list = 0;
+  std::size_t parts = 0, lacks_io = 0, no_stacks = 0, without_list = 0;
   for (rules.room = whole - 100'000; rules.room <= whole; rules.room += 0x130) {
     for (const bool with_objects : {true, false}) {
       const auto dump = world::snap_threads(*process().world, request, rules);
@@ -61,6 +73,9 @@ TEST(TriageResult, WhatWasLeftOutIsSeenAtEveryRoom) {
         EXPECT_TRUE(!dump.has_list || thread.status == dump.statuses[i]);
         EXPECT_EQ(thread.capture == Capture::captured, dump.has_stack[i]);
         EXPECT_EQ(thread.capture == Capture::no_stack, dump.has_object[i] && !dump.has_stack[i]);
+        const bool lacks = dump.has_stack[i] && !has_indirect(dump, request[i], rules.indirect);
+        EXPECT_TRUE(!lacks || thread.may_lack_io) << i << " room " << rules.room;
+        lacks_io += lacks;
         parts += thread.stack == StackBytes::part;
         no_stacks += thread.capture == Capture::no_stack;
       }
@@ -68,6 +83,7 @@ TEST(TriageResult, WhatWasLeftOutIsSeenAtEveryRoom) {
   }
   EXPECT_GT(parts, 0u);  // the owner's older stack
   EXPECT_GT(no_stacks, 0u);
+  EXPECT_GT(lacks_io, 0u);
   EXPECT_GT(without_list, 0u);
 }
 
@@ -106,6 +122,28 @@ TEST(TriageResult, AThreadThatRefusedTheApcIsToldFromOneThatWasNotTried) {
   rules.room = kRoom;
   EXPECT_EQ(read(world::snap_threads(*process().world, request, rules), request).threads[2].capture,
             Capture::gone);
+}
+
+// As of a build whose KTHREAD is laid out in a way that is not known here.
+TEST(TriageResult, ObjectsOfUnknownLayoutAreFoundByTheirBlocks) {
+  const auto request = std::span(process().threads).first(7);
+  world::SnapRules rules = world::windows_rules();
+  rules.room = kRoom;
+  rules.indirect = 0;  // the world's IRPs are made to look like threads
+  auto dump = world::snap_threads(*process().world, request, rules);
+  const auto parsed = dump::parse(base::Bytes::of(std::span(dump.bytes)));
+  ASSERT_TRUE(parsed);
+  for (const auto& block : parsed->triage->data_blocks) {
+    if (block.bytes.size() != 0x898) continue;
+    std::fill_n(dump.bytes.begin() + static_cast<std::ptrdiff_t>(block.file_offset), 0x600, 0x11);
+  }
+  for (const bool with_objects : {true, false}) {
+    const TriageContents contents = read(dump, request, with_objects);
+    for (std::size_t i = 0; i < request.size(); ++i) {
+      EXPECT_EQ(contents.threads[i].object, request[i].ethread);
+      EXPECT_EQ(contents.threads[i].capture, Capture::captured);
+    }
+  }
 }
 
 TEST(TriageResult, WhatIsNoTriageDumpIsAnErrorAndDamageIsHarmless) {
