@@ -13,6 +13,7 @@ using target::Capture;
 constexpr std::size_t kUsualHead = 72 * 1024, kUsualThread = 12 * 1024, kDescriptor = 16;
 constexpr std::size_t kLeastFirst = 4, kMostFirst = 80;
 constexpr std::size_t kWithoutAStack = 3;
+constexpr std::size_t kRoomForAnObject = 0x4000;  // several times the largest ETHREAD
 
 struct Build {
   std::uint32_t build;
@@ -141,12 +142,13 @@ void TriageBatches::learn(std::span<const std::size_t> asked, const TriageConten
   ++calls_;
   planned_ = 0;
   returned_.clear();
-  std::size_t last_object = 0;  // behind the last one that the dump has
+  // Where the kernel went on behind a thread, or had room to, it was no lack of room.
+  std::size_t tried = 0;
   const std::size_t count = std::min(asked.size(), contents.threads.size());
   for (std::size_t i = 0; i < count; ++i)
-    if (contents.threads[i].object != 0) last_object = i + 1;
+    if (contents.threads[i].object != 0 || contents.left >= kRoomForAnObject) tried = i + 1;
   for (std::size_t i = 0; i < count; ++i)
-    learn_one(asked[i], contents.threads[i], i == contents.first, i < last_object);
+    learn_one(asked[i], contents.threads[i], i == contents.first, i < tried);
   const auto captured = static_cast<std::size_t>(std::ranges::count_if(
       contents.threads, [](const auto& thread) { return thread.stack != StackBytes::none; }));
   measure(contents);
@@ -155,7 +157,7 @@ void TriageBatches::learn(std::span<const std::size_t> asked, const TriageConten
 }
 
 void TriageBatches::learn_one(std::size_t thread, const ThreadInDump& in_dump, bool is_first,
-                              bool came_later) {
+                              bool was_tried) {
   if (in_dump.needs != 0) needs_[thread] = in_dump.needs;
   const Capture capture = in_dump.capture;
   const bool is_there = in_dump.object != 0 && in_dump.stack != StackBytes::none;
@@ -163,7 +165,7 @@ void TriageBatches::learn_one(std::size_t thread, const ThreadInDump& in_dump, b
   if (is_there && (in_dump.stack == StackBytes::whole || is_first))
     settle(thread,
            in_dump.stack == StackBytes::whole ? Outcome::captured : Outcome::captured_in_part);
-  else if (capture == Capture::timed_out || (!in_dump.status && in_dump.object == 0 && came_later))
+  else if (capture == Capture::timed_out || (!in_dump.status && in_dump.object == 0 && was_tried))
     did_not_answer(thread);
   else if (capture == Capture::gone)
     settle(thread, Outcome::gone);

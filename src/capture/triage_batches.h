@@ -32,13 +32,16 @@ enum class Outcome : std::uint8_t {
 // "captured", "captured_in_part", ...: JSON.
 std::string_view name_of(Outcome outcome);
 
+// How many of them are expected in one call at most, which can't be broken off: 5 s each.
+inline constexpr std::size_t kWedgedInACall = 12;
+
 struct BatchLimits {
   std::size_t room = 0x100000;  // bytes of a dump
   std::size_t processors = 1;   // active ones
   std::uint32_t build = 0;      // Windows' build; 0 unknown
   bool is_64_bit = true;
-  std::size_t first_batch = 0;        // threads in the first dump at most; 0: as many as may fit
-  std::size_t wedged_in_a_call = 12;  // expected at most, each of which takes 5 s
+  std::size_t first_batch = 0;  // threads in the first dump at most; 0: as many as may fit
+  std::size_t wedged_in_a_call = kWedgedInACall;
 };
 
 // Bytes of one KPRCB by build (public PDB types); a build between two gets the older one's, an
@@ -59,6 +62,7 @@ class TriageBatches {
   void put_back(std::span<const std::size_t> threads);
   // It is known without a call, or in spite of one, what becomes of a thread.
   void settle(std::size_t thread, Outcome outcome);
+  void bound_wedged(std::size_t most) { limits_.wedged_in_a_call = std::max<std::size_t>(most, 1); }
   // No dump is asked for more: the call for so many failed.
   void bound(std::size_t most) { most_ = std::max<std::size_t>(most, 1); }
   // What a dump has of the threads that it was asked for.
@@ -79,7 +83,7 @@ class TriageBatches {
   std::size_t thread_room() const { return room_; }
 
  private:
-  void learn_one(std::size_t thread, const ThreadInDump& in_dump, bool is_first, bool came_later);
+  void learn_one(std::size_t thread, const ThreadInDump& in_dump, bool is_first, bool was_tried);
   void did_not_answer(std::size_t thread);
   void measure(const TriageContents& contents);
   void give_up_where_nothing_fits(const TriageContents& contents, std::size_t captured);

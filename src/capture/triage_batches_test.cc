@@ -180,5 +180,101 @@ TEST(TriageBatches, OfAnySizesEveryThreadIsCapturedInFewerCallsThanAFifthAboveFi
   }
 }
 
+std::vector<Size> usual(std::size_t count, std::uint64_t seed = 1) {
+  Random random(seed);
+  std::vector<Size> sizes(count);
+  for (Size& size : sizes) size = kinds[0].make(random, 0);
+  return sizes;
+}
+
+TEST(TriageBatches, OneThatDoesNotAnswerIsAskedOnceMoreAndAfterAllOthers) {
+  std::vector<Size> sizes = usual(200);
+  sizes[3] = {0, 0, 0x102, 0};
+  sizes[100] = {5000, 0, 0x102, 3};  // from the third call on
+  Kernel kernel;
+  kernel.thread_room = 700'000;
+  TriageBatches batches(sizes.size(), limits_of(kernel));
+  run(batches, kernel, sizes);
+  EXPECT_EQ(batches.outcomes()[3], Outcome::wedged);
+  EXPECT_EQ(batches.outcomes()[100], Outcome::captured);
+  EXPECT_EQ(count(batches, Outcome::captured), 199u);
+}
+
+TEST(TriageBatches, WhereManyDoNotAnswerACallIsAskedForFewer) {
+  std::vector<Size> sizes = usual(300);
+  for (std::size_t i = 0; i < sizes.size(); i += 2) sizes[i].status = 0x102;
+  Kernel kernel;
+  kernel.thread_room = 700'000;
+  TriageBatches batches(sizes.size(), limits_of(kernel));
+  std::size_t most = 0;
+  while (batches.size_of_next() != 0 || batches.unanswered() != 0) {
+    if (batches.size_of_next() == 0) batches.retry_unanswered(SIZE_MAX);
+    const auto asked = batches.take(batches.size_of_next());
+    std::size_t wedged = 0;
+    for (const std::size_t thread : asked) wedged += sizes[thread].status != 0;
+    if (kernel.calls != 0) most = std::max(most, wedged);
+    batches.learn(asked, kernel.dump(sizes, asked));
+  }
+  EXPECT_LE(most, 14u);  // half a minute or so over a minute
+  EXPECT_EQ(count(batches, Outcome::captured), 150u);
+  EXPECT_EQ(count(batches, Outcome::wedged), 150u);
+}
+
+TEST(TriageBatches, WithoutTheKernelsListThreadsAreToldByWhatIsThere) {
+  std::vector<Size> sizes = usual(120);
+  sizes[5].status = 0x102;
+  Kernel kernel;
+  kernel.gives_list = false;
+  kernel.thread_room = 100'000;
+  TriageBatches batches(sizes.size(), limits_of(kernel));
+  run(batches, kernel, sizes);
+  EXPECT_EQ(count(batches, Outcome::captured), 119u);
+  EXPECT_EQ(batches.outcomes()[5], Outcome::wedged);
+}
+
+TEST(TriageBatches, ThreadsLargerThanTheRoomAreSaidToBeAndTheOthersCaptured) {
+  std::vector<Size> sizes = usual(200);
+  for (std::size_t i = 0; i < sizes.size(); i += 10) sizes[i] = {50'000, 0};
+  Kernel kernel;
+  kernel.thread_room = 40'000;
+  TriageBatches batches(sizes.size(), limits_of(kernel));
+  const std::size_t calls = run(batches, kernel, sizes);
+  EXPECT_EQ(count(batches, Outcome::captured), 180u);
+  EXPECT_EQ(count(batches, Outcome::does_not_fit), 20u);
+  EXPECT_LE(static_cast<double>(calls),
+            1.2 * static_cast<double>(first_fit_decreasing(sizes, kernel.thread_room)) + 2);
+}
+
+TEST(TriageBatches, WhereNothingFitsItEndsSoon) {
+  for (const std::size_t room : {0u, 1000u, 3000u}) {
+    const std::vector<Size> sizes = usual(300);
+    Kernel kernel;
+    kernel.thread_room = room;
+    TriageBatches batches(sizes.size(), limits_of(kernel));
+    EXPECT_LE(run(batches, kernel, sizes), 3u);
+    EXPECT_EQ(count(batches, Outcome::captured), 0u);
+    EXPECT_EQ(batches.gave_up(), room == 3000);
+  }
+}
+
+TEST(TriageBatches, AProcessorsBlockIsOfTheBuildsSize) {
+  EXPECT_EQ(processor_bytes(19045, true), 0xaf00u);
+  EXPECT_EQ(processor_bytes(26200, true), 0xcf00u);
+  EXPECT_EQ(processor_bytes(17763, false), 0x5f00u);
+  EXPECT_EQ(processor_bytes(0, true), 0xcf00u);
+  EXPECT_EQ(processor_bytes(2600, true), 0x3a20u);
+}
+
+TEST(TriageBatches, FiftyThousandThreadsArePlannedInOneGo) {
+  const std::vector<Size> sizes = usual(50'000);
+  Kernel kernel;
+  kernel.thread_room = 250'000;
+  TriageBatches batches(sizes.size(), limits_of(kernel));
+  const std::size_t calls = run(batches, kernel, sizes);
+  EXPECT_EQ(count(batches, Outcome::captured), 50'000u);
+  EXPECT_LE(static_cast<double>(calls),
+            1.2 * static_cast<double>(first_fit_decreasing(sizes, kernel.thread_room)) + 2);
+}
+
 }  // namespace
 }  // namespace ntstack::capture

@@ -72,6 +72,7 @@ class Capture {
   bool may_go_on();
   bool begin_next_round();
   bool add_new_threads();
+  std::size_t answers_that_fit();
 
   void capture_some();
   std::vector<Open> open_batch();
@@ -156,13 +157,15 @@ bool Capture::begin_next_round() {
   if (add_new_threads()) return true;
   if (is_retry_ || batches_.unanswered() == 0) return false;
   is_retry_ = true;
-  std::size_t most = SIZE_MAX;
-  if (options_.time_budget != 0) {
-    const std::uint64_t over = std::min(elapsed(), options_.time_budget);
-    most = static_cast<std::size_t>((options_.time_budget - over) / kWedgedTime);
-  }
-  batches_.retry_unanswered(most);
+  batches_.retry_unanswered(answers_that_fit());
   return batches_.size_of_next() != 0;
+}
+
+// How many threads that do not answer there is time for.
+std::size_t Capture::answers_that_fit() {
+  if (options_.time_budget == 0) return SIZE_MAX;
+  const std::uint64_t over = std::min(elapsed(), options_.time_budget);
+  return static_cast<std::size_t>((options_.time_budget - over) / kWedgedTime);
 }
 
 bool Capture::add_new_threads() {
@@ -191,6 +194,8 @@ void Capture::settle(std::size_t thread, Outcome outcome, std::string text) {
 
 // Right before the call, so that few end in between.
 void Capture::capture_some() {
+  if (options_.time_budget != 0)
+    batches_.bound_wedged(std::min(kWedgedInACall, answers_that_fit()));
   const std::vector<Open> batch = open_batch();
   if (batch.empty()) return;
   read_objects(batch);
@@ -370,6 +375,7 @@ void Capture::remember(std::span<const std::size_t> threads, const TriageContent
     if (!record.dump || (thread.dump && in_dump.stack <= thread.stack)) continue;
     thread.dump = record.dump;
     thread.stack = in_dump.stack;
+    thread.may_lack_io = in_dump.may_lack_io;
   }
 }
 
@@ -409,11 +415,18 @@ void Capture::finish() {
 std::string Capture::text_of(const ThreadRecord& thread) const {
   switch (thread.outcome) {
     case Outcome::captured:
-      return "captured";
+      return thread.may_lack_io
+                 ? "captured; the dump was nearly full behind it, so that details of "
+                   "its pending I/O may be missing"
+                 : "captured";
     case Outcome::captured_in_part:
       return "captured but for an older part of its kernel stack, which did not fit; a live dump "
              "has all of it";
     case Outcome::wedged:
+      if (!thread.status)
+        return "it did not answer within 5 s, or was about to end: dumps that it was asked for "
+               "have "
+               "others and not it; a live dump has its stack";
       return status_text(kTimeout, Call::captured_thread);
     case Outcome::does_not_fit:
       return fmt::format(
@@ -447,21 +460,19 @@ std::string Capture::why_not_tried() const {
 
 // No thread was captured, though the calls went well.
 void Capture::explain_nothing() {
-  const std::size_t all = result_.threads.size();
   std::string why;
-  if (result_.count(Outcome::gone) == all)
-    why = "all of its threads have ended, or are about to";
-  else if (result_.ran_out_of_time)
-    why = "the time for it was over";
-  else if (result_.threads.empty())
+  for (const ThreadRecord& thread : result_.threads) {
+    if (thread.outcome == Outcome::gone || thread.outcome == Outcome::not_tried) continue;
+    if (thread.status && !succeeded(*thread.status)) result_.error_status = *thread.status;
+    why = thread.text;
+    break;
+  }
+  if (result_.threads.empty())
     why = "it has none";
-  else
-    for (const ThreadRecord& thread : result_.threads) {
-      if (thread.outcome == Outcome::gone) continue;
-      if (thread.status && !succeeded(*thread.status)) result_.error_status = *thread.status;
-      why = thread.text;
-      break;
-    }
+  else if (why.empty() && result_.count(Outcome::not_tried) == 0)
+    why = "all of them have ended, or are about to";
+  else if (why.empty())
+    why = why_not_tried();
   result_.error =
       base::Error{fmt::format("no thread of {} could be captured: {}", process_text(), why), {}};
 }

@@ -45,7 +45,8 @@ struct ThreadRecord {
   std::string name;                     // its description
   std::optional<std::size_t> dump;      // number of the dump that has the most of it
   StackBytes stack = StackBytes::none;  // what that has
-  std::optional<Status> status;         // the last that a call gave of it
+  bool may_lack_io = false;      // that dump was nearly full behind it: its pending I/O may be cut
+  std::optional<Status> status;  // the last that a call gave of it
   Outcome outcome = Outcome::pending;
   std::string text;     // a sentence: what became of it
   bool is_new = false;  // not there when the capture began

@@ -13,7 +13,9 @@ namespace {
 using Block = dump::TriageRecords::DataBlock;
 using target::Capture;
 
-constexpr std::size_t kEndMark = 8;  // "TRGD", aligned
+constexpr std::size_t kEndMark = 8;          // "TRGD", aligned
+constexpr std::size_t kUsualBlock = 0x2000;  // an IRP, a driver's, file or device object is smaller
+constexpr std::size_t kLeastObject = 0x100;  // bytes of an ETHREAD
 
 std::size_t descriptor_size(bool is_64_bit) { return is_64_bit ? 16 : 12; }
 std::size_t cost(std::size_t bytes, bool is_64_bit) {
@@ -35,6 +37,7 @@ class Reader {
     find_objects(asked);
     measure_processors();
     measure_threads();
+    find_cut_threads();
     conclude();
     return std::move(contents_);
   }
@@ -42,12 +45,15 @@ class Reader {
  private:
   void read_statuses();
   void find_objects(std::span<const AskedThread> asked);
+  void find_unknown_objects(std::span<const AskedThread> asked);
+  void take_unknown(std::size_t index, std::uint64_t address);
   void take_object(std::size_t index, const target::Thread& thread);
   std::optional<std::uint64_t> stack_pointer(const target::Thread& thread) const;
   StackBytes stack_bytes(const target::Thread& thread) const;
   std::size_t needs(const target::Thread& thread) const;
   void measure_processors();
   void measure_threads();
+  void find_cut_threads();
   void conclude();
 
   const target::Machine& machine_;
@@ -72,8 +78,7 @@ void Reader::read_statuses() {
   }
 }
 
-// The address that the system told names a thread best; then the ID in the object; then the order,
-// where the kernel's list says which were captured.
+// The address that the system told names a thread best; then the ID in the object.
 void Reader::find_objects(std::span<const AskedThread> asked) {
   std::unordered_map<std::uint64_t, std::size_t> addresses, ids;
   for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -91,12 +96,36 @@ void Reader::find_objects(std::span<const AskedThread> asked) {
     }
     take_object(found->second, thread);
   }
-  const auto& captures = machine_.captures();
-  for (std::size_t i = 0; i < captures.size() && i < asked.size(); ++i) {
-    if (!captures[i].thread || asked[i].object != 0 || contents_.threads[i].object != 0) continue;
-    if (const target::Thread* thread = machine_.thread_at(*captures[i].thread))
-      take_object(i, *thread);
+  find_unknown_objects(asked);
+}
+
+// Of a build whose structures are not known the objects are still blocks, all of one size.
+void Reader::find_unknown_objects(std::span<const AskedThread> asked) {
+  const std::size_t size = triage_.thread.size();
+  std::unordered_map<std::uint64_t, std::size_t> addresses;
+  std::vector<std::size_t> captured;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (asked[i].object != 0) addresses.emplace(asked[i].object, i);
+    if (contents_.threads[i].status == kSuccess) captured.push_back(i);
   }
+  std::vector<std::uint64_t> objects;
+  for (const Block* block : blocks_)
+    if (size >= kLeastObject && block->bytes.size() == size) objects.push_back(block->address);
+  const bool is_tied = objects.size() == captured.size();
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const auto found = addresses.find(objects[i]);
+    if (found != addresses.end())
+      take_unknown(found->second, objects[i]);
+    else if (is_tied && asked[captured[i]].object == 0)
+      take_unknown(captured[i], objects[i]);
+  }
+}
+
+void Reader::take_unknown(std::size_t index, std::uint64_t address) {
+  ThreadInDump& in_dump = contents_.threads[index];
+  if (in_dump.object != 0 || !by_address_.emplace(address, index).second) return;
+  in_dump.object = address;
+  in_dump.stack = StackBytes::whole;
 }
 
 void Reader::take_object(std::size_t index, const target::Thread& thread) {
@@ -134,7 +163,8 @@ std::optional<std::uint64_t> Reader::stack_pointer(const target::Thread& thread)
 StackBytes Reader::stack_bytes(const target::Thread& thread) const {
   const base::ByteSource& memory = machine_.memory();
   const auto sp = stack_pointer(thread);
-  if (!sp || !memory.get<std::uint8_t>(*sp)) return StackBytes::none;
+  if (!sp) return StackBytes::whole;
+  if (!memory.get<std::uint8_t>(*sp)) return StackBytes::none;
   for (std::size_t i = 1; i < thread.segments.size(); ++i) {
     const auto& saved = thread.segments[i].saved_sp;
     if (saved && thread.segments[i].contains(*saved) && !memory.get<std::uint8_t>(*saved))
@@ -187,6 +217,17 @@ void Reader::measure_threads() {
     end = std::max<std::uint64_t>(end, block->file_offset + block->bytes.size());
   }
   if (current && end > begin) current->bytes += static_cast<std::size_t>(end - begin);
+}
+
+void Reader::find_cut_threads() {
+  std::size_t room = contents_.thread_room;
+  for (const Block* block : blocks_) {
+    const auto found = by_address_.find(block->address);
+    if (found == by_address_.end()) continue;
+    ThreadInDump& thread = contents_.threads[found->second];
+    room -= std::min(room, thread.bytes);
+    thread.may_lack_io = room < kUsualBlock;
+  }
 }
 
 // With the list, what it says holds as far as the bytes bear it out.

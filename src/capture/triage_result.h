@@ -23,7 +23,7 @@ struct AskedThread {
 enum class StackBytes : std::uint8_t {
   none,
   part,  // the stack in use, but not every one that it was entered from
-  whole
+  whole  // or not known to be missing: where this build keeps the stack may not be known
 };
 
 struct ThreadInDump {
@@ -33,6 +33,9 @@ struct ThreadInDump {
   StackBytes stack = StackBytes::none;
   std::size_t bytes = 0;  // of the dump that it took, up to the next thread's object
   std::size_t needs = 0;  // at the least, by its object: that and its stacks; 0 not known
+  // The dump was nearly full behind it: of what it does, its pending I/O, something may be left
+  // out.
+  bool may_lack_io = false;
 };
 
 struct TriageContents {
