@@ -103,6 +103,7 @@ struct Options {
   ListOptions info, modules;
   ChosenOptions processes, threads;
   SymbolizeOptions symbolize;
+  DoctorOptions doctor;
   std::string base;
 };
 
@@ -126,6 +127,10 @@ void declare(CLI::App& app, Options& options) {
   declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
   declare_symbols(app, options.symbols);
+
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "Whether captures will work on this machine, and how to mend what is in their way");
+  doctor->add_flag("--json", options.doctor.json, "As JSON (docs/schema)");
 
   CLI::App* symbolize = app.add_subcommand("symbolize", "Names for addresses of an image");
   symbolize->add_option("IMAGE", options.symbolize.image, "A PE image, or a PDB")->required();
@@ -171,6 +176,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("modules")) return run_modules(options.modules, stdout, stderr);
   if (app.got_subcommand("processes")) return run_processes(options.processes, stdout, stderr);
   if (app.got_subcommand("threads")) return run_threads(options.threads, stdout, stderr);
+  if (app.got_subcommand("doctor")) return run_doctor(options.doctor, stdout, stderr);
   if (app.got_subcommand("symbols"))
     return run_symbols(*app.get_subcommand("symbols"), options.symbols);
   return symbolize(options);
