@@ -31,11 +31,17 @@ struct ChosenOptions {
   bool json = false;
 };
 
+struct DoctorOptions {
+  bool json = false;
+};
+
 // Each writes its answer to `out`, errors to `err`, and returns an ExitCode.
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err);
 int run_info(const ListOptions& options, std::FILE* out, std::FILE* err);
 int run_modules(const ListOptions& options, std::FILE* out, std::FILE* err);
 int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err);
 int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err);
+// kFailed where kernel stacks can't be captured; elsewhere than on Windows kOk.
+int run_doctor(const DoctorOptions& options, std::FILE* out, std::FILE* err);
 
 }  // namespace ntstack::app

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "app/exit_code.h"
@@ -11,6 +13,23 @@
 #include "base/text.h"
 
 namespace ntstack::app {
+namespace {
+
+// Those that the process's images were loaded from: the files are still there, and their PDBs
+// perhaps beside them.
+std::vector<std::string> folders_of(const std::vector<dump::ModuleRecord>& modules) {
+  std::vector<std::string> folders;
+  for (const dump::ModuleRecord& module : modules) {
+    const std::string_view path = module.path;
+    const std::string folder(path.substr(0, path.size() - base::file_name_of(path).size()));
+    if (!folder.empty() && std::ranges::find(folders, folder) == folders.end())
+      folders.push_back(folder);
+  }
+  return folders;
+}
+
+}  // namespace
+
 std::expected<LiveTarget, int> LiveTarget::open(std::unique_ptr<capture::System> system,
                                                 const std::string& text, std::FILE* err) {
   if (!can_look_at_processes(system.get(), err)) return std::unexpected(kFailed);
@@ -29,8 +48,10 @@ std::expected<LiveTarget, int> LiveTarget::open(std::unique_ptr<capture::System>
 DumpSet LiveTarget::opened(const DumpOptions& paths) const {
   DumpOptions options = paths;
   options.dump = name_;
+  dump::Dump dump = process_->dump();
+  options.folders = folders_of(dump.modules);
   DumpSet set;
-  set.sessions.push_back(Session::over(process_->dump(), options));
+  set.sessions.push_back(Session::over(std::move(dump), options));
   return set;
 }
 

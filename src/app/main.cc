@@ -107,6 +107,7 @@ struct Options {
   ChosenOptions processes, threads;
   SymbolizeOptions symbolize;
   CaptureCommand capture;
+  DoctorOptions doctor;
   std::string base;
 };
 
@@ -131,6 +132,10 @@ void declare(CLI::App& app, Options& options) {
 
   declare_symbols(app, options.symbols);
   add_path_options(*declare_capture(app, options.capture), options.capture.paths);
+
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "Whether captures will work on this machine, and how to mend what is in their way");
+  doctor->add_flag("--json", options.doctor.json, "As JSON (docs/schema)");
 
   CLI::App* symbolize = app.add_subcommand("symbolize", "Names for addresses of an image");
   symbolize->add_option("IMAGE", options.symbolize.image, "A PE image, or a PDB")->required();
@@ -176,6 +181,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("modules")) return run_modules(options.modules, stdout, stderr);
   if (app.got_subcommand("processes")) return run_processes(options.processes, stdout, stderr);
   if (app.got_subcommand("threads")) return run_threads(options.threads, stdout, stderr);
+  if (app.got_subcommand("doctor")) return run_doctor(options.doctor, stdout, stderr);
   if (app.got_subcommand("symbols"))
     return run_symbols(*app.get_subcommand("symbols"), options.symbols);
   if (app.got_subcommand("capture")) {

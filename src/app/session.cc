@@ -42,6 +42,8 @@ symbols::Places places_of(const DumpOptions& options) {
   places.symbol_path = store::SymbolPath::parse(symbols);
   places.image_path =
       store::SymbolPath::parse(or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
+  for (const std::string& folder : options.folders)
+    places.symbol_path.append(store::SymbolPath::of_folder(folder));
   places.answers = options.answers;
   return places;
 }

@@ -23,6 +23,8 @@ struct DumpOptions {
   bool ms_symbols = false;  // Microsoft's server stands behind the symbol path
   bool offline = false;     // no server is asked
   bool quiet = false;       // nothing is said of downloads
+  // Looked in last, for both: where a running process has its images from. UTF-8.
+  std::vector<std::string> folders = {};
   // What servers answered so far; outlives the session. Null: none was asked.
   const store::Answers* answers = nullptr;
 };

@@ -22,7 +22,7 @@ class ThisSystem : public System {
   std::uint64_t milliseconds() override { return ::GetTickCount64(); }
   std::uint64_t system_time() override {
     FILETIME time;
-    ::GetSystemTimePreciseAsFileTime(&time);
+    ::GetSystemTimeAsFileTime(&time);
     return std::uint64_t{time.dwHighDateTime} << 32 | time.dwLowDateTime;
   }
   void sleep(std::uint32_t milliseconds) override { ::Sleep(milliseconds); }
