@@ -264,11 +264,11 @@ int Captures::run(const capture::ProcessFacts& named) {
 
 }  // namespace
 
-int run_capture(const CaptureCommand& command, std::unique_ptr<capture::System> system,
-                std::FILE* out, std::FILE* err) {
+int run_capture(const CaptureCommand& command, capture::System* system, std::FILE* out,
+                std::FILE* err) {
   auto plan = plan_of(command);
   if (!plan) return wrong(plan.error(), err);
-  if (!can_look_at_processes(system.get(), err)) return kFailed;
+  if (!can_look_at_processes(system, err)) return kFailed;
   if (const auto code = start_elevated(command, *system, err)) return *code;
   const auto process = choose_process(*system, command.process, err);
   if (!process) return process.error();

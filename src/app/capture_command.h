@@ -36,7 +36,7 @@ struct CaptureCommand {
 
 // Folders that were written are named on `out`, what goes on on `err`. `system`: null elsewhere
 // than on Windows. Returns an ExitCode: 0 where every capture has at least one stack.
-int run_capture(const CaptureCommand& command, std::unique_ptr<capture::System> system,
-                std::FILE* out, std::FILE* err);
+int run_capture(const CaptureCommand& command, capture::System* system, std::FILE* out,
+                std::FILE* err);
 
 }  // namespace ntstack::app

@@ -8,6 +8,7 @@
 #include "app/capture_command.h"
 #include "app/capture_options.h"
 #include "app/commands.h"
+#include "app/diff_command.h"
 #include "app/exit_code.h"
 #include "app/symbol_commands.h"
 #include "app/symbolize.h"
@@ -100,6 +101,17 @@ int run_symbols(const CLI::App& symbols, const SymbolsOptions& options) {
   return run_symbols_import(options, stdout, stderr);
 }
 
+void declare_diff(CLI::App& app, DiffOptions& options) {
+  CLI::App* diff =
+      app.add_subcommand("diff", "Which threads moved between captures, which did not");
+  diff->add_option("CAPTURE", options.captures,
+                   "Two dumps or captures or more, in order; or one folder of captures")
+      ->required();
+  add_path_options(*diff, options.paths);
+  add_choice_options(*diff, options.threads);
+  diff->add_flag("--json", options.json, "As JSON (docs/schema)");
+}
+
 struct Options {
   StacksOptions stacks;
   SymbolsOptions symbols;
@@ -107,6 +119,7 @@ struct Options {
   ChosenOptions processes, threads;
   SymbolizeOptions symbolize;
   CaptureCommand capture;
+  DiffOptions diff;
   DoctorOptions doctor;
   std::string base;
 };
@@ -127,6 +140,7 @@ void declare(CLI::App& app, Options& options) {
   add_dump_options(*modules, options.modules.dump);
   modules->add_flag("--json", options.modules.json, "As JSON (docs/schema)");
 
+  declare_diff(app, options.diff);
   declare_list(app, "processes", "The processes in a dump", options.processes);
   declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
@@ -184,9 +198,11 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("doctor")) return run_doctor(options.doctor, stdout, stderr);
   if (app.got_subcommand("symbols"))
     return run_symbols(*app.get_subcommand("symbols"), options.symbols);
+  if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
   if (app.got_subcommand("capture")) {
     options.capture.arguments.assign(argv + 1, argv + argc);
-    return run_capture(options.capture, ntstack::capture::this_system(), stdout, stderr);
+    const auto system = ntstack::capture::this_system();
+    return run_capture(options.capture, system.get(), stdout, stderr);
   }
   return symbolize(options);
 }
