@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 #include "base/text.h"
 #include "capture/debug_privilege.h"
@@ -107,10 +108,10 @@ class Capture {
   std::uint64_t begin_;
   TriageBatches batches_;
   TriageCapture result_;
-  std::unordered_set<std::uint32_t> known_ids_;
+  std::set<std::pair<std::uint32_t, std::uint64_t>> known_;  // by ID and create time
   std::vector<std::byte> buffer_;
   std::size_t failures_ = 0, new_rounds_ = 0;
-  bool is_retry_ = false;
+  bool is_retry_ = false, went_well_ = false;
 };
 
 BatchLimits Capture::limits() const {
@@ -129,7 +130,7 @@ void Capture::add(const ThreadFacts& thread, bool is_new) {
   record.facts = thread;
   record.is_new = is_new;
   result_.threads.push_back(std::move(record));
-  known_ids_.insert(thread.id);
+  known_.emplace(thread.id, thread.create_time);
 }
 
 void Capture::capture_all() {
@@ -179,7 +180,7 @@ bool Capture::add_new_threads() {
   if (now == processes->end()) return false;
   std::size_t added = 0;
   for (const ThreadFacts& thread : now->threads) {
-    if (added == kMostNewThreads || known_ids_.contains(thread.id)) continue;
+    if (added == kMostNewThreads || known_.contains({thread.id, thread.create_time})) continue;
     add(thread, true);
     ++added;
   }
@@ -200,6 +201,10 @@ void Capture::capture_some() {
   if (batch.empty()) return;
   read_objects(batch);
   call(batch);
+  for (const Open& open : batch) {
+    std::string& name = result_.threads[open.thread].name;
+    if (name.empty()) name = system_.thread_name(open.handle.get());
+  }
 }
 
 std::vector<Open> Capture::open_batch() {
@@ -221,9 +226,7 @@ bool Capture::open_one(std::size_t thread, Owned& handle) {
   const auto opened = system_.open_thread(record.facts.id, kThreadAllAccess);
   if (opened) {
     handle = Owned(system_, *opened);
-    if (!is_same_thread(thread, handle.get())) return false;
-    if (record.name.empty()) record.name = system_.thread_name(handle.get());
-    return true;
+    return is_same_thread(thread, handle.get());
   }
   const Status status = opened.error();
   record.status = status;
@@ -314,6 +317,7 @@ void Capture::take_dump(const std::vector<Open>& batch, const TriageAnswer& answ
     return;
   }
   failures_ = 0;
+  went_well_ = true;
   record.has_list = contents->has_list;
   if (is_worth_storing(threads, *contents) && !store(answer.dump, record)) {
     batches_.put_back(threads);
@@ -331,6 +335,11 @@ void Capture::call_failed(const std::vector<Open>& batch, CallRecord& record) {
   for (const Open& open : batch) threads.push_back(open.thread);
   for (const std::size_t thread : threads)
     if (!succeeded(record.status)) result_.threads[thread].status = record.status;
+  if (record.status == kAccessDenied && went_well_) {
+    // The privilege is there: what is refused is each of these handles.
+    for (const std::size_t thread : threads) batches_.settle(thread, Outcome::denied);
+    return;
+  }
   batches_.put_back(threads);
   if (!is_final(record.status) && ++failures_ < kMostFailures) {
     batches_.bound(threads.size() / 2);
