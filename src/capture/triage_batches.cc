@@ -204,10 +204,11 @@ void TriageBatches::measure(const TriageContents& contents) {
 void TriageBatches::give_up_where_nothing_fits(const TriageContents& contents,
                                                std::size_t captured) {
   const bool has_object = contents.first != SIZE_MAX;
-  const bool no_room = !has_object && contents.has_list &&
-                       std::ranges::any_of(contents.threads, [](const ThreadInDump& thread) {
-                         return thread.capture == Capture::did_not_fit;
-                       });
+  const bool no_room =
+      !has_object && contents.has_list && contents.left < kRoomForAnObject &&
+      std::ranges::any_of(
+          contents.threads,
+          [](const ThreadInDump& thread) { return thread.capture == Capture::did_not_fit; });
   const bool answered = std::ranges::any_of(contents.threads, [](const ThreadInDump& thread) {
     return thread.capture == Capture::timed_out || thread.capture == Capture::gone ||
            thread.capture == Capture::denied;

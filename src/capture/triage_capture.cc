@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 #include "base/text.h"
 #include "capture/debug_privilege.h"
+#include "capture/outcome_text.h"
 #include "capture/status_text.h"
 
 namespace ntstack::capture {
@@ -91,8 +93,10 @@ class Capture {
   void fail(Status status, Call call);
   void tell(std::size_t asking);
   void finish();
-  std::string text_of(const ThreadRecord& thread) const;
-  std::string why_not_tried() const;
+  Ending ending_of_capture() const {
+    return {result_.thread_room, options_.time_budget, result_.was_cancelled,
+            result_.ran_out_of_time, batches_.gave_up()};
+  }
   void explain_nothing();
   std::uint64_t elapsed() { return system_.milliseconds() - begin_; }
   std::string process_text() const {
@@ -107,10 +111,10 @@ class Capture {
   std::uint64_t begin_;
   TriageBatches batches_;
   TriageCapture result_;
-  std::unordered_set<std::uint32_t> known_ids_;
+  std::set<std::pair<std::uint32_t, std::uint64_t>> known_;  // by ID and create time
   std::vector<std::byte> buffer_;
   std::size_t failures_ = 0, new_rounds_ = 0;
-  bool is_retry_ = false;
+  bool is_retry_ = false, went_well_ = false;
 };
 
 BatchLimits Capture::limits() const {
@@ -129,7 +133,7 @@ void Capture::add(const ThreadFacts& thread, bool is_new) {
   record.facts = thread;
   record.is_new = is_new;
   result_.threads.push_back(std::move(record));
-  known_ids_.insert(thread.id);
+  known_.emplace(thread.id, thread.create_time);
 }
 
 void Capture::capture_all() {
@@ -179,7 +183,7 @@ bool Capture::add_new_threads() {
   if (now == processes->end()) return false;
   std::size_t added = 0;
   for (const ThreadFacts& thread : now->threads) {
-    if (added == kMostNewThreads || known_ids_.contains(thread.id)) continue;
+    if (added == kMostNewThreads || known_.contains({thread.id, thread.create_time})) continue;
     add(thread, true);
     ++added;
   }
@@ -200,6 +204,10 @@ void Capture::capture_some() {
   if (batch.empty()) return;
   read_objects(batch);
   call(batch);
+  for (const Open& open : batch) {
+    std::string& name = result_.threads[open.thread].name;
+    if (name.empty()) name = system_.thread_name(open.handle.get());
+  }
 }
 
 std::vector<Open> Capture::open_batch() {
@@ -221,9 +229,7 @@ bool Capture::open_one(std::size_t thread, Owned& handle) {
   const auto opened = system_.open_thread(record.facts.id, kThreadAllAccess);
   if (opened) {
     handle = Owned(system_, *opened);
-    if (!is_same_thread(thread, handle.get())) return false;
-    if (record.name.empty()) record.name = system_.thread_name(handle.get());
-    return true;
+    return is_same_thread(thread, handle.get());
   }
   const Status status = opened.error();
   record.status = status;
@@ -314,6 +320,7 @@ void Capture::take_dump(const std::vector<Open>& batch, const TriageAnswer& answ
     return;
   }
   failures_ = 0;
+  went_well_ = true;
   record.has_list = contents->has_list;
   if (is_worth_storing(threads, *contents) && !store(answer.dump, record)) {
     batches_.put_back(threads);
@@ -331,6 +338,11 @@ void Capture::call_failed(const std::vector<Open>& batch, CallRecord& record) {
   for (const Open& open : batch) threads.push_back(open.thread);
   for (const std::size_t thread : threads)
     if (!succeeded(record.status)) result_.threads[thread].status = record.status;
+  if (record.status == kAccessDenied && went_well_) {
+    // The privilege is there: what is refused is each of these handles.
+    for (const std::size_t thread : threads) batches_.settle(thread, Outcome::denied);
+    return;
+  }
   batches_.put_back(threads);
   if (!is_final(record.status) && ++failures_ < kMostFailures) {
     batches_.bound(threads.size() / 2);
@@ -403,59 +415,14 @@ void Capture::tell(std::size_t asking) {
 void Capture::finish() {
   batches_.stop();
   result_.thread_room = batches_.thread_room();
+  const Ending ending = ending_of_capture();
   for (std::size_t i = 0; i < result_.threads.size(); ++i) {
     ThreadRecord& thread = result_.threads[i];
     thread.outcome = batches_.outcomes()[i];
-    if (thread.text.empty()) thread.text = text_of(thread);
+    if (thread.text.empty()) thread.text = outcome_text(thread, ending);
   }
   result_.milliseconds = elapsed();
   if (!result_.has_any() && !result_.error && !result_.was_cancelled) explain_nothing();
-}
-
-std::string Capture::text_of(const ThreadRecord& thread) const {
-  switch (thread.outcome) {
-    case Outcome::captured:
-      return thread.may_lack_io
-                 ? "captured; the dump was nearly full behind it, so that details of "
-                   "its pending I/O may be missing"
-                 : "captured";
-    case Outcome::captured_in_part:
-      return "captured but for an older part of its kernel stack, which did not fit; a live dump "
-             "has all of it";
-    case Outcome::wedged:
-      if (!thread.status)
-        return "it did not answer within 5 s, or was about to end: dumps that it was asked for "
-               "have "
-               "others and not it; a live dump has its stack";
-      return status_text(kTimeout, Call::captured_thread);
-    case Outcome::does_not_fit:
-      return fmt::format(
-          "its kernel stack does not fit into a triage dump of this machine, whose processors "
-          "leave "
-          "{} KB for threads; capture a live dump",
-          result_.thread_room / 1024);
-    case Outcome::gone:
-      return "it was about to end, and took no kernel APC any more; a live dump has its stack "
-             "while "
-             "it lasts";
-    case Outcome::not_tried:
-    case Outcome::pending:
-      return why_not_tried();
-    case Outcome::denied:
-    case Outcome::failed:
-      break;
-  }
-  return status_text(thread.status.value_or(kUnsuccessful), Call::captured_thread);
-}
-
-std::string Capture::why_not_tried() const {
-  if (result_.was_cancelled) return "not captured: the capture was cancelled before";
-  if (result_.ran_out_of_time)
-    return fmt::format("not captured: the time for it ({} s) was over",
-                       (options_.time_budget + 999) / 1000);
-  if (batches_.gave_up())
-    return "not captured: dump after dump had no room for a stack; capture a live dump";
-  return "not captured: the capture ended before";
 }
 
 // No thread was captured, though the calls went well.
@@ -472,7 +439,7 @@ void Capture::explain_nothing() {
   else if (why.empty() && result_.count(Outcome::not_tried) == 0)
     why = "all of them have ended, or are about to";
   else if (why.empty())
-    why = why_not_tried();
+    why = outcome_text(result_.threads.front(), ending_of_capture());
   result_.error =
       base::Error{fmt::format("no thread of {} could be captured: {}", process_text(), why), {}};
 }

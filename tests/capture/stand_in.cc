@@ -133,7 +133,10 @@ std::expected<Handle, Status> StandIn::open_process(std::uint32_t id, std::uint3
 }
 
 std::expected<Handle, Status> StandIn::open_thread(std::uint32_t id, std::uint32_t access) {
-  const auto found = std::ranges::find(threads_, id, [](const auto& t) { return t.facts.id; });
+  const auto is_it = [&](const StandInThread& t) { return t.facts.id == id; };
+  auto found = std::ranges::find_if(
+      threads_, [&](const auto& t) { return is_it(t) && t.ends == Ends::never && is_listed(t); });
+  if (found == threads_.end()) found = std::ranges::find_if(threads_, is_it);
   if (found == threads_.end()) return std::unexpected(kInvalidCid);
   if (has_ended(*found) && found->ends == Ends::after_listing && !found->reused_by)
     return std::unexpected(kInvalidCid);

@@ -251,6 +251,39 @@ TEST(TriageCapture, ChosenThreadsAloneAreCapturedAloneAndNoNewOnesAreAdded) {
   EXPECT_EQ(result.calls.size(), 1u);
 }
 
+TEST(TriageCapture, TheNewUserOfAThreadsIdIsAThreadOfItsOwn) {
+  const BigProcess& process = process_of(4);
+  StandIn system(process, rules_of(process));
+  StandInThread later = system.threads()[60];
+  system.threads().erase(system.threads().begin() + 60);
+  system.threads()[10].ends = Ends::after_listing;
+  later.facts.id = system.threads()[10].facts.id;
+  later.facts.create_time += 1000;
+  later.appears_after_calls = 1;
+  system.threads().push_back(later);
+  Store store;
+  const TriageCapture result = capture(system, store);
+  std::vector<Outcome> outcomes;
+  for (const ThreadRecord& thread : result.threads)
+    if (thread.facts.id == later.facts.id) outcomes.push_back(thread.outcome);
+  EXPECT_EQ(outcomes, (std::vector{Outcome::gone, Outcome::captured}));
+  EXPECT_TRUE(result.threads.back().is_new);
+}
+
+TEST(TriageCapture, HandlesThatAreAllRefusedInALaterCallAreDeniedAndTheRestGoesOn) {
+  const BigProcess& process = process_of(4);
+  StandIn system(process, rules_of(process));
+  for (std::size_t i = 10; i < 299; ++i) system.threads()[i].granted = 0x1f03ff;
+  Store store;
+  TriageOptions options;
+  options.is_unattended = true;
+  const TriageCapture result = capture(system, store, options);
+  EXPECT_FALSE(result.error);
+  EXPECT_EQ(result.count(Outcome::captured), 10u);
+  EXPECT_EQ(result.count(Outcome::denied), 289u);
+  EXPECT_EQ(result.calls[1].status, kAccessDenied);
+}
+
 TEST(TriageCapture, CancelledBetweenCallsItKeepsWhatItHas) {
   const BigProcess& process = process_of(16);
   StandIn system(process, rules_of(process));
@@ -432,6 +465,23 @@ TEST(TriageCapture, AFailureThatPassesIsTriedAgainWithFewerThreads) {
   EXPECT_FALSE(result.error);
   EXPECT_EQ(result.count(Outcome::captured), 297u);
   EXPECT_LE(result.calls[1].asked, result.calls[0].asked / 2);
+}
+
+// Of 18362 and of 26100; offsets are 19041's.
+TEST(TriageCapture, ProcessorsBlocksOfOtherBuildsAreMeasured) {
+  for (const std::uint32_t bytes : {0x8f00u, 0xcf00u}) {
+    world::KernelLayout layout = world::windows_10_19041;
+    layout.prcb.size = bytes;
+    layout.pcr_size = layout.pcr.prcb + bytes;
+    for (const unsigned processors : {2u, 12u, 20u}) {
+      const BigProcess process = world::build_big_process(modules(), processors, 120, layout);
+      StandIn system(process, rules_of(process));
+      Store store;
+      const TriageCapture result = capture(system, store);
+      EXPECT_EQ(result.count(Outcome::captured), 118u);
+      expect_few_calls(system, process, result);
+    }
+  }
 }
 
 TEST(TriageCapture, ThePrivilegeIsLeftAsItWas) {
