@@ -49,7 +49,8 @@ base::Result<void> plan_trigger(const CaptureCommand& command, capture::Trigger&
   if (!command.cpu.empty()) {
     const auto percent = positive(command.cpu, "--cpu");
     if (!percent) return std::unexpected(percent.error());
-    if (*percent > 100) return base::fail("--cpu is of all processors together: 100 at most");
+    if (*percent > 100)
+      return base::fail("--cpu takes at most 100, which is all processors, not {}", command.cpu);
     trigger.cpu_percent = *percent;
   }
   return {};

@@ -37,6 +37,7 @@ class FakeSystem : public System {
   bool needs_privilege = false;  // to open the process and its threads
   bool holds_privilege = true, privilege_is_on = false;
   bool is_elevated = true, under_wow64 = false, has_dbghelp = true;
+  bool process_is_wow64 = false;
   std::map<std::string, std::uint32_t> numbers;  // "KEY\\NAME"
   std::map<std::string, std::string> texts;
   std::set<Handle> open_handles;
@@ -137,7 +138,7 @@ class FakeSystem : public System {
     return MemoryRegion{page, (next == memory.end() ? page + 0x1000 : next->first) - page, false};
   }
   std::vector<dump::ModuleRecord> modules(Handle) override { return module_list; }
-  bool is_wow64(Handle) override { return false; }
+  bool is_wow64(Handle) override { return process_is_wow64; }
 
   bool elevated() override { return is_elevated; }
   bool runs_under_wow64() override { return under_wow64; }

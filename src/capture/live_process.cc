@@ -92,10 +92,10 @@ std::uint32_t machine_number(base::Architecture architecture) {
   return 0;
 }
 
-// The key of a module, from its headers in memory.
-void read_headers(const base::ByteSource& memory, dump::ModuleRecord& module) {
+// The key of a module, from its headers in memory; and whose code it is.
+base::Architecture read_headers(const base::ByteSource& memory, dump::ModuleRecord& module) {
   const auto image = pe::Image::from_memory(memory, module.base);
-  if (!image) return;
+  if (!image) return base::Architecture::unknown;
   module.timestamp = image->timestamp();
   module.checksum = image->checksum();
   if (const auto code_view = image->codeview()) {
@@ -103,6 +103,7 @@ void read_headers(const base::ByteSource& memory, dump::ModuleRecord& module) {
     module.pdb_age = code_view->age;
     module.pdb_name = code_view->pdb_path;
   }
+  return image->architecture();
 }
 
 }  // namespace
@@ -272,7 +273,17 @@ base::Result<void> LiveProcess::Taking::take_threads(const std::atomic<bool>* st
 void LiveProcess::Taking::take_modules() {
   to_.modules_ = system_.modules(to_.process_.get());
   if (to_.modules_.size() > kMostModules) to_.modules_.resize(kMostModules);
-  for (dump::ModuleRecord& module : to_.modules_) read_headers(*to_.memory_, module);
+  std::vector<base::Architecture> code;
+  for (dump::ModuleRecord& module : to_.modules_)
+    code.push_back(read_headers(*to_.memory_, module));
+  const bool is_emulated = !code.empty() && !is_wow64_ &&
+                           code.front() != base::Architecture::unknown &&
+                           code.front() != to_.machine_.architecture;
+  if (is_emulated)
+    to_.warnings_.push_back(
+        fmt::format("the program is {} code that this {} system emulates: its frames are not "
+                    "followed, and those shown are the emulator's",
+                    base::name_of(code.front()), base::name_of(to_.machine_.architecture)));
   if (to_.modules_.empty())
     to_.warnings_.push_back("the process's modules could not be listed: frames have no names");
 }

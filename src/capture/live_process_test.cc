@@ -214,6 +214,25 @@ TEST_F(LiveProcessTest, StacksBeyondTheBoundAreSaidToBeCut) {
   EXPECT_NE(live->dump().warnings[0].find("of 1 stack only the youngest part"), std::string::npos);
 }
 
+TEST_F(LiveProcessTest, CodeOfAnotherArchitectureIsSaidToBeEmulated) {
+  auto& image = system.memory[0x400000].bytes;
+  image.resize(0x10000);
+  put(image, 0, std::uint16_t{0x5a4d});
+  put(image, 0x3c, std::uint32_t{0x80});
+  put(image, 0x80, std::uint32_t{0x4550});
+  put(image, 0x84, std::uint16_t{0x8664});
+  put(image, 0x94, std::uint16_t{0xf0});  // the optional header's size
+  put(image, 0x98, std::uint16_t{0x20b});
+  ASSERT_TRUE(take());
+  EXPECT_TRUE(take()->dump().warnings.empty());
+  system.facts.architecture = base::Architecture::arm64;
+  const auto live = take();
+  ASSERT_TRUE(live);
+  ASSERT_FALSE(live->dump().warnings.empty());
+  EXPECT_NE(live->dump().warnings.back().find("the program is x64 code that this ARM64 system"),
+            std::string::npos);
+}
+
 TEST_F(LiveProcessTest, MemoryUpToTheLastAddressIsReadWithoutWrapping) {
   system.memory[UINT64_MAX - 0xfff].bytes.resize(0xfff);
   const auto live = take();

@@ -523,6 +523,7 @@ class Schema(unittest.TestCase):
         for dump in dumps:
             for command in commands:
                 jsonschema.validate(run_json(command, dump), schema)
+        jsonschema.validate(run_json("doctor"), schema)
         print(f"schema: {len(commands) * len(dumps)} documents checked by jsonschema")
 
 

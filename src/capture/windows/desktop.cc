@@ -57,6 +57,12 @@ std::wstring own_path() {
   return path;
 }
 
+std::wstring current_folder() {
+  std::wstring path(0x8000, L'\0');
+  path.resize(::GetCurrentDirectoryW(static_cast<DWORD>(path.size()), path.data()));
+  return path;
+}
+
 }  // namespace
 
 std::vector<std::string> hung_windows(std::uint32_t process_id) {
@@ -69,7 +75,7 @@ std::vector<std::string> hung_windows(std::uint32_t process_id) {
 std::expected<int, Status> run_elevated(const std::vector<std::string>& arguments) {
   const auto execute = function_of<decltype(&::ShellExecuteExW)>(L"shell32.dll", "ShellExecuteExW");
   if (!execute) return std::unexpected(kNotThere);
-  const std::wstring path = own_path();
+  const std::wstring path = own_path(), folder = current_folder();
   const std::wstring line = wide(command_line_of(arguments));
   SHELLEXECUTEINFOW start{};
   start.cbSize = sizeof start;
@@ -77,6 +83,7 @@ std::expected<int, Status> run_elevated(const std::vector<std::string>& argument
   start.lpVerb = L"runas";
   start.lpFile = path.c_str();
   start.lpParameters = line.c_str();
+  start.lpDirectory = folder.c_str();
   start.nShow = SW_SHOWNORMAL;
   if (!execute(&start) || !start.hProcess)
     return std::unexpected(status_of_error(::GetLastError()));
