@@ -8,6 +8,7 @@
 #include "app/capture_command.h"
 #include "app/capture_options.h"
 #include "app/commands.h"
+#include "app/crash_command.h"
 #include "app/diff_command.h"
 #include "app/exit_code.h"
 #include "app/symbol_commands.h"
@@ -119,6 +120,7 @@ struct Options {
   ChosenOptions processes, threads;
   SymbolizeOptions symbolize;
   CaptureCommand capture;
+  CrashOptions crash;
   DiffOptions diff;
   DoctorOptions doctor;
   std::string base;
@@ -146,6 +148,10 @@ void declare(CLI::App& app, Options& options) {
 
   declare_symbols(app, options.symbols);
   add_path_options(*declare_capture(app, options.capture), options.capture.paths);
+
+  CLI::App* crash = app.add_subcommand(
+      "crash", "Stops this machine with a bugcheck, for a dump of everything (Windows)");
+  crash->add_flag("--yes-crash-this-machine", options.crash.is_meant, "It is meant");
 
   CLI::App* doctor = app.add_subcommand(
       "doctor", "Whether captures will work on this machine, and how to mend what is in their way");
@@ -199,6 +205,10 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("symbols"))
     return run_symbols(*app.get_subcommand("symbols"), options.symbols);
   if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
+  if (app.got_subcommand("crash")) {
+    const auto system = ntstack::capture::this_system();
+    return run_crash(options.crash, system.get(), stdout, stderr);
+  }
   if (app.got_subcommand("capture")) {
     options.capture.arguments.assign(argv + 1, argv + argc);
     const auto system = ntstack::capture::this_system();

@@ -210,8 +210,8 @@ void Doctor::check_code_integrity() {
 }
 
 void Doctor::check_driver() {
-  if (system_.number_setting(kDriver, "Type"))
-    return add("driver", State::ok, "the optional driver is installed");
+  result_.has_driver = system_.number_setting(kDriver, "Type").has_value();
+  if (result_.has_driver) return add("driver", State::ok, "the optional driver is installed");
   add("driver", State::ok, "the optional driver is not installed; captures do without it");
 }
 

@@ -26,6 +26,7 @@ struct Diagnosis {
   // Kinds of capture that will work here; what stands in the way of the others is in the checks.
   bool triage_dumps = false, live_dumps = false, selective_live_dumps = false;
   bool user_dumps = false, live_user_stacks = false;
+  bool has_driver = false;
 
   // Whether kernel stacks can be captured, in one way at least.
   bool can_capture() const { return triage_dumps || live_dumps || selective_live_dumps; }

@@ -196,6 +196,42 @@ TEST_F(CaptureWineTest, ANameOfSeveralProcessesGivesTheirListAndCode2) {
   EXPECT_EQ(output("nobody"), "ntstack: no process nobody.exe is running\n");
 }
 
+TEST_F(CaptureWineTest, ACaptureSaysWhatWineLacksAndKeepsTheUserHalf) {
+  EXPECT_EQ(value("capture_code"), "1") << "no kernel stack";
+  const std::string text = output("capture");
+  EXPECT_NE(text.find("Wine has none"), std::string::npos) << text;
+  EXPECT_NE(text.find("0xc0000002"), std::string::npos) << text;
+  const fs::path capture = folder_->path() / "capture";
+  const auto dump = dump::open(capture / "capture.dmp");
+  ASSERT_TRUE(dump) << text;
+  EXPECT_EQ(dump->threads.size(), 6u);
+  std::ifstream in(capture / "capture.json");
+  const Json written = Json::parse(in)["capture"];
+  EXPECT_EQ(written["process"]["id"], process_id_);
+  EXPECT_EQ(written["process"]["name"], "capture_victim.exe");
+  EXPECT_EQ(written["machine"]["architecture"], "x64");
+  EXPECT_EQ(written["files"][0]["name"], "capture.dmp");
+  std::ifstream stacks(capture / "stacks.json");
+  EXPECT_EQ(Json::parse(stacks)["stacks"].size(), 6u);
+  EXPECT_FALSE(fs::exists(folder_->path() / "capture.partial"));
+}
+
+TEST_F(CaptureWineTest, WhereNothingIsCapturedNothingIsLeft) {
+  for (const char* key : {"chosen", "live"}) {
+    EXPECT_EQ(value(std::string(key) + "_code"), "1");
+    EXPECT_NE(output(key).find("0xc0000002"), std::string::npos) << output(key);
+    EXPECT_FALSE(fs::exists(folder_->path() / key));
+    EXPECT_FALSE(fs::exists(folder_->path() / (std::string(key) + ".partial")));
+  }
+}
+
+TEST_F(CaptureWineTest, ACrashNeedsTheDriver) {
+  EXPECT_EQ(value("crash_code"), "1");
+  EXPECT_NE(output("crash").find("nothing was done: only a driver can stop Windows"),
+            std::string::npos)
+      << output("crash");
+}
+
 TEST_F(CaptureWineTest, TheDoctorSaysThatThisIsWine) {
   EXPECT_EQ(value("doctor_code"), "1");
   const std::string text = output("doctor");

@@ -262,6 +262,12 @@ int main(int argc, char** argv) {
   }
   show_program("nobody", {argv[2], "stacks", "--live", "nobody.exe"});
   show_program("doctor", {argv[2], "doctor"});
+  const auto in = [&](const char* name) { return base::path_text(folder / name); };
+  show_program("capture", {argv[2], "capture", id, "-mm", "--report", "-o", in("capture")});
+  show_program("chosen",
+               {argv[2], "capture", id, "--frame", "victim_inner", "--only", "-o", in("chosen")});
+  show_program("live", {argv[2], "capture", id, "--live", "selective", "-o", in("live")});
+  show_program("crash", {argv[2], "crash", "--yes-crash-this-machine"});
   show_user_dumps(*system, found[0], folder);
   victim.write("counts\n");
   std::printf("counts_after %s\n", victim.read_line().c_str());

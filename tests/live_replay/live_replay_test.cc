@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
+#include "app/capture_report.h"
 #include "app/session.h"
+#include "base/text.h"
 #include "capture/fake_system.h"
 #include "capture/live_process.h"
 #include "stacks/walker.h"
@@ -130,6 +133,37 @@ TEST(LiveReplay, AProcessTakenAliveWalksAsItsDumpDoes) {
   EXPECT_GT(stacks_bytes, 0u);
   fmt::print("live replay: {} dumps, {} frames, {} KB of stacks copied\n", dumps.size(), frames,
              stacks_bytes >> 10);
+}
+
+TEST(LiveReplay, ThreadsAreFoundByTheNameOfAFrame) {
+  std::size_t with = 0;
+  for (const fs::path& path : user_dumps()) {
+    const auto dump = dump::open(path);
+    ASSERT_TRUE(dump);
+    capture::FakeSystem system;
+    stand_up(*dump, system);
+    app::DumpOptions options;
+    options.symbol_path = (path.parent_path() / "symbols").string();
+    options.offline = true;
+    const std::atomic<bool> cancel = false;
+    // Every frame that has a module's name on it is found by that.
+    std::set<std::uint32_t> expected;
+    const auto live = capture::LiveProcess::take(system, system.list[0], nullptr);
+    ASSERT_TRUE(live);
+    for (const std::string& line : frames_of(live->dump(), options.symbol_path))
+      if (base::lower(line).contains("ntdll"))
+        expected.insert(static_cast<std::uint32_t>(std::stoul(line)));
+    const auto found = app::threads_with_frame(system, system.list[0], "NtDll", options, cancel);
+    ASSERT_TRUE(found) << found.error().text();
+    EXPECT_EQ(*found, expected) << path;
+    with += found->size();
+    const auto none = app::threads_with_frame(system, system.list[0], "no such!", options, cancel);
+    ASSERT_TRUE(none);
+    EXPECT_TRUE(none->empty());
+    for (const auto& [id, thread] : system.threads) EXPECT_EQ(thread.suspended, 0) << path;
+  }
+  if (user_dumps().empty()) GTEST_SKIP() << "not at hand: real user dumps";
+  EXPECT_GT(with, 0u);
 }
 
 }  // namespace

@@ -1,0 +1,63 @@
+#include "app/crash_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/exit_code.h"
+#include "app/running_process.h"
+#include "capture/doctor.h"
+
+namespace ntstack::app {
+namespace {
+
+constexpr const char* kWhatHappens =
+    "A crash stops this machine at once: every user's unsaved work is lost, services end in the\n"
+    "middle of what they do, and Windows restarts when its dump is written. What it gives is a\n"
+    "memory dump of everything at one moment. A live dump (ntstack capture PROCESS --live full)\n"
+    "gives nearly the same and stops nothing.\n";
+
+const capture::Check* check_of(const capture::Diagnosis& diagnosis, std::string_view name) {
+  const auto found = std::ranges::find(diagnosis.checks, name, &capture::Check::name);
+  return found == diagnosis.checks.end() ? nullptr : &*found;
+}
+
+void print(std::FILE* out, const capture::Check& check) {
+  fmt::print(out, "{:8} {}\n", capture::name_of(check.state), check.sentence);
+  if (!check.remedy.empty()) fmt::print(out, "         {}\n", check.remedy);
+}
+
+}  // namespace
+
+int run_crash(const CrashOptions& options, capture::System* system, std::FILE* out,
+              std::FILE* err) {
+  if (!can_look_at_processes(system, err)) return kFailed;
+  fmt::print(out, "{}", kWhatHappens);
+  const capture::Diagnosis diagnosis = capture::diagnose(*system);
+  bool is_worthwhile = true;
+  for (const char* name : {"crash_dumps", "dump_encryption", "driver"}) {
+    const capture::Check* check = check_of(diagnosis, name);
+    if (!check) continue;
+    print(out, *check);
+    is_worthwhile = is_worthwhile && check->state == capture::Check::State::ok;
+  }
+  if (!options.is_meant) {
+    fmt::print(err, "ntstack: nothing was done; --yes-crash-this-machine says that it is meant\n");
+    return kUsage;
+  }
+  if (!diagnosis.has_driver) {
+    fmt::print(err,
+               "ntstack: nothing was done: only a driver can stop Windows, and ntstack's is not "
+               "installed here; Sysinternals' NotMyFault brings one of its own\n");
+    return kFailed;
+  }
+  if (!is_worthwhile) {
+    fmt::print(err, "ntstack: nothing was done: no dump would come of it; see above\n");
+    return kFailed;
+  }
+  fmt::print(err,
+             "ntstack: nothing was done: this version has no request to its driver for it yet\n");
+  return kFailed;
+}
+
+}  // namespace ntstack::app
