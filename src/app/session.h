@@ -16,6 +16,8 @@
 
 namespace ntstack::app {
 
+class UnpackedZips;
+
 struct DumpOptions {
   std::string dump;         // path, UTF-8
   std::string symbol_path;  // -y, else _NT_SYMBOL_PATH
@@ -25,6 +27,8 @@ struct DumpOptions {
   bool quiet = false;       // nothing is said of downloads
   // What servers answered so far; outlives the session. Null: none was asked.
   const store::Answers* answers = nullptr;
+  // Where zips that are opened again and again are unpacked once. Null: by each opening anew.
+  UnpackedZips* unpacked = nullptr;
 };
 
 // Both paths, parsed, and what servers answered.
