@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <set>
 #include <string_view>
@@ -10,7 +11,6 @@
 
 #include "app/interrupt.h"
 #include "base/mapped_file.h"
-#include "base/out_file.h"
 #include "base/text.h"
 #include "base/zip_reader.h"
 #include "dump/bundle.h"
@@ -125,18 +125,25 @@ base::Result<void> check_room(const fs::path& folder, std::uint64_t size) {
   );
 }
 
-base::Result<void> unpack(base::Bytes zip, const Choice& choice, const fs::path& folder) {
+// Fails where no dump came whole; what else did not is noted.
+base::Result<void> unpack(base::Bytes zip, Choice& choice, const fs::path& folder) {
   const Interrupt interrupt;
+  bool has_dump = false;
+  std::optional<base::Error> first_error;
   for (const Wanted& one : choice.wanted) {
-    auto out = base::OutFile::open(folder / base::path_from_utf8(one.name));
-    if (!out) return std::unexpected(std::move(out.error()));
-    const auto take = [&](base::Bytes piece) -> base::Result<void> {
-      if (interrupt.requested()) return base::fail("unpacking was interrupted");
-      return out->write(piece);
-    };
-    if (auto done = base::expand_entry(zip, one.entry, one.entry.size, take); !done) return done;
-    if (auto closed = out->close(); !closed) return closed;
+    const fs::path path = folder / base::path_from_utf8(one.name);
+    auto done = base::extract_entry(zip, one.entry, one.entry.size, path, &interrupt.requested());
+    if (done) {
+      has_dump |= is_dump_name(one.name);
+      continue;
+    }
+    if (interrupt.requested()) return done;
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    choice.notes.push_back(fmt::format("left out: {}", base::printable(done.error().text())));
+    if (!first_error) first_error = std::move(done.error());
   }
+  if (!has_dump && first_error) return std::unexpected(std::move(*first_error));
   return {};
 }
 
@@ -205,7 +212,7 @@ base::Result<Unpacked> Unpacked::open(const fs::path& zip) {
     return failed(std::move(room.error()));
   if (auto done = unpack(file->bytes(), choice, unpacked.folder()); !done)
     return failed(std::move(done.error()));
-  unpacked.notes_ = std::move(choice.notes);
+  for (std::string& note : choice.notes) unpacked.notes_.push_back(unpacked.named(std::move(note)));
   return unpacked;
 }
 

@@ -285,11 +285,14 @@ Result<void> expand_entry(Bytes zip, const ZipEntry& entry, std::uint64_t limit,
 }
 
 Result<void> extract_entry(Bytes zip, const ZipEntry& entry, std::uint64_t limit,
-                           const std::filesystem::path& to) {
+                           const std::filesystem::path& to, const std::atomic<bool>* cancel) {
   auto out = OutFile::open(to);
   if (!out) return std::unexpected(std::move(out.error()));
-  auto expanded = expand_entry(zip, entry, limit, [&](Bytes piece) { return out->write(piece); });
-  if (!expanded) return expanded;
+  const auto take = [&](Bytes piece) -> Result<void> {
+    if (cancel && cancel->load()) return fail("unpacking {} was cancelled", printable(entry.name));
+    return out->write(piece);
+  };
+  if (auto expanded = expand_entry(zip, entry, limit, take); !expanded) return expanded;
   return out->close();
 }
 

@@ -2,6 +2,7 @@
 // what it claims, names are never used as paths. The format is PKWARE's (APPNOTE.TXT).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -36,8 +37,10 @@ using ZipTaker = std::function<Result<void>(Bytes piece)>;
 Result<void> expand_entry(Bytes zip, const ZipEntry& entry, std::uint64_t limit,
                           const ZipTaker& take);
 
-// The same into a file. What an error leaves of it is the caller's to take away.
+// The same into a file; `cancel`, where not null, is looked at before each piece. What an error
+// leaves of the file is the caller's to take away.
 Result<void> extract_entry(Bytes zip, const ZipEntry& entry, std::uint64_t limit,
-                           const std::filesystem::path& to);
+                           const std::filesystem::path& to,
+                           const std::atomic<bool>* cancel = nullptr);
 
 }  // namespace ntstack::base
