@@ -393,7 +393,7 @@ class SeveralDumps(unittest.TestCase):
         thread = next(s["thread"] for s in self.alone if s["thread"]["id"])
         capture = {"version": 1, "program": "by hand", "process": {"id": 0x1a2c, "name": "w3wp.exe"},
                    "files": [{"name": "w3wp.dmp", "kind": "triage"}, {"name": "gone.dmp", "kind": "user"}],
-                   "threads": [{"id": int(thread["id"], 16), "name": "the first"},
+                   "threads": [{"id": thread["id"], "name": "the first"},
                                {"id": 0xfff0, "outcome": "gone", "reason": "it ended before"}],
                    "notes": ["what the capture said"]}
         with tempfile.TemporaryDirectory() as place:
