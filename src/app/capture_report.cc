@@ -9,6 +9,7 @@
 #include "app/walked.h"
 #include "base/out_file.h"
 #include "base/text.h"
+#include "base/zip_writer.h"
 #include "capture/live_process.h"
 #include "report/json.h"
 #include "report/text.h"
@@ -76,9 +77,18 @@ base::Result<void> write_report(const fs::path& folder, dump::Bundle& bundle,
 
 base::Result<void> zip_capture(const fs::path& folder, const fs::path& zip,
                                const std::atomic<bool>& cancel) {
-  static_cast<void>(cancel);
-  return base::fail("{} stays a folder: {} can't be written yet", base::path_text(folder),
-                    base::path_text(zip));
+  fs::path partial = zip;
+  partial += ".partial";
+  std::error_code ignored;
+  auto packed = base::zip_folder(folder, partial, &cancel);
+  if (packed) packed = base::rename_file(partial, zip);
+  if (packed) {
+    fs::remove_all(folder, ignored);
+    return {};
+  }
+  fs::remove(partial, ignored);
+  return base::with_context(std::move(packed.error()), "the capture stays in the folder {}",
+                            base::path_text(folder));
 }
 
 }  // namespace ntstack::app

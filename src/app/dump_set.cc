@@ -16,19 +16,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_dump_name(const fs::path& path) {
-  const std::string extension = base::lower(base::path_text(path.extension()));
-  return extension == ".dmp" || extension == ".kdmp" || extension == ".mdmp" ||
-         extension == ".hdmp";
-}
-
 std::vector<fs::path> dumps_in(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
-    if (is_dump_name(entry->path()) && !entry->is_directory(ignored))
+    if (is_dump_name(base::path_text(entry->path().filename())) && !entry->is_directory(ignored))
       found.push_back(entry->path());
   }
   std::ranges::sort(found);
@@ -69,6 +63,24 @@ base::Result<void> open_folder(const fs::path& folder, const DumpOptions& paths,
                     base::path_text(folder), set.notes.back());
 }
 
+// The zip as its folder; texts name the zip and not that.
+base::Result<void> open_zip(const fs::path& zip, const DumpOptions& paths, DumpSet& set) {
+  UnpackedZips of_this_call;
+  auto unpacked = (paths.unpacked ? *paths.unpacked : of_this_call).open(zip);
+  if (!unpacked) return std::unexpected(std::move(unpacked.error()));
+  set.unpacked.push_back(*unpacked);
+  std::ranges::copy((*unpacked)->notes(), std::back_inserter(set.notes));
+  const std::size_t first_note = set.notes.size();
+  auto opened = open_folder((*unpacked)->folder(), paths, set);
+  for (std::size_t i = first_note; i < set.notes.size(); ++i)
+    set.notes[i] = (*unpacked)->named(std::move(set.notes[i]));
+  if (opened) return {};
+  base::Error error = std::move(opened.error());
+  error.message = (*unpacked)->named(std::move(error.message));
+  for (std::string& context : error.context) context = (*unpacked)->named(std::move(context));
+  return std::unexpected(std::move(error));
+}
+
 // The process that a process's triage dump was made of.
 const target::Process* dumped_process(const target::Machine& machine) {
   for (const target::RequestedThread& requested : machine.captures()) {
@@ -106,6 +118,11 @@ base::Result<DumpSet> open_dumps(const std::vector<std::string>& dumps, const Du
     std::error_code ignored;
     if (fs::is_directory(path, ignored)) {
       if (auto opened = open_folder(path, paths, set); !opened)
+        return std::unexpected(std::move(opened.error()));
+      continue;
+    }
+    if (Unpacked::is_for(path)) {
+      if (auto opened = open_zip(path, paths, set); !opened)
         return std::unexpected(std::move(opened.error()));
       continue;
     }

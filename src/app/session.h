@@ -16,6 +16,8 @@
 
 namespace ntstack::app {
 
+class UnpackedZips;
+
 struct DumpOptions {
   std::string dump;         // path, UTF-8
   std::string symbol_path;  // -y, else _NT_SYMBOL_PATH
@@ -27,6 +29,8 @@ struct DumpOptions {
   std::vector<std::string> folders = {};
   // What servers answered so far; outlives the session. Null: none was asked.
   const store::Answers* answers = nullptr;
+  // Where zips that are opened again and again are unpacked once. Null: by each opening anew.
+  UnpackedZips* unpacked = nullptr;
 };
 
 // Both paths, parsed, and what servers answered.

@@ -143,10 +143,12 @@ int run_symbols_fetch(const SymbolsOptions& options, std::FILE* out, std::FILE* 
   downloads.count_with([&](const std::vector<store::Fetched>& fetched) { counts.add(fetched); });
   auto walked = walk(options, options.paths, downloads);
   if (!walked) return failed(walked.error(), err);
+  UnpackedZips unpacked;
   while (options.all) {
     // An image that came tells of a PDB.
     DumpOptions paths = options.paths;
     paths.answers = &downloads.answers();
+    paths.unpacked = &unpacked;
     auto set = open_dumps(options.dumps, paths);
     if (!set) return failed(set.error(), err);
     if (downloads.get(files_of_all_modules(set->sessions)).empty()) break;

@@ -80,6 +80,8 @@ base::Result<Round> walk_once(const WalkRequest& request, const DumpOptions& pat
 base::Result<Walked> walk_dumps(const WalkRequest& request) {
   DumpOptions paths = request.paths;
   paths.answers = &request.downloads->answers();
+  UnpackedZips unpacked;
+  if (!paths.unpacked) paths.unpacked = &unpacked;
   while (true) {
     auto round = walk_once(request, paths);
     if (!round) return std::unexpected(std::move(round.error()));

@@ -23,6 +23,7 @@ namespace {
 std::string reason_of(int error) { return std::generic_category().message(error); }
 
 Result<void> make_folder_of(const std::filesystem::path& path) {
+  if (!path.has_parent_path()) return {};
   std::error_code failed;
   std::filesystem::create_directories(path.parent_path(), failed);
   if (!failed) return {};

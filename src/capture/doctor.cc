@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "capture/triage_batches.h"
+
 namespace ntstack::capture {
 namespace {
 
@@ -22,17 +24,6 @@ constexpr std::uint32_t kWindows11 = 22000;
 constexpr std::uint32_t kServer2022 = 20348;
 // A thread's object, stack and what hangs on it, in a triage dump.
 constexpr std::uint32_t kThreadBytes = 12 << 10;
-
-// A KPRCB as triage dumps have it, by build; of builds between those that are known the larger.
-std::uint32_t prcb_bytes(const MachineFacts& machine) {
-  if (machine.architecture == base::Architecture::x86) return 0x4900;
-  if (machine.architecture == base::Architecture::arm64) return 0x9680;
-  if (machine.build < 10240) return 0x5d00;
-  if (machine.build < 18362) return 0x7f00;
-  if (machine.build < 19041) return 0x8f00;
-  if (machine.build < kServer2022) return 0xaf00;
-  return 0xcf00;
-}
 
 bool has_selective_dumps(const MachineFacts& machine) {
   return machine.build >= kWindows11 || machine.build == kServer2022;
@@ -275,7 +266,8 @@ std::uint32_t triage_room(const MachineFacts& machine) {
   constexpr std::uint32_t kDump = 1 << 20;
   constexpr std::uint32_t kHead = 72 << 10;  // header, drivers and their names
   // PRCBs that do not fit are left out, and what is left then is for threads.
-  const std::uint32_t block = prcb_bytes(machine) + 16;
+  const auto block = static_cast<std::uint32_t>(
+      processor_bytes(machine.build, base::is_64_bit(machine.architecture)) + 16);
   const std::uint32_t fitting = std::min(machine.processors, (kDump - kHead) / block);
   return kDump - kHead - fitting * block;
 }

@@ -350,6 +350,19 @@ TEST_F(ProcessCapture, ThreadsThatAreChosenComeFirstOrAlone) {
   EXPECT_EQ(written["threads"][0]["id"], id);
 }
 
+TEST_F(ProcessCapture, AZipStandsForTheFolder) {
+  ASSERT_EQ(run_it(), app::kOk) << said;
+  const json before = stacks(x());
+  fs::remove_all(x());
+  command.output = (folder.path() / "X.zip").string();
+  ASSERT_EQ(run_it(), app::kOk) << said;
+  EXPECT_EQ(named, command.output + "\n");
+  EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"X.zip"});
+  const json after = stacks(command.output);
+  EXPECT_EQ(after["stacks"].size(), before["stacks"].size());
+  EXPECT_EQ(after["missing_threads"], before["missing_threads"]);
+}
+
 TEST_F(ProcessCapture, WhatTheCommandLineCantMeanIsSaid) {
   for (const auto& [field, value] : {std::pair{&CaptureCommand::every, "soon"},
                                      {&CaptureCommand::cpu, "101"},

@@ -389,6 +389,30 @@ class SeveralDumps(unittest.TestCase):
         self.assertEqual(of_dumps, [[0]] * len(self.alone))
         self.assertEqual([c["dump"] for c in document["captures"]], ["a.dmp", "b.dmp"])
 
+    def test_a_zip_of_a_captures_folder_is_that_folder(self):
+        thread = next(s["thread"] for s in self.alone if s["thread"]["id"])
+        capture = {"version": 1, "program": "by hand", "process": {"id": 0x1a2c, "name": "w3wp.exe"},
+                   "files": [{"name": "w3wp.dmp", "kind": "triage"}, {"name": "gone.dmp", "kind": "user"}],
+                   "threads": [{"id": thread["id"], "name": "the first"},
+                               {"id": 0xfff0, "outcome": "gone", "reason": "it ended before"}],
+                   "notes": ["what the capture said"]}
+        with tempfile.TemporaryDirectory() as place:
+            place = pathlib.Path(place)
+            folder, temporary = place / "w3wp_1", place / "tmp"
+            folder.mkdir()
+            temporary.mkdir()
+            shutil.copy(SEED1 / "w3wp.dmp", folder)
+            (folder / "capture.json").write_text(json.dumps({"capture": capture}))
+            zipped = shutil.make_archive(place / "w3wp_1", "zip", place, "w3wp_1")
+            for arguments in (["-y", SEED1 / "symbols"], ["-y", SEED1 / "symbols", "--json"]):
+                environment = {"TMPDIR": str(temporary)}
+                of_folder = run("stacks", folder, *arguments, environment=environment)
+                of_zip = run("stacks", zipped, *arguments, environment=environment)
+                self.assertEqual(of_zip, of_folder)
+                self.assertIn("what the capture said", of_zip[0])
+                self.assertIn("the first", of_zip[0])
+                self.assertEqual(list(temporary.iterdir()), [])
+
     def test_what_became_of_each_requested_thread_is_said(self):
         names = {0: "captured", 0x102: "timed_out"}
         for command in ("info", "stacks"):
