@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "app/dump_set.h"
@@ -14,6 +16,7 @@
 #include "app/walked.h"
 #include "base/text.h"
 #include "capture/this_system.h"
+#include "report/bundle_text.h"
 #include "report/json.h"
 #include "report/text.h"
 
@@ -25,16 +28,42 @@ int none_is_in(const ThreadChoice& choice, const std::string& file_name, std::FI
   return kFailed;
 }
 
-// Opens the dump; and again, as long as files come that `look` wanted after its look at it.
+// Opens the dump, or the dumps of a folder or zip; and again, as long as files come that `look`
+// wanted after its look at them.
 template <class Look>
-base::Result<Session> open_with_files(DumpOptions options, Downloads& downloads, const Look& look) {
+base::Result<DumpSet> open_with_files(DumpOptions options, Downloads& downloads, const Look& look) {
   options.answers = &downloads.answers();
+  UnpackedZips unpacked;
+  options.unpacked = &unpacked;
   while (true) {
-    auto session = Session::open(options);
-    if (!session) return session;
-    if (downloads.get(look(*session)).empty()) return session;
+    auto set = open_dumps({options.dump}, options);
+    if (!set) return set;
+    if (downloads.get(look(*set)).empty()) return set;
   }
 }
+
+// Threads of several dumps, each once: where its object is, if it is anywhere.
+class ThreadList {
+ public:
+  void add(const target::Thread& thread, std::string start_symbol) {
+    const Key key{thread.process_id.value_or(0), thread.id.value_or(0),
+                  thread.id ? 0 : thread.address};
+    const auto [at, is_new] = known_.try_emplace(key, entries_.size());
+    if (is_new) {
+      entries_.push_back({&thread, std::move(start_symbol)});
+      return;
+    }
+    report::ThreadEntry& entry = entries_[at->second];
+    if (thread.object_present && !entry.thread->object_present)
+      entry = {&thread, std::move(start_symbol)};
+  }
+  const std::vector<report::ThreadEntry>& entries() const { return entries_; }
+
+ private:
+  using Key = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
+  std::map<Key, std::size_t> known_;
+  std::vector<report::ThreadEntry> entries_;
+};
 
 }  // namespace
 
@@ -65,12 +94,14 @@ int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) 
   const auto choice = ThreadChoice::of(options.threads);
   if (!choice) return wrong(choice.error(), err);
   Downloads downloads(options.dump, err);
-  auto session = open_with_files(options.dump, downloads, [&](Session& opened) {
-    return downloads.are_possible() ? opened.lacking_kernel_files() : std::vector<store::Wanted>();
+  auto set = open_with_files(options.dump, downloads, [&](DumpSet& opened) {
+    return downloads.are_possible() ? opened.sessions.front().lacking_kernel_files()
+                                    : std::vector<store::Wanted>();
   });
-  if (!session) return failed(session.error(), err);
-  const auto facts = session->facts();
-  const auto processes = choice->processes_of(session->machine());
+  if (!set) return failed(set.error(), err);
+  const Session& session = set->sessions.front();
+  const auto facts = session.facts();
+  const auto processes = choice->processes_of(session.machine());
   if (!choice->is_all() && processes.empty()) return none_is_in(*choice, facts.file_name, err);
   return write(options.json ? report::processes_json(facts, processes)
                             : report::processes_text(facts, processes),
@@ -81,39 +112,44 @@ int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
   const auto choice = ThreadChoice::of(options.threads);
   if (!choice) return wrong(choice.error(), err);
   Downloads downloads(options.dump, err);
-  std::vector<report::ThreadEntry> threads;
-  auto session = open_with_files(options.dump, downloads, [&](Session& opened) {
-    StartNames names(opened);
-    threads.clear();
-    for (const target::Thread& thread : opened.machine().threads())
-      if (choice->takes(opened.machine(), thread))
-        threads.push_back({&thread, names.name_of(thread)});
-    if (!downloads.are_possible()) return std::vector<store::Wanted>();
-    auto wanted = opened.lacking_kernel_files();
-    names.add_lacking(wanted);
+  ThreadList threads;
+  auto set = open_with_files(options.dump, downloads, [&](DumpSet& opened) {
+    threads = {};
+    std::vector<store::Wanted> wanted;
+    for (Session& session : opened.sessions) {
+      StartNames names(session);
+      for (const target::Thread& thread : session.machine().threads())
+        if (choice->takes(session.machine(), thread)) threads.add(thread, names.name_of(thread));
+      if (!downloads.are_possible()) continue;
+      std::ranges::move(session.lacking_kernel_files(), std::back_inserter(wanted));
+      names.add_lacking(wanted);
+    }
     return wanted;
   });
-  if (!session) return failed(session.error(), err);
-  const auto facts = session->facts();
-  if (!choice->is_all() && threads.empty()) return none_is_in(*choice, facts.file_name, err);
-  return write(
-      options.json ? report::threads_json(facts, threads) : report::threads_text(facts, threads),
-      out, err);
+  if (!set) return failed(set.error(), err);
+  const auto facts = set->sessions.front().facts();
+  if (!choice->is_all() && threads.entries().empty())
+    return none_is_in(*choice, facts.file_name, err);
+  return write(options.json ? report::threads_json(facts, threads.entries())
+                            : report::threads_text(facts, threads.entries()),
+               out, err);
 }
 
 int run_info(const ListOptions& options, std::FILE* out, std::FILE* err) {
-  auto session = Session::open(options.dump);
-  if (!session) return failed(session.error(), err);
-  const auto facts = session->facts();
-  return write(
-      options.json ? report::info_json(facts) : report::info_text(facts, {wants_colour(out), true}),
-      out, err);
+  const auto set = open_dumps({options.dump.dump}, options.dump);
+  if (!set) return failed(set.error(), err);
+  const auto facts = set->sessions.front().facts();
+  if (options.json) return write(report::info_json(facts), out, err);
+  std::string text;
+  for (const dump::Bundle& bundle : set->bundles) text += report::bundle_text(bundle);
+  for (const std::string& note : set->notes) text += "note: " + note + "\n";
+  return write(text + report::info_text(facts, {wants_colour(out), true}), out, err);
 }
 
 int run_modules(const ListOptions& options, std::FILE* out, std::FILE* err) {
-  auto session = Session::open(options.dump);
-  if (!session) return failed(session.error(), err);
-  const auto facts = session->facts();
+  const auto set = open_dumps({options.dump.dump}, options.dump);
+  if (!set) return failed(set.error(), err);
+  const auto facts = set->sessions.front().facts();
   return write(options.json ? report::modules_json(facts) : report::modules_text(facts), out, err);
 }
 

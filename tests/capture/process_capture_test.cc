@@ -350,6 +350,26 @@ TEST_F(ProcessCapture, ThreadsThatAreChosenComeFirstOrAlone) {
   EXPECT_EQ(written["threads"][0]["id"], id);
 }
 
+TEST_F(ProcessCapture, ListsAreOfTheWholeFolder) {
+  system.rules().snap.indirect = 20'000;  // several dumps
+  ASSERT_EQ(run_it(), app::kOk) << said;
+  const auto list = [&](const char* what) {
+    return run(fmt::format("{} {} {} --offline", quoted(NTSTACK_PROGRAM), what, quoted(x()))).out;
+  };
+  const json written = manifest(x());
+  const std::string threads = list("threads");
+  for (const json& thread : written["threads"]) {
+    if (thread["outcome"] != "captured") continue;
+    const std::string id = fmt::format("{:x}", thread["id"].get<std::uint32_t>());
+    EXPECT_NE(threads.find(id), std::string::npos) << id;
+  }
+  EXPECT_NE(list("modules").find("rdbss"), std::string::npos);
+  const std::string info = list("info");
+  EXPECT_NE(info.find("capture of w3wp.exe"), std::string::npos) << info;
+  EXPECT_NE(info.find("captured"), std::string::npos) << info;
+  EXPECT_NE(list("processes").find("w3wp.exe"), std::string::npos);
+}
+
 TEST_F(ProcessCapture, AZipStandsForTheFolder) {
   ASSERT_EQ(run_it(), app::kOk) << said;
   const json before = stacks(x());
