@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/live_target.h"
 #include "app/walked.h"
 #include "base/out_file.h"
 #include "base/text.h"
@@ -50,7 +51,9 @@ base::Result<std::set<std::uint32_t>> threads_with_frame(capture::System& system
   if (!live) return std::unexpected(std::move(live.error()));
   DumpOptions options = paths;
   options.dump = process.name;
-  Session session = Session::over(live->dump(), options);
+  dump::Dump dump = live->dump();
+  options.folders = folders_of(dump.modules);
+  Session session = Session::over(std::move(dump), options);
   stacks::Walker walker(session.machine(), session.symbolizer(), session.symbolizer_maker());
   const std::string wanted = base::lower(text);
   std::set<std::uint32_t> found;

@@ -13,10 +13,7 @@
 #include "base/text.h"
 
 namespace ntstack::app {
-namespace {
 
-// Those that the process's images were loaded from: the files are still there, and their PDBs
-// perhaps beside them.
 std::vector<std::string> folders_of(const std::vector<dump::ModuleRecord>& modules) {
   std::vector<std::string> folders;
   for (const dump::ModuleRecord& module : modules) {
@@ -27,8 +24,6 @@ std::vector<std::string> folders_of(const std::vector<dump::ModuleRecord>& modul
   }
   return folders;
 }
-
-}  // namespace
 
 std::expected<LiveTarget, int> LiveTarget::open(std::unique_ptr<capture::System> system,
                                                 const std::string& text, std::FILE* err) {

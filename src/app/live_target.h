@@ -5,6 +5,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/dump_set.h"
 #include "app/session.h"
@@ -29,5 +30,9 @@ class LiveTarget {
   std::unique_ptr<capture::LiveProcess> process_;
   std::string name_;
 };
+
+// The folders that a process's images were loaded from: the files are still there, and their PDBs
+// perhaps beside them.
+std::vector<std::string> folders_of(const std::vector<dump::ModuleRecord>& modules);
 
 }  // namespace ntstack::app
