@@ -113,6 +113,14 @@ fs::path target_of(const CaptureCommand& command, const std::string& name) {
   return target;
 }
 
+// Nothing that is there is written over.
+base::Result<void> check_free(const fs::path& target) {
+  std::error_code ignored;
+  if (fs::exists(target, ignored))
+    return base::fail("{} is there already: name another with -o", base::path_text(target));
+  return {};
+}
+
 bool wants_zip(const CaptureCommand& command) {
   return command.zip || base::lower(command.output).ends_with(".zip");
 }
@@ -242,6 +250,11 @@ int Captures::run(const capture::ProcessFacts& named) {
   if (auto waited = wait(process); !waited) return failed(waited.error(), err_);
   const std::string name = capture::capture_name(process, system_.system_time());
   const fs::path target = target_of(command_, name);
+  if (auto free = check_free(target); !free) return failed(free.error(), err_);
+  fs::path zip = target;
+  zip += ".zip";
+  if (wants_zip(command_) && command_.count == 1)
+    if (auto free = check_free(zip); !free) return failed(free.error(), err_);
   bool is_good = true;
   for (unsigned round = 1; round <= command_.count && !is_cancelled(); ++round) {
     const std::uint64_t began = system_.milliseconds();

@@ -1,4 +1,5 @@
-// The listing that a public article shows of the provider's events, from the same times.
+// The listing that a public article shows of the provider's events, from the same times. How the
+// events' data is laid out is ours: no real event was at hand.
 #include "capture/live_dump_events.h"
 
 #include <gtest/gtest.h>

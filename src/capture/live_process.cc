@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "capture/debug_privilege.h"
 #include "dump/header.h"
 #include "pe/image.h"
 #include "stacks/registers.h"
@@ -19,10 +20,6 @@ constexpr std::uint32_t kProcessRead = 0x0410;     // PROCESS_QUERY_INFORMATION,
 constexpr std::uint32_t kThreadSuspend = 0x004a;   // and THREAD_GET_CONTEXT, QUERY_INFORMATION
 constexpr std::uint32_t kSetInformation = 0x0020;  // what a suspension that ends by itself wants
 
-constexpr Status kAccessDenied = 0xc0000022;
-constexpr Status kInvalidClientId = 0xc000000b;
-constexpr Status kThreadIsTerminating = 0xc000004b;
-
 constexpr std::size_t kMostStack = std::size_t{1} << 20;    // bytes copied of one stack
 constexpr std::size_t kMostStacks = std::size_t{1} << 29;   // of all
 constexpr std::size_t kMostModules = std::size_t{1} << 14;  // more than any process has
@@ -32,7 +29,7 @@ std::string reason_of(Status status) {
   switch (status) {
     case kAccessDenied:
       return "access was denied";
-    case kInvalidClientId:
+    case kInvalidCid:
     case kThreadIsTerminating:
       return "it has ended";
     default:
@@ -60,22 +57,6 @@ class Suspended {
   Handle thread_;
   Status& resumed_;
   Status status_;
-};
-
-// On, where the account holds it, as long as one lives: it opens processes of other users.
-class DebugPrivilege {
- public:
-  explicit DebugPrivilege(System& system)
-      : system_(system), was_on_(system.set_debug_privilege(true)) {}
-  ~DebugPrivilege() {
-    if (was_on_ && !*was_on_) static_cast<void>(system_.set_debug_privilege(false));
-  }
-  DebugPrivilege(const DebugPrivilege&) = delete;
-  DebugPrivilege& operator=(const DebugPrivilege&) = delete;
-
- private:
-  System& system_;
-  std::expected<bool, Status> was_on_;
 };
 
 std::uint32_t machine_number(base::Architecture architecture) {

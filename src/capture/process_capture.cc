@@ -205,12 +205,18 @@ void Capturing::add_threads(const TriageCapture& taken) {
   }
 }
 
-// Where no triage dump was tried: a live dump has them all, of every process.
+// Where no triage dump has them: a live dump has the threads of every process. Which stacks are
+// whole in it, its reader sees.
 void Capturing::list_threads() {
   for (const ThreadFacts& facts : process_.threads) {
     dump::BundleThread thread = listed_thread(facts);
-    thread.file = name(".Live.dmp");
-    thread.outcome = name_of(Outcome::captured);
+    if (captured_.has_live_dump) {
+      thread.file = name(".Live.dmp");
+      thread.outcome = "in_live_dump";
+    } else {
+      thread.outcome = name_of(Outcome::not_tried);
+      thread.reason = "there is no live dump";
+    }
     bundle().threads.push_back(std::move(thread));
   }
 }
@@ -282,9 +288,10 @@ base::Result<void> Capturing::take_live() {
 
 base::Result<void> Capturing::take_kernel_dumps() {
   if (options_.kernel == KernelDumps::live) {
+    auto live = take_live();
     list_threads();
     captured_.threads = process_.threads.size();
-    return take_live();
+    return live;
   }
   auto triage = take_triage_dumps();
   if (options_.kernel == KernelDumps::triage || is_cancelled()) return triage;

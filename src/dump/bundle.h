@@ -55,7 +55,7 @@ struct BundleThread {
   std::uint32_t context_switches = 0;   // when the threads were listed
   std::optional<std::string> file;      // that has its kernel stack
   std::optional<std::uint32_t> status;  // NTSTATUS: the kernel's own, of its last try
-  std::string outcome;                  // "captured", "timed_out", ...
+  std::string outcome;                  // "captured", "wedged", ..., "in_live_dump"
   std::string reason;                   // a sentence, where it was not captured
 };
 

@@ -153,9 +153,12 @@ TEST_F(ProcessCapture, WritesAFolderThatIsReadAsOneDump) {
   }
   EXPECT_GT(compared, 50u);
   // Those without a stack, with the capture's own reason.
-  for (const json& missing : report["missing_threads"])
-    EXPECT_NE(missing["reason"].get<std::string>().find(missing["id"] == 0 ? "" : " "),
-              std::string::npos);
+  for (const json& missing : report["missing_threads"]) {
+    const auto thread = std::ranges::find_if(
+        written["threads"], [&](const json& one) { return one["id"] == missing["id"]; });
+    ASSERT_NE(thread, written["threads"].end());
+    EXPECT_EQ(missing["reason"], (*thread)["reason"]);
+  }
   EXPECT_EQ(report["missing_threads"].size(), 60 - compared);
 }
 
@@ -348,6 +351,27 @@ TEST_F(ProcessCapture, ThreadsThatAreChosenComeFirstOrAlone) {
   const json written = manifest(x());
   ASSERT_EQ(written["threads"].size(), 1u);
   EXPECT_EQ(written["threads"][0]["id"], id);
+}
+
+TEST_F(ProcessCapture, WhatIsThereIsNotWrittenOver) {
+  command.output = (folder.path() / "X.zip").string();
+  std::ofstream(command.output) << "an earlier capture";
+  EXPECT_EQ(run_it(), app::kFailed);
+  EXPECT_NE(said.find("is there already"), std::string::npos) << said;
+  EXPECT_EQ(text_of(command.output), "an earlier capture");
+  EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"X.zip"});
+}
+
+TEST_F(ProcessCapture, WithoutALiveDumpNoThreadIsSaidToBeInIt) {
+  system.rules().user_dump = bytes_of("a user dump");
+  system.rules().live_status = kContentBlocked;
+  command.live = "full";
+  command.user = "m";
+  EXPECT_EQ(run_it(), app::kFailed);
+  for (const json& thread : manifest(x())["threads"]) {
+    EXPECT_EQ(thread["outcome"], "not_tried");
+    EXPECT_TRUE(thread["file"].is_null());
+  }
 }
 
 TEST_F(ProcessCapture, ListsAreOfTheWholeFolder) {

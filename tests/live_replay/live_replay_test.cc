@@ -146,7 +146,8 @@ TEST(LiveReplay, ThreadsAreFoundByTheNameOfAFrame) {
     options.symbol_path = (path.parent_path() / "symbols").string();
     options.offline = true;
     const std::atomic<bool> cancel = false;
-    // Every frame that has a module's name on it is found by that.
+    // Every frame that has a module's name on it is found by that. The names are of our own walk,
+    // which the test above compares.
     std::set<std::uint32_t> expected;
     const auto live = capture::LiveProcess::take(system, system.list[0], nullptr);
     ASSERT_TRUE(live);
