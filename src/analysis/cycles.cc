@@ -143,17 +143,17 @@ class Search {
         std::ranges::max_element(counts, {}, [](const auto& each) { return each.second; })->first;
   }
 
-  // At least 7 of 10 items are common, in order: twice the longest common subsequence.
+  // At least 3 of 4 items are common, in order: twice the longest common subsequence.
   bool alike(Items a, Items b) {
     found_.work += std::min(a.size(), b.size());
     if (std::ranges::equal(a, b)) return true;
     const std::size_t shorter = std::min(a.size(), b.size());
-    const std::size_t needed = 7 * (a.size() + b.size());
-    if (20 * shorter < needed) return false;
+    const std::size_t needed = 3 * (a.size() + b.size());
+    if (8 * shorter < needed) return false;
     const std::uint64_t cost = std::uint64_t{a.size()} * b.size();
     if (cost > kMostCycleWork / 2 || found_.work > kMostCycleWork / 2 - cost) return false;
     found_.work += cost;
-    return 20 * common(a, b) >= needed;
+    return 8 * common(a, b) >= needed;
   }
 
   static std::size_t common(Items a, Items b) {

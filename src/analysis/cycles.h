@@ -28,7 +28,7 @@ struct Cycles {
 inline constexpr std::uint64_t kMostCycleWork = 32'000'000;
 inline constexpr std::size_t kMostCycleItems = 8192;
 
-// Two rounds count as the same cycle where at least 7 of 10 items are common to both, in order.
+// Two rounds count as the same cycle where at least 3 of 4 items are common to both, in order.
 // Where cycles overlap the one that covers more counts, then the one of more rounds. Where the work
 // would be too much, only rounds that are exactly the same are found.
 Cycles find_cycles(std::span<const std::uint32_t> items);
