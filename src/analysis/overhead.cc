@@ -30,6 +30,9 @@ constexpr std::string_view kCrash[] = {
     "KeBugCheck", "KiBugCheck",    "KiDoubleFault",          "KiTrap08",
     "_KiTrap08",  "KiFatalFilter", "KiFatalExceptionHandler"};
 
+// An export's name is taken for so many bytes behind it: all of these are short.
+constexpr std::uint64_t kNearExport = 0x100;
+
 template <std::size_t N>
 bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
   return std::ranges::find(names, name) != std::end(names);
@@ -72,12 +75,13 @@ std::string_view name_of(Overhead overhead) {
 
 Overhead overhead_of(const stacks::Frame& frame) {
   const symbols::Symbol& symbol = frame.symbol;
-  const bool is_nt = symbol.module == "nt";
+  const bool is_other = symbol.is_export && symbol.offset >= kNearExport;
+  const bool is_nt = symbol.module == "nt" && !is_other;
   if (is_nt && begins_with_one_of(kCrash, symbol.name)) return Overhead::crash;
   if (frame.trap_frame) return Overhead::trap;
   if (is_nt && is_one_of(kDispatchOfNt, symbol.name)) return Overhead::dispatch;
   if (is_nt && begins_with_one_of(kSwitches, symbol.name)) return Overhead::stack_switch;
-  const bool is_fltmgr = base::equals_ignoring_case(symbol.module, "fltmgr");
+  const bool is_fltmgr = !is_other && base::equals_ignoring_case(symbol.module, "fltmgr");
   return is_fltmgr && is_one_of(kDispatchOfFltmgr, symbol.name) ? Overhead::dispatch
                                                                 : Overhead::none;
 }

@@ -105,8 +105,8 @@ bool says_as_much(const Repetition& modules, const Repetition& functions) {
 }  // namespace
 
 std::string function_text(const Frame& frame) {
-  if (frame.symbol.name.empty())
-    return frame.symbol.module.empty() ? base::hex_text(frame.ip) : frame.symbol.text();
+  if (frame.symbol.module.empty()) return base::hex_text(frame.ip);
+  if (frame.symbol.name.empty() || frame.symbol.is_export) return frame.symbol.text();
   return frame.symbol.module + "!" + frame.symbol.name;
 }
 

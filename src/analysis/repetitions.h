@@ -7,7 +7,8 @@
 
 namespace ntstack::analysis {
 
-// What is called where no name is known: the call site.
+// "Ntfs!NtfsFsdRead"; the call site where no name is known, or only that of an export before it,
+// which may be another function's.
 std::string function_text(const stacks::Frame& frame);
 
 // Of the frames that an account has. What covers most bytes first.
