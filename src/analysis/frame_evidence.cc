@@ -76,6 +76,11 @@ bool is_made_by_software(const arm64::UnwindCode& code) {
   return code.op >= arm64::Op::trap_frame && code.op <= arm64::Op::ec_context;
 }
 
+std::string why_no_entry(const pe::ExceptionDirectory& table) {
+  return table.missing() ? "the image's unwind data is not at hand (-i)"
+                         : "a function without unwind data: it takes no stack of its own";
+}
+
 }  // namespace
 
 std::string_view name_of(StartBy by) {
@@ -214,7 +219,7 @@ void EvidenceReader::read_x64(const Frame& frame, const unwind::Module& module,
   out.return_address = 8;
   const std::vector<Part> parts = parts_of(*module.image, *table, rva);
   if (parts.empty()) {
-    out.why_none = "the image's unwind data does not tell of its function";
+    out.why_none = why_no_entry(*table);
     return;
   }
   if (std::ranges::any_of(parts, &Part::is_trap)) {
@@ -244,7 +249,7 @@ void EvidenceReader::read_arm64(const Frame& frame, const unwind::Module& module
   const auto raw = function ? arm64::raw_unwind_info(*module.image, *function, scratch)
                             : base::Result<arm64::RawUnwindInfo>(base::fail("no entry"));
   if (!raw || rva < function->begin) {
-    out.why_none = "the image's unwind data does not tell of its function";
+    out.why_none = table ? why_no_entry(*table) : "its image has no unwind data";
     return;
   }
   std::uint64_t unwind_bytes = 0;

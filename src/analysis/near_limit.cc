@@ -110,7 +110,7 @@ NearLimits threads_by_room(const target::Machine& machine) {
     else
       ++found.not_known;
   }
-  std::ranges::stable_sort(found.threads, {}, [](const ThreadRoom& each) { return each.room(); });
+  std::ranges::stable_sort(found.threads, {}, [](const ThreadRoom& each) { return each.use.left; });
   return found;
 }
 

@@ -15,12 +15,10 @@ struct ThreadRoom {
   const target::Thread* thread = nullptr;
   SegmentUse use;                // of the stack that is in use
   bool is_on_processor = false;  // by the registers that the dump has of its processor
-  // What can still be used: above the limit, and what a stack that has grown may grow by.
-  std::uint64_t room() const { return use.left + use.may_grow.value_or(0); }
 };
 
 struct NearLimits {
-  std::vector<ThreadRoom> threads;  // nearest first
+  std::vector<ThreadRoom> threads;  // those with the least left first
   // Threads that are left out: terminated; without a stack pointer or limits in the dump.
   std::size_t terminated = 0, not_known = 0;
 };

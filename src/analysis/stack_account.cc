@@ -35,9 +35,9 @@ std::vector<SegmentUse> segments_of(const Stack& stack, base::Architecture archi
     use.segment = segment;
     use.size = segment.base - segment.limit;
     use.is_accounted = segment.kind != StackKind::task && segment.kind != StackKind::ist;
-    const bool is_growing = segment.kind == StackKind::thread && segment.limit_known && sizes &&
+    const bool may_be_large = segment.kind == StackKind::thread && segment.limit_known && sizes &&
                             use.size > sizes->usual && use.size < sizes->large;
-    if (is_growing) use.may_grow = sizes->large - use.size;
+    if (may_be_large) use.may_grow = sizes->large - use.size;
     uses.push_back(std::move(use));
   }
   return uses;

@@ -23,7 +23,7 @@ struct SegmentUse {
   std::uint64_t at_base = 0;     // of `used`, above the oldest frame: what the kernel keeps there
   std::size_t frames = 0;
   // A thread's stack that is larger than the usual one, and smaller than a large stack may become:
-  // it has grown, and may by as much. Nothing where the sizes don't tell.
+  // by as much it may grow, if it is one that grows. Some builds have larger ones that don't.
   std::optional<std::uint64_t> may_grow;
   // False for a task gate's or an IST's stack, which is there for a crash.
   bool is_accounted = true;

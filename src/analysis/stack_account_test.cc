@@ -161,7 +161,7 @@ TEST(StackAccount, AStackPointerBelowTheLimitIsPastIt) {
   EXPECT_EQ(account.left, 0u);
 }
 
-TEST(StackAccount, AStackThatHasGrownSaysHowFarItMayGo) {
+TEST(StackAccount, ALargerStackSaysHowFarItMightGrow) {
   Stack stack;
   stack.segments = {{StackKind::thread, 0x10000, 0x18000, true, {}}};
   stack.frames = {frame(0x17000, 0x100, "driver")};

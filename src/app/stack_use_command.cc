@@ -21,7 +21,6 @@ using analysis::StackCrash;
 using stacks::Stack;
 
 constexpr std::size_t kMostAccounts = 3;  // of threads that nothing but their room speaks of
-constexpr std::size_t kMostEvidence = 5;  // frames of each stack
 
 // One look at a dump: its answer, and the files that would better it.
 struct Look {
@@ -117,7 +116,7 @@ report::StackUse use_of(const Stack& stack, Session& session, std::size_t top) {
   use.account = analysis::account_of(stack, architecture);
   use.verdict = analysis::verdict_of(use.account);
   std::vector<std::size_t> shown(use.account.largest);
-  shown.resize(std::min({shown.size(), kMostEvidence, top}));
+  shown.resize(std::min(shown.size(), (top + 1) / 2));
   const auto named = largest_of(use.account, stack, use.verdict.modules);
   if (named && std::ranges::find(shown, *named) == shown.end()) shown.push_back(*named);
   const analysis::EvidenceReader reader(machine.memory(), session.symbolizer());

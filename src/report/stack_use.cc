@@ -38,7 +38,7 @@ std::string segment_line(const SegmentUse& use, bool is_64_bit) {
       percent(use.used, use.size), use.left);
   if (use.past_limit != 0)
     out += fmt::format("; the stack pointer is {} bytes below the limit", use.past_limit);
-  if (use.may_grow) out += fmt::format("; it has grown, and may grow by {} more", *use.may_grow);
+  if (use.may_grow) out += fmt::format("; larger than usual: if it is one that grows, by {} more", *use.may_grow);
   if (!use.is_accounted) out += "; not the thread's own, and not counted below";
   return out + "\n";
 }
@@ -198,7 +198,7 @@ std::string near_text(const StackUseFacts& facts, const TextStyle& style) {
          fmt::format("{}", room.use.left), fmt::format("{}", room.use.used),
          fmt::format("{}", room.use.size),
          process ? std::string(base::file_name_of(base::printable(process->name))) : "",
-         room.use.may_grow ? fmt::format("may grow by {}", *room.use.may_grow) : std::string()});
+         room.use.may_grow ? fmt::format("might grow by {}", *room.use.may_grow) : std::string()});
   }
   if (rows.size() > 1) out += aligned(rows, {true, false, true, true, true, true, false, false});
   if (near.threads.size() > facts.top)
