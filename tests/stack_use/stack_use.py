@@ -7,8 +7,10 @@ import json
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROGRAM = sys.argv.pop(1)
@@ -201,6 +203,55 @@ class DoubleFault(unittest.TestCase):
         left_at = int(truth["frames"][2]["child_sp"], 16)
         self.assertEqual(account["used"], int(kinds["thread"]["base"], 16) - left_at)
         self.assertEqual(account["left"], left_at - int(kinds["thread"]["limit"], 16))
+
+
+    def crash_with(self, code, *parameters):
+        """The same dump with another bugcheck (DUMP_HEADER32's BugCheckCode and its parameters)."""
+        folder, _, symbols = WORLDS["x86 19041-keep double_fault"]
+        if not folder.exists():
+            self.skipTest("not built here: the x86 world")
+        dump = bytearray((folder / "double_fault.dmp").read_bytes())
+        struct.pack_into("<5I", dump, 0x28, code, *parameters, *[0] * (4 - len(parameters)))
+        with tempfile.TemporaryDirectory() as place:
+            path = pathlib.Path(place) / "changed.dmp"
+            path.write_bytes(dump)
+            return stack_use(path)["stack_crash"]
+
+    def test_crashes_of_stacks_are_told_from_others(self):
+        limit = 0x8f8c0000  # the thread's
+        for code, parameters in ((0x7f, [8]), (0x2b, []), (0x50, [limit - 8]), (0x1a, [0x41284, limit - 0x1000])):
+            crash = self.crash_with(code, *parameters)
+            self.assertIsNotNone(crash, hex(code))
+            self.assertFalse(crash["smashed"])
+        for code, parameters in ((0x139, [2]), (0xf7, [1, 2, 3, 4])):
+            self.assertTrue(self.crash_with(code, *parameters)["smashed"])
+        for code, parameters in ((0xd1, [limit - 8]), (0x7f, [0]), (0x50, [limit - 0x1001]), (0x50, [limit + 8]),
+                                 (0x139, [3])):
+            self.assertIsNone(self.crash_with(code, *parameters), (hex(code), parameters))
+
+
+class NearLimits(unittest.TestCase):
+    def test_what_switched_threads_use_is_what_the_processor_left(self):
+        compared = 0
+        for name, (folder, _, symbols) in WORLDS.items():
+            if not (folder / "truth.json").exists():
+                continue
+            rooms = {r["thread"]["address"]: r for r in stack_use(next(folder.glob("*.dmp")), "-y", symbols)["near_limits"]}
+            self.assertEqual([r["left"] for r in rooms.values()], sorted(r["left"] for r in rooms.values()))
+            for thread in json.loads((folder / "truth.json").read_text())["threads"]:
+                if thread["capture"] != "switched_out" or not thread.get("stack_segments"):
+                    continue
+                room, segment = rooms[thread["ethread"]], thread["stack_segments"][0]
+                self.assertEqual(room["limit"], segment["limit"], name)
+                self.assertEqual(room["used"], int(segment["base"], 16) - int(segment["used_from"], 16), name)
+                compared += 1
+        self.assertGreater(compared, 10)
+
+    def test_one_thread_that_is_not_there_and_user_dumps_are_refused(self):
+        dump = SOURCE / "samples/seed1/w3wp.dmp"
+        done = subprocess.run([PROGRAM, "stack-use", dump, "--thread", "0x7"], capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"no thread", done.stderr)
 
 
 class Schema(unittest.TestCase):
