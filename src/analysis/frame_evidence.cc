@@ -202,7 +202,9 @@ void EvidenceReader::read_x86(const Frame& frame, std::uint64_t bytes, FrameEvid
   take(code::prologue_of(base::Bytes(std::span(code)), code::Mode::x86, helper_at), start, out);
   const auto state =
       x86::state_from(memory_, {start, x86::kLargestFunction, 0}, ip, frame.is_call_site);
-  if (!state || !state->esp || state->assumed) return;
+  if (!state || !state->esp || *state->esp < 0) return;
+  // What had to be assumed of calls counts where the frame bears it out.
+  if (state->assumed && static_cast<std::uint64_t>(*state->esp) + 4 != bytes) return;
   const auto held = static_cast<std::int64_t>(out.taken_bytes());
   if (*state->esp > held) out.arguments = static_cast<std::uint64_t>(*state->esp - held);
 }

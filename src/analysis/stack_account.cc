@@ -36,7 +36,7 @@ std::vector<SegmentUse> segments_of(const Stack& stack, base::Architecture archi
     use.size = segment.base - segment.limit;
     use.is_accounted = segment.kind != StackKind::task && segment.kind != StackKind::ist;
     const bool may_be_large = segment.kind == StackKind::thread && segment.limit_known && sizes &&
-                            use.size > sizes->usual && use.size < sizes->large;
+                              use.size > sizes->usual && use.size < sizes->large;
     if (may_be_large) use.may_grow = sizes->large - use.size;
     uses.push_back(std::move(use));
   }
@@ -133,7 +133,8 @@ class Accounting {
     account_.modules = sorted(modules);
     account_.functions = sorted(functions);
     for (std::size_t i = 0; i < account_.frames.size(); ++i)
-      if (account_.frames[i].overhead == Overhead::none) account_.largest.push_back(i);
+      if (account_.frames[i].overhead == Overhead::none && account_.frames[i].bytes != 0)
+        account_.largest.push_back(i);
     std::ranges::stable_sort(account_.largest, std::greater<>(),
                              [&](std::size_t i) { return account_.frames[i].bytes; });
   }

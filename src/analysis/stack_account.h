@@ -69,10 +69,11 @@ struct StackAccount {
   std::uint64_t overhead = 0, guessed = 0;
   std::size_t frame_count = 0;  // accounted
   std::size_t guessed_frames = 0;
-  std::vector<FrameUse> frames;         // accounted ones, youngest first; inlined ones have none
-  std::vector<Share> modules;           // by falling own bytes
-  std::vector<Share> functions;         // likewise
-  std::vector<std::size_t> largest;     // indexes in `frames`, by falling bytes; no overhead
+  std::vector<FrameUse> frames;  // accounted ones, youngest first; inlined ones have none
+  std::vector<Share> modules;    // by falling own bytes
+  std::vector<Share> functions;  // likewise
+  std::vector<std::size_t>
+      largest;  // indexes in `frames`, by falling bytes; no overhead, none of 0
   std::vector<Repetition> repetitions;  // what covers most bytes first
 
   // The segment in use; null where no frame is on a known one.

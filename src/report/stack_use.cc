@@ -38,7 +38,8 @@ std::string segment_line(const SegmentUse& use, bool is_64_bit) {
       percent(use.used, use.size), use.left);
   if (use.past_limit != 0)
     out += fmt::format("; the stack pointer is {} bytes below the limit", use.past_limit);
-  if (use.may_grow) out += fmt::format("; larger than usual: if it is one that grows, by {} more", *use.may_grow);
+  if (use.may_grow)
+    out += fmt::format("; larger than usual: if it is one that grows, by {} more", *use.may_grow);
   if (!use.is_accounted) out += "; not the thread's own, and not counted below";
   return out + "\n";
 }
@@ -79,7 +80,7 @@ std::string evidence_lines(const FrameEvidence& evidence, std::uint64_t bytes, b
                        evidence.unexplained, evidence.aligns ? " (alignment is among them)" : "");
   if (evidence.unexplained < 0)
     out += fmt::format(
-        "        that is more than its {} bytes: the frame or the code is not what it seems\n",
+        "        that is more than its {} bytes: it changed stacks, or is not what it seems\n",
         bytes);
   if (evidence.agrees_with_unwind() == false)
     out += fmt::format("        the image's unwind codes say {} for these instructions\n",
