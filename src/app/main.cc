@@ -11,6 +11,7 @@
 #include "app/crash_command.h"
 #include "app/diff_command.h"
 #include "app/exit_code.h"
+#include "app/stack_use_command.h"
 #include "app/symbol_commands.h"
 #include "app/symbolize.h"
 #include "capture/this_system.h"
@@ -113,6 +114,17 @@ void declare_diff(CLI::App& app, DiffOptions& options) {
   diff->add_flag("--json", options.json, "As JSON (docs/schema)");
 }
 
+void declare_stack_use(CLI::App& app, StackUseOptions& options) {
+  CLI::App* use = app.add_subcommand(
+      "stack-use", "Who uses kernel stacks, and which threads are near their limits");
+  add_dump_options(*use, options.dump);
+  add_choice_options(*use, options.threads);
+  use->add_option("--top", options.top, "How many threads and rows are shown")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  use->add_flag("--json", options.json, "As JSON (docs/schema)");
+}
+
 struct Options {
   StacksOptions stacks;
   SymbolsOptions symbols;
@@ -122,6 +134,7 @@ struct Options {
   CaptureCommand capture;
   CrashOptions crash;
   DiffOptions diff;
+  StackUseOptions stack_use;
   DoctorOptions doctor;
   std::string base;
 };
@@ -143,6 +156,7 @@ void declare(CLI::App& app, Options& options) {
   modules->add_flag("--json", options.modules.json, "As JSON (docs/schema)");
 
   declare_diff(app, options.diff);
+  declare_stack_use(app, options.stack_use);
   declare_list(app, "processes", "The processes in a dump", options.processes);
   declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
@@ -204,6 +218,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("doctor")) return run_doctor(options.doctor, stdout, stderr);
   if (app.got_subcommand("symbols"))
     return run_symbols(*app.get_subcommand("symbols"), options.symbols);
+  if (app.got_subcommand("stack-use")) return run_stack_use(options.stack_use, stdout, stderr);
   if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
   if (app.got_subcommand("crash")) {
     const auto system = ntstack::capture::this_system();

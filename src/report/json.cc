@@ -8,6 +8,7 @@
 #include "report/captures.h"
 #include "report/frame_text.h"
 #include "report/json_lists.h"
+#include "report/json_parts.h"
 #include "report/offset_lines.h"
 #include "report/symbol_files.h"
 #include "target/facts.h"
@@ -275,6 +276,16 @@ Json header(const DumpFacts& facts) {
 }
 
 }  // namespace
+
+nlohmann::ordered_json header_json(const DumpFacts& facts) { return header(facts); }
+nlohmann::ordered_json bugcheck_json(const DumpFacts& facts) { return bugcheck_json(facts.dump); }
+nlohmann::ordered_json owner_json(const target::Machine& machine, const target::Thread* thread) {
+  const target::Process* process = thread ? machine.process_of(*thread) : nullptr;
+  return {{"thread", thread_json(machine, thread)}, {"process", process_json(process)}};
+}
+nlohmann::ordered_json missing_json(const std::vector<symbols::Missing>& missing) {
+  return missing_list(missing);
+}
 
 std::string info_json(const DumpFacts& facts) {
   Json json = header(facts);

@@ -270,6 +270,13 @@ std::string missing_text(const std::vector<symbols::Missing>& missing, const Pai
 
 }  // namespace
 
+std::string heading_text(const DumpFacts& facts) {
+  return header_line(facts) + bugcheck_line(facts.dump);
+}
+std::string thread_line(const stacks::Stack& stack, bool is_64_bit) {
+  return thread_text(stack, is_64_bit);
+}
+
 std::string info_text(const DumpFacts& facts, const TextStyle& style) {
   const dump::Dump& dump = facts.dump;
   const Paint paint{style.colour};

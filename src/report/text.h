@@ -14,6 +14,10 @@ struct TextStyle {
 
 std::string info_text(const DumpFacts& facts, const TextStyle& style);
 std::string modules_text(const DumpFacts& facts);
+// What the dump is, and its bugcheck: the first lines of every answer.
+std::string heading_text(const DumpFacts& facts);
+// "THREAD ffff...  Cid 3adc.5920  w3wp.exe  WAIT: (Executive)"
+std::string thread_line(const stacks::Stack& stack, bool is_64_bit);
 std::string stacks_text(const StackFacts& facts, const TextStyle& style);
 
 }  // namespace ntstack::report

@@ -1,0 +1,94 @@
+#include "analysis/overhead.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace ntstack::analysis {
+namespace {
+
+constexpr std::string_view kDispatchOfNt[] = {
+    "IofCallDriver",      "IopfCallDriver",      "IovCallDriver",      "IoCallDriver",
+    "IofCompleteRequest", "IopfCompleteRequest", "IovCompleteRequest", "IopSynchronousServiceTail"};
+constexpr std::string_view kDispatchOfFltmgr[] = {"FltpDispatch",
+                                                  "FltpPassThrough",
+                                                  "FltpPassThroughInternal",
+                                                  "FltpPassThroughFastIo",
+                                                  "FltpPerformPreCallbacks",
+                                                  "FltpPerformPreCallbacksWorker",
+                                                  "FltpPerformPostCallbacks",
+                                                  "FltpPerformPostCallbacksWorker",
+                                                  "FltpPassThroughCompletion",
+                                                  "FltpPassThroughCompletionWorker",
+                                                  "FltpLegacyProcessingAfterPreCallbacksCompleted",
+                                                  "FltpCreate",
+                                                  "FltpFsControl"};
+constexpr std::string_view kSwitches[] = {"KeExpandKernelStackAndCallout", "KeSwitchKernelStack",
+                                          "KySwitchKernelStack", "KiSwitchKernelStack",
+                                          "KeUserModeCallback"};
+constexpr std::string_view kCrash[] = {
+    "KeBugCheck", "KiBugCheck",    "KiDoubleFault",          "KiTrap08",
+    "_KiTrap08",  "KiFatalFilter", "KiFatalExceptionHandler"};
+
+// An export's name is taken for so many bytes behind it: all of these are short.
+constexpr std::uint64_t kNearExport = 0x100;
+
+template <std::size_t N>
+bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
+  return std::ranges::find(names, name) != std::end(names);
+}
+template <std::size_t N>
+bool begins_with_one_of(const std::string_view (&names)[N], std::string_view name) {
+  return std::ranges::any_of(names, [&](std::string_view each) { return name.starts_with(each); });
+}
+
+// Lower case.
+constexpr std::string_view kWindowsOwn[] = {
+    "acpi",     "afd",     "amdppm",   "ataport",   "bindflt",  "cdfs",     "cdrom",    "ci",
+    "classpnp", "cldflt",  "clfs",     "cng",       "csc",      "dfsc",     "disk",     "dumpfve",
+    "dxgkrnl",  "dxgmms1", "dxgmms2",  "exfat",     "fastfat",  "fileinfo", "fltmgr",   "fwpkclnt",
+    "fvevol",   "hal",     "hidclass", "http",      "intelppm", "iorate",   "kbdclass", "ks",
+    "ksecdd",   "ksecpkg", "luafv",    "mountmgr",  "mouclass", "mpsdrv",   "mrxsmb",   "mrxsmb10",
+    "mrxsmb20", "msfs",    "mssecflt", "mup",       "ndis",     "ndisuio",  "netbt",    "netio",
+    "npfs",     "nt",      "ntfs",     "nwifi",     "pacer",    "partmgr",  "pci",      "portcls",
+    "rdbss",    "rdpdr",   "refs",     "spaceport", "srv",      "srv2",     "srvnet",   "storport",
+    "tcpip",    "tdx",     "udfs",     "usbhub",    "usbport",  "volmgr",   "volsnap",  "wdf01000",
+    "wdfilter", "wof",     "win32k"};
+
+}  // namespace
+
+std::string_view name_of(Overhead overhead) {
+  switch (overhead) {
+    case Overhead::trap:
+      return "trap";
+    case Overhead::dispatch:
+      return "dispatch";
+    case Overhead::stack_switch:
+      return "stack_switch";
+    case Overhead::crash:
+      return "crash";
+    case Overhead::none:
+      break;
+  }
+  return "none";
+}
+
+Overhead overhead_of(const stacks::Frame& frame) {
+  const symbols::Symbol& symbol = frame.symbol;
+  const bool is_other = symbol.is_export && symbol.offset >= kNearExport;
+  const bool is_nt = symbol.module == "nt" && !is_other;
+  if (is_nt && begins_with_one_of(kCrash, symbol.name)) return Overhead::crash;
+  if (frame.trap_frame) return Overhead::trap;
+  if (is_nt && is_one_of(kDispatchOfNt, symbol.name)) return Overhead::dispatch;
+  if (is_nt && begins_with_one_of(kSwitches, symbol.name)) return Overhead::stack_switch;
+  const bool is_fltmgr = !is_other && base::equals_ignoring_case(symbol.module, "fltmgr");
+  return is_fltmgr && is_one_of(kDispatchOfFltmgr, symbol.name) ? Overhead::dispatch
+                                                                : Overhead::none;
+}
+
+bool is_windows_own(std::string_view short_name) {
+  const std::string name = base::lower(short_name);
+  return name.starts_with("win32k") || is_one_of(kWindowsOwn, name);
+}
+
+}  // namespace ntstack::analysis

@@ -1,0 +1,17 @@
+// Parts that JSON documents have in common.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "report/facts.h"
+
+namespace ntstack::report {
+
+nlohmann::ordered_json header_json(const DumpFacts& facts);    // schema_version, dump
+nlohmann::ordered_json bugcheck_json(const DumpFacts& facts);  // null: there was none
+// thread and process
+nlohmann::ordered_json owner_json(const target::Machine& machine, const target::Thread* thread);
+nlohmann::ordered_json missing_json(const std::vector<symbols::Missing>& missing);
+
+}  // namespace ntstack::report
