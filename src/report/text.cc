@@ -53,6 +53,8 @@ std::string_view trust_text(const Frame& frame) {
       return "trap";
     case unwind::Trust::stack_switch:
       return "stackswt";
+    case unwind::Trust::reconstructed:
+      return "rebuilt~";
     case unwind::Trust::scan:
       return "scan?";
   }

@@ -30,6 +30,10 @@ std::string_view name_of(Start start) {
       return "switch_frame";
     case Start::search:
       return "search";
+    case Start::interrupted:
+      return "interrupted";
+    case Start::given:
+      return "given";
     case Start::none:
       return "none";
   }

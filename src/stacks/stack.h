@@ -47,7 +47,9 @@ enum class Start : std::uint8_t {
   processor_context,  // the processor's saved context
   thread_context,     // a user minidump's thread
   switch_frame,       // a thread that is not running
-  search,             // a return address from which exact steps reach the stack's base
+  search,             // the place of the stack that explains most of it
+  interrupted,        // what a task gate or an interrupt stack interrupted, the rest being lost
+  given,              // registers that somebody gave
   none                // nothing is known to begin from
 };
 std::string_view name_of(Start start);

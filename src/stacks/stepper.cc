@@ -16,6 +16,10 @@ constexpr std::size_t kMostFrames = 4096;
 constexpr std::uint64_t kMostScan = 0x100000;  // bytes: more than any kernel stack has
 constexpr std::uint64_t kFirstFrame = 0x40;  // a thread's first frame ends as near to InitialStack
 constexpr std::uint64_t kNearBase = 0x1000;  // a stack's first frames lie within
+constexpr int kMostLeads = 64;               // return addresses that are tried for one frame
+constexpr std::size_t kMostInLead = 512;     // frames
+constexpr std::uint64_t kThreadStart =
+    0x400;  // bytes below a stack's base: its first frames were not called
 constexpr std::string_view kUserPart = "the user part of the stack is not in this dump";
 constexpr std::string_view kCrashFollows = "what follows is the stack of the crash";
 
@@ -88,7 +92,7 @@ StackLimits Stepper::limits_of(const Walk& walk) const {
   const std::uint64_t sp = sp_of(walk.registers());
   const StackSegment* here = walk.segment();
   if (!here) return {sp, end_of_memory(sp)};
-  StackLimits limits{here->limit, here->base};
+  StackLimits limits{std::min(here->limit, sp), here->base};
   const auto initial = walk.stack.thread ? walk.stack.thread->initial_stack : std::nullopt;
   if (initial && here->contains(*initial) && *initial > sp) limits.high = *initial;
   return limits;
@@ -105,6 +109,7 @@ bool Stepper::step_exactly(Walk& walk) {
   if (step->child_ebp && !is_guess) walk.last().child_ebp = step->child_ebp;
   if (step->crosses_trap && step->from_user) return cross_to_user(walk, *step);
   if (ip_of(next) == 0) return end_at_zero(walk, next);
+  if (is_damaged(walk, *step)) return step_over_damage(walk, *step);
   // A guess that leads out of all modules, or any step out of all stacks, is none.
   if ((walk.is_guessing() || is_guess) && !space_.symbolizer->module_at(ip_of(next))) return false;
   const StackSegment* here = walk.segment();
@@ -118,10 +123,55 @@ bool Stepper::step_exactly(Walk& walk) {
             step->is_call_site);
   if (is_guess) walk.begin_guess();
   if (const Anchor* anchor = walk.anchor_with(next)) {
-    walk.confirm();
+    settle(walk);
     if (anchor->is_end) walk.end(End::base, std::string(kCrashFollows));
   }
   return true;
+}
+
+CallEdge Stepper::edge_of(const Frame& frame, const Frame& caller) const {
+  const CodeAtHand at_hand{space_.architecture, &modules_, space_.memory, &code_};
+  return call_edge(at_hand, frame.ip, frame.is_call_site, caller.ip);
+}
+
+void Stepper::settle(Walk& walk) const {
+  if (walk.is_guessing())
+    walk.confirm([&](const Frame& frame, const Frame& caller) { return edge_of(frame, caller); });
+}
+
+// Kernel mode: a return address that is none. No call returns to user mode or to nowhere, and a
+// call ends before each, but for those of the frames that a thread is made with.
+bool Stepper::is_damaged(const Walk& walk, const ExactStep& step) const {
+  if (!space_.is_kernel || !step.is_call_site || step.crosses_trap) return false;
+  if (step.trust == Trust::scan) return false;
+  const std::uint64_t ip = ip_of(step.caller);
+  const auto* here = walk.segment();
+  if (here && here->base - std::min(here->base, sp_of(step.caller)) <= kThreadStart) return false;
+  if (is_user_address(ip, space_.architecture)) return true;
+  constexpr std::uint64_t kCanonical = 0xffff'8000'0000'0000;
+  if (space_.architecture == base::Architecture::x64 && (ip & kCanonical) != kCanonical)
+    return true;
+  if (walk.is_guessing()) return false;  // tried as it is
+  const CodeAtHand at_hand{space_.architecture, &modules_, space_.memory, &code_};
+  return call_edge(at_hand, walk.stack.frames.back().ip, walk.stack.frames.back().is_call_site,
+                   ip) == CallEdge::no_call;
+}
+
+// The frame's size is known, the address that it returns to is not: its caller can't be told, and
+// what follows is looked for.
+bool Stepper::step_over_damage(Walk& walk, const ExactStep& step) {
+  const StackSegment* here = walk.segment();
+  const std::uint64_t sp = sp_of(step.caller);
+  if (walk.is_guessing() || !here || !here->contains(sp)) return false;
+  const bool wide = space_.is_64_bit();
+  walk.stack.notes.push_back(
+      fmt::format("the stack is damaged below {}: the return address of frame {:x} is {}, where no "
+                  "call returns "
+                  "to; its caller is not shown, and what follows was looked for",
+                  base::address_text(sp, wide), walk.stack.frames.size() - 1,
+                  base::address_text(ip_of(step.caller), wide)));
+  walk.move_to(*here, sp);
+  return step_by_guess(walk);
 }
 
 // x86: back to the stack that the frame's function left for the one that it is on, or to the task
@@ -151,7 +201,7 @@ bool Stepper::cross_to_user(Walk& walk, const ExactStep& step) const {
   walk.last().trap_frame = step.trap_frame;
   const bool is_anchor =
       step.trap_frame && walk.anchor_between(*step.trap_frame, *step.trap_frame + 1);
-  if (is_anchor) walk.confirm();
+  if (is_anchor) settle(walk);
   const bool is_guess = step.trust == Trust::scan && !is_anchor;
   walk.push(step.caller, is_guess ? Trust::scan : Trust::trap_frame, false);
   walk.stack.user_registers = step.caller;
@@ -166,7 +216,7 @@ bool Stepper::end_at_zero(Walk& walk, const Registers& next) const {
   const bool is_base = here ? here->base - sp_of(next) <= kNearBase : !walk.is_guessing();
   if (!is_base && walk.is_guessing()) return false;
   const auto initial = walk.stack.thread ? walk.stack.thread->initial_stack : std::nullopt;
-  if (initial && sp_of(next) - (*initial - kFirstFrame) <= 2 * kFirstFrame) walk.confirm();
+  if (initial && sp_of(next) - (*initial - kFirstFrame) <= 2 * kFirstFrame) settle(walk);
   walk.end_sp = sp_of(next);
   walk.end(is_base ? End::base : End::lost,
            is_base ? "the return address at the stack's base is 0"
@@ -192,6 +242,52 @@ bool Stepper::is_known_as_data(std::uint64_t address) {
       static_cast<std::uint32_t>(address - space_.symbolizer->modules()[*module].base));
 }
 
+Lead Stepper::lead_from(const Walk& walk, const Registers& start, bool is_call_site) {
+  Lead lead;
+  Walk trial = walk.fork();
+  trial.push(start, Trust::scan, is_call_site);
+  trial.begin_guess();
+  while (!trial.is_over() && trial.stack.frames.size() < kMostInLead) {
+    trial.last_failure.reset();
+    if (step_exactly(trial) && (trial.is_over() || trial.last().trust != Trust::scan)) continue;
+    if (trial.last().trust == Trust::scan && trial.stack.frames.size() > 1)
+      trial.stack.frames.pop_back();  // x86: a step that is itself a guess
+    else if (!trial.last_failure)
+      break;
+    lead.outcome = Lead::Outcome::blocked;
+    break;
+  }
+  lead.end = trial.stack.end;
+  if (trial.is_over() && !trial.is_guessing() && lead.end != End::lost)
+    lead.outcome = Lead::Outcome::whole;
+  const auto& frames = trial.stack.frames;
+  for (std::size_t i = 1; i < frames.size(); ++i) {
+    if (!frames[i].is_call_site) continue;
+    const CallEdge edge = edge_of(frames[i - 1], frames[i]);
+    lead.matching += edge == CallEdge::matches ? 1 : 0;
+    lead.is_disproved |= edge == CallEdge::differs || edge == CallEdge::no_call;
+  }
+  lead.frames = std::move(trial.stack.frames);
+  return lead;
+}
+
+// The lowest return address from which exact steps lead somewhere; where none does, the one whose
+// way is whole though a call on it went elsewhere; else the lowest.
+std::optional<unwind::ScanHit> Stepper::best_return_address(const Walk& walk, std::uint64_t from,
+                                                            std::uint64_t end) {
+  std::optional<unwind::ScanHit> first, second_best;
+  for (int i = 0; i < kMostLeads; ++i) {
+    const auto hit = next_return_address(from, end);
+    if (!hit) break;
+    if (!first) first = hit;
+    const Lead lead = lead_from(walk, registers_behind(*hit, end), true);
+    if (lead.is_good()) return hit;
+    if (!second_best && lead.outcome == Lead::Outcome::whole) second_best = hit;
+    from = hit->slot + 1;
+  }
+  return second_best ? second_best : first;
+}
+
 // What is known of a frame whose return address was found. Where a frame pointer was saved beside
 // it (x86: below; ARM64: its record's first half), and it leads up the stack, it is taken for one.
 Registers Stepper::registers_behind(const unwind::ScanHit& hit, std::uint64_t stack_end) const {
@@ -209,10 +305,20 @@ Registers Stepper::registers_behind(const unwind::ScanHit& hit, std::uint64_t st
   return registers;
 }
 
-std::optional<Stepper::Candidate> Stepper::next_candidate(std::uint64_t from, std::uint64_t end) {
+std::optional<Stepper::Place> Stepper::next_place(std::uint64_t from, std::uint64_t end) {
   const auto hit = next_return_address(from, end);
+  const auto trap = next_trap_frame(from, hit ? hit->slot : end, end);
+  if (trap) return Place{Place::Kind::trap_frame, trap->address, trap->registers};
   if (!hit) return std::nullopt;
-  return Candidate{hit->slot, registers_behind(*hit, end)};
+  const Registers registers = registers_behind(*hit, end);
+  const bool is_chained = space_.architecture != base::Architecture::x64 &&
+                          frame_pointer_of(registers).value_or(0) != 0;
+  return Place{is_chained ? Place::Kind::chain : Place::Kind::return_address, hit->slot, registers};
+}
+
+std::uint64_t Stepper::first_byte(const StackSegment& stack) const {
+  if (is_present(stack.limit)) return stack.limit;
+  return std::min(space_.memory->hole_end(stack.limit), stack.base);
 }
 
 // Whatever comes first: a trap frame, a return address, an anchor.
@@ -223,7 +329,7 @@ bool Stepper::step_by_guess(Walk& walk) {
   if (limit <= from) return false;
   const Anchor* anchor = walk.anchor_between(from, limit);
   const std::uint64_t end = anchor ? anchor->at : limit;
-  auto hit = next_return_address(from, end);
+  auto hit = best_return_address(walk, from, end);
   if (!hit || !hit->verified_by_code) {
     const auto chained =
         unwind::scan_for_chain(modules_, *space_.memory, walk.architecture(), from, end);
@@ -239,11 +345,10 @@ bool Stepper::step_by_guess(Walk& walk) {
   return anchor && step_to_anchor(walk, *anchor);
 }
 
-// A fault or an interrupt leaves a trap frame, and its address follows no call: a trap frame that
-// begins before the next return address comes first. It may be an old one, so it counts as a guess.
-bool Stepper::step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t before,
-                                 std::uint64_t end) const {
-  const base::Architecture architecture = walk.architecture();
+// The next trap frame of kernel mode that begins in [from, before), and has its bytes below `end`.
+std::optional<TrapFrame> Stepper::next_trap_frame(std::uint64_t from, std::uint64_t before,
+                                                  std::uint64_t end) const {
+  const base::Architecture architecture = space_.architecture;
   const std::uint64_t alignment = trap_frame_alignment(architecture);
   const std::uint64_t needed = trap_frame_needs(architecture);
   for (std::uint64_t at = (from + alignment - 1) & ~(alignment - 1);
@@ -251,20 +356,28 @@ bool Stepper::step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t b
     if (!is_present(at + needed)) {
       // On to the first that may be there, a hole of a mebibyte at once.
       const std::uint64_t there = space_.memory->hole_end(at + needed);
-      if (there - needed >= before) return false;
+      if (there - needed >= before) return std::nullopt;
       at = std::max(at, (there - needed - 1) & ~(alignment - 1));
       continue;
     }
     const auto frame = read_trap_frame(*space_.memory, at, architecture, space_.build);
-    if (!frame || frame->from_user || !space_.symbolizer->module_at(ip_of(frame->registers)))
-      continue;
-    walk.doubt();
-    walk.last().trap_frame = at;
-    walk.push(frame->registers, Trust::scan, false);
-    walk.begin_guess();
-    return true;
+    if (frame && !frame->from_user && space_.symbolizer->module_at(ip_of(frame->registers)))
+      return frame;
   }
-  return false;
+  return std::nullopt;
+}
+
+// A fault or an interrupt leaves a trap frame, and its address follows no call: a trap frame that
+// begins before the next return address comes first. It may be an old one, so it counts as a guess.
+bool Stepper::step_to_trap_frame(Walk& walk, std::uint64_t from, std::uint64_t before,
+                                 std::uint64_t end) const {
+  const auto frame = next_trap_frame(from, before, end);
+  if (!frame) return false;
+  walk.doubt();
+  walk.last().trap_frame = frame->address;
+  walk.push(frame->registers, Trust::scan, false);
+  walk.begin_guess();
+  return true;
 }
 
 bool Stepper::step_to_anchor(Walk& walk, const Anchor& anchor) const {
@@ -284,17 +397,20 @@ bool Stepper::step_to_anchor(Walk& walk, const Anchor& anchor) const {
 // The thread's stack that this one was entered from, where unwinding could not cross the switch.
 bool Stepper::continue_below(Walk& walk) {
   const StackSegment* here = walk.segment();
-  if (!here || !walk.stack.thread) return false;
+  if (!walk.stack.thread || (!here && walk.last().is_user)) return false;
   for (const StackSegment& next : walk.stack.thread->segments) {
     if (walk.has_been_in(next)) continue;
     std::uint64_t from = next.saved_sp.value_or(0);
-    if (!next.contains(from))
-      from = is_present(next.limit) ? next.limit : space_.memory->hole_end(next.limit);
+    if (!next.contains(from)) from = first_byte(next);
     if (!next.contains(from)) continue;
-    walk.stack.notes.push_back(fmt::format(
-        "the switch from the {} stack to the {} stack could not be unwound: what is below it "
-        "was scanned for",
-        target::name_of(here->kind), target::name_of(next.kind)));
+    walk.stack.notes.push_back(
+        here
+            ? fmt::format("the switch from the {} stack to the {} stack could not be unwound: what "
+                          "is below it was scanned for",
+                          target::name_of(here->kind), target::name_of(next.kind))
+            : fmt::format("the stack pointer is on none of the thread's stacks: what is on its {} "
+                          "stack was looked for",
+                          target::name_of(next.kind)));
     walk.move_to(next, from);
     return step_by_guess(walk);
   }

@@ -7,10 +7,18 @@ namespace ntstack::stacks {
 using target::StackSegment;
 using unwind::Trust;
 
+constexpr std::uint64_t kGuard = 0x1000;  // bytes below a kernel stack that are nobody's
+
 const StackSegment* Walk::segment_of(std::uint64_t sp) const {
   const auto found = std::ranges::find_if(
       known_, [&](const StackSegment& s) { return sp >= s.limit && sp <= s.base; });
-  return found == known_.end() ? nullptr : &*found;
+  if (found != known_.end()) return &*found;
+  // Where it ran out it is a little below.
+  const auto full = std::ranges::find_if(known_, [&](const StackSegment& s) {
+    return s.kind != target::StackKind::user && s.limit_known && sp < s.limit &&
+           s.limit - sp <= kGuard;
+  });
+  return full == known_.end() ? nullptr : &*full;
 }
 
 bool Walk::has_been_in(const StackSegment& segment) const {
@@ -65,6 +73,33 @@ void Walk::doubt() {
     stack.frames[i].trust = Trust::scan;
   }
   tentative_from_.reset();
+}
+
+void Walk::confirm(const EdgeOf& edge) {
+  const std::size_t first = tentative_from_.value_or(SIZE_MAX);
+  tentative_from_.reset();
+  std::vector<Frame>& frames = stack.frames;
+  // The oldest is live. The slot below a live frame has the call that it made last: so the frame
+  // above is live if that call went to its function.
+  std::size_t unproven = frames.size() - 1;  // those before it are
+  bool is_disproved = false;
+  for (; unproven > first; --unproven) {
+    const CallEdge found = frames[unproven].is_call_site
+                               ? edge(frames[unproven - 1], frames[unproven])
+                               : CallEdge::unknown;
+    if (found == CallEdge::matches) continue;
+    is_disproved = found != CallEdge::unknown;
+    break;
+  }
+  for (std::size_t i = first; i < unproven; ++i)
+    frames[i].trust = is_disproved ? Trust::scan : Trust::reconstructed;
+}
+
+Walk Walk::fork() const {
+  Walk walk(architecture_, known_, anchors_);
+  walk.stack.thread = stack.thread;
+  walk.entered_ = entered_;
+  return walk;
 }
 
 void Walk::end(End end, std::string reason) {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "stacks/call_edge.h"
 #include "stacks/exact_step.h"
 #include "stacks/registers.h"
 #include "stacks/stack.h"
@@ -39,8 +41,8 @@ class Walk {
   Frame& last() { return stack.frames.back(); }
   const std::vector<target::StackSegment>& known() const { return known_; }
 
-  // The stack that a stack pointer is on; one that stands at the base, all popped, counts. Null:
-  // none.
+  // The stack that a stack pointer is on; one that stands at the base, all popped, counts, and one
+  // in the guard page below. Null: none.
   const target::StackSegment* segment_of(std::uint64_t sp) const;
   const target::StackSegment* segment() const { return segment_of(sp_of(registers_)); }
   bool has_been_in(const target::StackSegment& segment) const;
@@ -54,11 +56,17 @@ class Walk {
   const Anchor* anchor_with(const Registers& registers) const;
 
   // From here on frames rest on a guess. doubt(): the guess was not borne out, they are guesses
-  // too. confirm(): they came out exactly where they must.
+  // too. confirm(): they came out exactly where they must. Those above that no call proves to be
+  // live (`edge`: of a frame to the one that it returns to) are reconstructed; those above a call
+  // of another function stay guesses.
   void begin_guess() { tentative_from_ = stack.frames.size(); }
   bool is_guessing() const { return tentative_from_.has_value(); }
   void doubt();
-  void confirm() { tentative_from_.reset(); }
+  using EdgeOf = std::function<CallEdge(const Frame& frame, const Frame& caller)>;
+  void confirm(const EdgeOf& edge);
+
+  // One that has its known stacks and anchors, and no frames: to try where a start leads.
+  Walk fork() const;
 
   void end(End end, std::string reason);
   bool is_over() const { return over_; }

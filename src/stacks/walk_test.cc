@@ -32,10 +32,35 @@ TEST(Walk, WhatFollowsAGuessIsAGuessUntilItIsConfirmed) {
   walk.push(at(4, kLimit + 24), Trust::scan, true);
   walk.begin_guess();
   walk.push(at(5, kLimit + 32), Trust::unwind_info, true);
-  walk.confirm();
+  walk.confirm([](const Frame&, const Frame&) { return CallEdge::unknown; });
   walk.doubt();
   EXPECT_EQ(walk.stack.frames[3].trust, Trust::scan);
   EXPECT_EQ(walk.stack.frames[4].trust, Trust::unwind_info);
+}
+
+// A guess at frame 0, and three frames that were unwound from it, with these calls between them.
+std::vector<Trust> trusts_with(std::vector<CallEdge> edges) {
+  Walk walk = walk_with({});
+  walk.push(at(0, kLimit), Trust::scan, true);
+  walk.begin_guess();
+  for (std::uint64_t i = 1; i <= 3; ++i) walk.push(at(i, kLimit + 8 * i), Trust::unwind_info, true);
+  walk.confirm([&](const Frame& frame, const Frame& caller) {
+    EXPECT_EQ(caller.ip, frame.ip + 1);
+    return edges[frame.ip];
+  });
+  std::vector<Trust> trusts;
+  for (const Frame& frame : walk.stack.frames) trusts.push_back(frame.trust);
+  return trusts;
+}
+
+TEST(Walk, AFrameIsProvenLiveByTheCallsBelowItAlone) {
+  using enum CallEdge;
+  constexpr Trust exact = Trust::unwind_info, likely = Trust::reconstructed, guess = Trust::scan;
+  EXPECT_EQ(trusts_with({matches, matches, matches}), (std::vector{guess, exact, exact, exact}));
+  EXPECT_EQ(trusts_with({matches, unknown, matches}), (std::vector{guess, likely, exact, exact}));
+  EXPECT_EQ(trusts_with({matches, matches, unknown}), (std::vector{guess, likely, likely, exact}));
+  EXPECT_EQ(trusts_with({matches, differs, matches}), (std::vector{guess, guess, exact, exact}));
+  EXPECT_EQ(trusts_with({matches, matches, no_call}), (std::vector{guess, guess, guess, exact}));
 }
 
 TEST(Walk, ItKnowsTheStacksThatItHasBeenOn) {

@@ -1,7 +1,10 @@
 #include "stacks/walker.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "base/text.h"
 #include "stacks/frame_names.h"
 #include "stacks/trap_frame.h"
 #include "stacks/why_missing.h"
@@ -14,7 +17,6 @@ using unwind::Trust;
 
 // The exception and the bugcheck lie at most this far apart on one stack, in bytes.
 constexpr std::uint64_t kMostBetween = 0x100000;
-constexpr int kMostStarts = 512;  // return addresses that are tried as a thread's start
 constexpr std::uint64_t kX86FloatingPoint = 0x210;  // sizeof(FX_SAVE_AREA)
 
 std::vector<StackSegment> stacks_of(const target::Processor& processor,
@@ -66,6 +68,46 @@ std::vector<Frame> Walker::bugcheck_path(const target::Processor& processor, con
   return frames;
 }
 
+// A walk that may use every stack of both. Where a processor is given, what it was interrupted in
+// is an anchor: a task gate's or an IST's stack ends where it was entered.
+Walk Walker::walk_on(const target::Processor* processor, const target::Thread* thread) const {
+  const base::Architecture architecture = machine_.dump().architecture;
+  std::vector<Anchor> anchors = anchors_of(thread);
+  std::vector<StackSegment> stacks =
+      processor ? stacks_of(*processor, thread)
+                : (thread ? thread->segments : std::vector<StackSegment>());
+  if (processor) {
+    for (const target::InterruptedTask& task : processor->interrupted_tasks)
+      anchors.push_back(
+          {task.stack_base - 4, task.registers, Trust::stack_switch, {}, false, false});
+    for (const StackSegment& stack : processor->segments) {
+      if (stack.kind != target::StackKind::ist) continue;
+      if (const auto frame = read_ist_frame(machine_.memory(), stack.base))
+        anchors.push_back({frame->at, frame->registers, Trust::trap_frame, {}, false, false});
+    }
+  }
+  std::ranges::sort(anchors, {}, &Anchor::at);
+  Walk walk(architecture, std::move(stacks), std::move(anchors));
+  walk.stack.thread = thread;
+  walk.stack.process = thread ? machine_.process_of(*thread) : nullptr;
+  return walk;
+}
+
+// Names and what is below in user mode, and why memory is missing.
+void Walker::finish(Walk& walk, const target::Thread* thread) {
+  if (walk.stack.end == End::memory_missing && thread)
+    walk.stack.end_reason += why_address_is_missing(machine_, sp_of(walk.registers()));
+  name_frames(walk.stack.frames, symbolizer_);
+  user_part_.add_to(walk.stack);
+}
+
+// Kernel registers of which neither the code nor the stack is one that is known.
+bool Walker::leads_nowhere(const Walk& walk, const Registers& start) const {
+  const bool is_user = is_user_address(ip_of(start), walk.architecture()) &&
+                       is_user_address(sp_of(start), walk.architecture());
+  return !walk.segment_of(sp_of(start)) && !symbolizer_.module_at(ip_of(start)) && !is_user;
+}
+
 Stack Walker::walk_processor(const target::Processor& processor) {
   const dump::Dump& dump = machine_.dump();
   const target::Thread* thread = machine_.thread_at(processor.current_thread);
@@ -74,20 +116,25 @@ Stack Walker::walk_processor(const target::Processor& processor) {
   const auto start =
       crash ? crash
             : registers_of_context(base::Bytes(std::span(processor.context)), dump.architecture);
-  if (!start && thread && thread->object_present) return walk_thread(*thread);
+  constexpr std::uint8_t kRunning = 2;  // KTHREAD_STATE: where it was switched away is of old
+  const bool is_running = thread && thread->state == kRunning && !thread->captured;
+  if (!start && thread && thread->object_present && !is_running) return walk_thread(*thread);
 
-  std::vector<Anchor> anchors = anchors_of(thread);
-  // A task gate's stack ends where it was entered: what follows is the task that it interrupted.
-  for (const target::InterruptedTask& task : processor.interrupted_tasks)
-    anchors.push_back({task.stack_base - 4, task.registers, Trust::stack_switch, {}, false, false});
-  std::ranges::sort(anchors, {}, &Anchor::at);
-  Walk walk(dump.architecture, stacks_of(processor, thread), std::move(anchors));
+  Walk walk = walk_on(&processor, thread);
   if (!thread || !thread->captured) walk.stack.processor = processor.number;
-  walk.stack.thread = thread;
-  walk.stack.process = thread ? machine_.process_of(*thread) : nullptr;
+  if (!start && is_running) return walk_reconstructed(std::move(walk), *thread);
   if (!start) {
     walk.stack.end_reason = "neither the processor's context nor its thread is in the dump";
     return std::move(walk.stack);
+  }
+  if (thread && leads_nowhere(walk, *start)) {
+    walk.stack.notes.push_back(
+        fmt::format("the registers that the dump has of processor {} lead nowhere (instruction "
+                    "pointer {}, stack "
+                    "pointer {})",
+                    processor.number, base::address_text(ip_of(*start), machine_.is_64_bit()),
+                    base::address_text(sp_of(*start), machine_.is_64_bit())));
+    return walk_reconstructed(std::move(walk), *thread);
   }
   walk.stack.start = crash ? Start::crash_context : Start::processor_context;
   if (!walk.segment_of(sp_of(*start))) {
@@ -101,30 +148,86 @@ Stack Walker::walk_processor(const target::Processor& processor) {
   return std::move(walk.stack);
 }
 
-// The lowest return address on the thread's stack from which exact steps reach the way into user
-// mode or the stack's base: where nothing says where the thread was.
-std::optional<Registers> Walker::find_start(const target::Thread& thread) {
-  if (thread.segments.empty()) return std::nullopt;
-  const StackSegment& stack = thread.segments.front();
-  const base::ByteSource& memory = machine_.memory();
-  std::uint64_t from =
-      memory.get<std::uint8_t>(stack.limit) ? stack.limit : memory.hole_end(stack.limit);
-  for (int i = 0; i < kMostStarts && stack.contains(from); ++i) {
-    const auto candidate = stepper_.next_candidate(from, stack.base);
-    if (!candidate) break;
-    Walk trial(machine_.dump().architecture, thread.segments, anchors_of(&thread));
-    trial.stack.thread = &thread;
-    trial.push(candidate->registers, Trust::scan, true);
-    trial.begin_guess();
-    stepper_.run(trial);
-    const auto& frames = trial.stack.frames;
-    if (frames.size() > 2 && std::ranges::all_of(frames.begin() + 1, frames.end(), [](auto& frame) {
-          return frame.trust != Trust::scan;
-        }))
-      return candidate->registers;
-    from = candidate->slot + 1;
+Stack Walker::walk_from(const Registers& start, bool is_call_site, const target::Thread* thread) {
+  const target::Processor* on = nullptr;
+  for (const target::Processor& processor : machine_.processors())
+    if (thread && processor.current_thread == thread->address) on = &processor;
+  Walk walk = walk_on(on, thread);
+  walk.stack.start = Start::given;
+  walk.push(start, Trust::context, is_call_site);
+  stepper_.run(walk);
+  finish(walk, thread);
+  return std::move(walk.stack);
+}
+
+// The registers that the dump has of a thread, wherever they lead.
+std::vector<StartCandidate> Walker::known_starts(const target::Thread& thread,
+                                                 const Walk& walk) const {
+  const dump::Dump& dump = machine_.dump();
+  std::vector<StartCandidate> starts;
+  const auto add = [&](StartOrigin origin, const std::optional<Registers>& registers,
+                       bool is_call_site) {
+    if (registers && walk.segment_of(sp_of(*registers)) && symbolizer_.module_at(ip_of(*registers)))
+      starts.push_back({origin, sp_of(*registers), *registers, is_call_site, {}});
+  };
+  for (const target::Processor& processor : machine_.processors()) {
+    if (processor.current_thread != thread.address) continue;
+    if (processor.crashed)
+      add(StartOrigin::context, registers_of_context(dump.context, dump.architecture), false);
+    const base::Bytes context(std::span(processor.context));
+    add(StartOrigin::context, registers_of_context(context, dump.architecture), false);
+    for (const target::InterruptedTask& task : processor.interrupted_tasks)
+      add(StartOrigin::task, task.registers, false);
+    for (const StackSegment& stack : processor.segments)
+      if (stack.kind == target::StackKind::ist)
+        if (const auto frame = read_ist_frame(machine_.memory(), stack.base))
+          add(StartOrigin::ist, frame->registers, false);
   }
-  return std::nullopt;
+  if (thread.kernel_stack && !thread.processor)
+    add(StartOrigin::switch_frame,
+        registers_of_switch_frame(machine_.memory(), *thread.kernel_stack, dump.architecture),
+        true);
+  return starts;
+}
+
+std::vector<StartCandidate> Walker::starts_of(const target::Thread& thread) {
+  if (thread.segments.empty()) return {};
+  const target::Processor* on = nullptr;
+  for (const target::Processor& processor : machine_.processors())
+    if (processor.current_thread == thread.address) on = &processor;
+  const Walk walk = walk_on(on, &thread);
+  return find_starts(stepper_, walk, thread.segments.front(), known_starts(thread, walk));
+}
+
+// The place on the thread's stack that explains most of it, where nothing says where it was.
+std::optional<StartCandidate> Walker::find_start(const target::Thread& thread, const Walk& walk) {
+  if (thread.segments.empty()) return std::nullopt;
+  auto starts = find_starts(stepper_, walk, thread.segments.front(), known_starts(thread, walk));
+  if (starts.empty()) return std::nullopt;
+  return std::move(starts.front());
+}
+
+Stack Walker::walk_reconstructed(Walk walk, const target::Thread& thread) {
+  const auto start = find_start(thread, walk);
+  if (!start) return without_start(walk, why_no_start(machine_, thread));
+  const bool is_known = start->origin == StartOrigin::task || start->origin == StartOrigin::ist ||
+                        start->origin == StartOrigin::context;
+  walk.stack.start = is_known ? Start::interrupted : Start::search;
+  walk.push(start->registers, is_known ? Trust::trap_frame : Trust::scan, start->is_call_site);
+  if (!is_known) {
+    walk.begin_guess();
+    walk.stack.notes.push_back(
+        start->lead.outcome == Lead::Outcome::whole
+            ? "nothing says where the thread was: the stack begins at the lowest return address "
+              "that "
+              "leads to its base, and its youngest frames may be of calls that have returned"
+            : "nothing says where the thread was, and nothing leads to the stack's base: it begins "
+              "where most frames are explained");
+  }
+  stepper_.run(walk);
+  add_state_notes(machine_, thread, walk.stack);
+  finish(walk, &thread);
+  return std::move(walk.stack);
 }
 
 // x86: KiSwapContext's frame lies where the switch itself needs it, and is left without its code.
@@ -177,34 +280,19 @@ Stack Walker::without_start(Walk& walk, WhyMissing why) {
 Stack Walker::walk_thread(const target::Thread& thread) {
   const dump::Dump& dump = machine_.dump();
   if (dump.kind == dump::Kind::minidump) return walk_user_thread(thread);
-  Walk walk(dump.architecture, thread.segments, anchors_of(&thread));
-  walk.stack.thread = &thread;
-  walk.stack.process = machine_.process_of(thread);
-
+  Walk walk = walk_on(nullptr, &thread);
   std::optional<Registers> start;
   if (thread.kernel_stack) {
     start = registers_of_switch_frame(machine_.memory(), *thread.kernel_stack, dump.architecture);
     if (start && !symbolizer_.module_at(ip_of(*start))) start.reset();
   }
-  const bool is_switched = start.has_value();
-  if (!start) start = find_start(thread);
-  if (!start) return without_start(walk, why_no_start(machine_, thread));
-  walk.stack.start = is_switched ? Start::switch_frame : Start::search;
-  walk.push(*start, is_switched ? Trust::switch_frame : Trust::scan, true);
-  if (is_switched) {
-    step_out_of_switch(walk, *thread.kernel_stack);
-  } else {
-    walk.begin_guess();
-    walk.stack.notes.push_back(
-        "nothing says where the thread was: the stack begins at the lowest return address that "
-        "leads to its base, and its youngest frames may be of calls that have returned");
-  }
+  if (!start) return walk_reconstructed(std::move(walk), thread);
+  walk.stack.start = Start::switch_frame;
+  walk.push(*start, Trust::switch_frame, true);
+  step_out_of_switch(walk, *thread.kernel_stack);
   stepper_.run(walk);
-  if (walk.stack.end == End::memory_missing)
-    walk.stack.end_reason += why_address_is_missing(machine_, sp_of(walk.registers()));
   add_state_notes(machine_, thread, walk.stack);
-  name_frames(walk.stack.frames, symbolizer_);
-  user_part_.add_to(walk.stack);
+  finish(walk, &thread);
   return std::move(walk.stack);
 }
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "stacks/starts.h"
 #include "stacks/stepper.h"
 #include "stacks/user_part.h"
 #include "stacks/why_missing.h"
@@ -26,6 +27,12 @@ class Walker {
   Stack walk_processor(const target::Processor& processor);
   // The stack of a thread that is on no processor, or of a user minidump's thread.
   Stack walk_thread(const target::Thread& thread);
+  // The stack from registers that somebody gives, in the kernel: `k = ...`. `thread`: whose stacks
+  // and trap frames they may lead to; may be null.
+  Stack walk_from(const Registers& start, bool is_call_site, const target::Thread* thread);
+  // Where the stack of a thread may begin, the best first: every register set that the dump has of
+  // it, and every place of its stack in use.
+  std::vector<StartCandidate> starts_of(const target::Thread& thread);
   // Every processor in order, then every other thread; processors of which the dump has neither a
   // context nor a thread are left out. With `is_wanted` only threads that it takes.
   using IsWanted = std::function<bool(const target::Thread& thread)>;
@@ -39,7 +46,12 @@ class Walker {
 
  private:
   std::vector<Anchor> anchors_of(const target::Thread* thread) const;
-  std::optional<Registers> find_start(const target::Thread& thread);
+  Walk walk_on(const target::Processor* processor, const target::Thread* thread) const;
+  std::vector<StartCandidate> known_starts(const target::Thread& thread, const Walk& walk) const;
+  std::optional<StartCandidate> find_start(const target::Thread& thread, const Walk& walk);
+  bool leads_nowhere(const Walk& walk, const Registers& start) const;
+  Stack walk_reconstructed(Walk walk, const target::Thread& thread);
+  void finish(Walk& walk, const target::Thread* thread);
   Stack walk_user_thread(const target::Thread& thread);
   static Stack without_start(Walk& walk, WhyMissing why);
   void step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const;

@@ -16,7 +16,10 @@ enum class Trust : std::uint8_t {
   code,           // the function's own code from its start to here, no record being at hand (x86)
   trap_frame,     // a trap or machine frame was crossed
   stack_switch,   // a change to another stack of the same thread
-  scan            // a slot of the stack that follows a call: a guess
+  // Unwound exactly from a frame that was looked for, and that came out where a stack must; but no
+  // call proves that it is not of an earlier call that has returned.
+  reconstructed,
+  scan  // a slot of the stack that follows a call: a guess
 };
 
 constexpr std::string_view name_of(Trust trust) {
@@ -39,6 +42,8 @@ constexpr std::string_view name_of(Trust trust) {
       return "trap_frame";
     case Trust::stack_switch:
       return "stack_switch";
+    case Trust::reconstructed:
+      return "reconstructed";
     case Trust::scan:
       return "scan";
   }
