@@ -281,7 +281,10 @@ std::optional<unwind::ScanHit> Stepper::best_return_address(const Walk& walk, st
     if (!hit) break;
     if (!first) first = hit;
     const Lead lead = lead_from(walk, registers_behind(*hit, end), true);
-    if (lead.is_good()) return hit;
+    // Where no code tells that a call ends there, a way that is cut short says little.
+    const bool is_told = lead.outcome == Lead::Outcome::whole || lead.matching != 0 ||
+                         (hit->verified_by_code && first->verified_by_code);
+    if (lead.is_good() && is_told) return hit;
     if (!second_best && lead.outcome == Lead::Outcome::whole) second_best = hit;
     from = hit->slot + 1;
   }
