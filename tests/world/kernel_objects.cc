@@ -40,11 +40,15 @@ void KernelObjects::make_empty(std::uint64_t list_head) {
 }
 
 void KernelObjects::load(const std::filesystem::path& modules, std::span<const std::string> more) {
-  for (const char* name :
-       {"ntoskrnl.exe", "fltmgr.sys", "mup.sys", "rdbss.sys", "mrxsmb.sys", "mrxsmb20.sys"}) {
-    images_.push_back(load_image(modules, name));
-  }
-  for (const std::string& name : more) images_.push_back(load_image(modules, name));
+  std::vector<std::string> names = {"ntoskrnl.exe", "fltmgr.sys", "mup.sys",
+                                    "rdbss.sys",    "mrxsmb.sys", "mrxsmb20.sys"};
+  names.insert(names.end(), more.begin(), more.end());
+  load_only(modules, names);
+}
+
+void KernelObjects::load_only(const std::filesystem::path& modules,
+                              std::span<const std::string> names) {
+  for (const std::string& name : names) images_.push_back(load_image(modules, name));
   bind_imports(images_);
   for (const LoadedImage& image : images_) {
     memory_.map(image.base, image.size);

@@ -83,6 +83,8 @@ class KernelObjects {
   ~KernelObjects() = default;
   // Puts the images into memory, `more` behind the kernel's own. Nothing runs.
   void load(const std::filesystem::path& modules, std::span<const std::string> more);
+  // The same with these alone, nt first.
+  void load_only(const std::filesystem::path& modules, std::span<const std::string> names);
 
   void put_pointer(std::uint64_t address, std::uint64_t value);
 

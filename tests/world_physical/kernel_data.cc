@@ -131,7 +131,7 @@ void Maker::copy_emulated() {
   // A task gate's tables and stack.
   for (const Crash::Memory& more : stories_.crash.more) copy_pages(more.address, more.size);
   if (!stories_.crash.more.empty()) {
-    const StackSegment& stack = stories_.crash.threads.front().segments.front();
+    const StackSegment& stack = stories_.crash.threads[stories_.crash.crashed].segments.front();
     copy_pages(stack.limit, stack.base - stack.limit);
   }
   data_.large.push_back(world_.images().front().base);
@@ -397,7 +397,7 @@ void Maker::link_all() {
 KernelData Maker::make(const MachineSize& size) {
   copy_emulated();
   add_process("System", 4);
-  add_process("w3wp.exe", 0x1a2c);
+  add_process(stories_.running_name, stories_.running_id, stories_.running_process);
   add_process("ConsoleApp1.exe", 0x1bc8, stories_.console.empty() ? 0 : console_process);
   while (data_.processes.size() + 1 < size.processes) {
     const std::size_t i = data_.processes.size();

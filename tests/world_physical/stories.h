@@ -27,6 +27,9 @@ struct Stories {
   std::vector<Story> console;  // x64: ConsoleApp1.exe's four threads, in their order
   std::vector<Story> system;   // of threads that never were in user mode
   std::vector<Story> user;     // the other threads'
+  // The process of what runs on the processors; its address, or 0: anywhere.
+  std::string running_name = "w3wp.exe";
+  std::uint64_t running_id = 0x1a2c, running_process = 0;
 };
 
 // On x64. `modules`: as build_modules.sh makes them.

@@ -26,6 +26,12 @@ X86World::X86World(const std::filesystem::path& modules, const KernelLayout& lay
   machine_.map(shared_user_data, 0x1000);
 }
 
+X86World::X86World(const std::filesystem::path& modules, const KernelLayout& layout, Only only)
+    : KernelObjects(machine_, layout) {
+  load_only(modules, only.images);
+  machine_.map(shared_user_data, 0x1000);
+}
+
 void X86World::add_processor(std::uint32_t pcr, std::uint32_t dpc_stack) {
   KernelObjects::add_processor(pcr, dpc_stack, 0);
   machine_.put(pcr + pcr_gdt, X86Machine::gdt_address);
