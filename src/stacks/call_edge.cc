@@ -24,17 +24,19 @@ std::int64_t signed_field(std::uint32_t value, unsigned bits) {
 }
 
 struct Target {
-  bool is_call = false;
+  enum class Found : std::uint8_t { call, no_call, no_code };
+  Found found = Found::no_code;
   std::optional<std::uint64_t> address;  // nothing: not known
 };
 
 Target arm64_target(const CodeAtHand& at_hand, std::uint64_t return_address) {
   const auto word = at_hand.code->get<std::uint32_t>(return_address - 4);
-  if (!word) return {true, {}};
+  if (!word) return {};
   if ((*word & 0xfc000000) == 0x94000000)
-    return {true, return_address - 4 + static_cast<std::uint64_t>(signed_field(*word, 26) * 4)};
+    return {Target::Found::call,
+            return_address - 4 + static_cast<std::uint64_t>(signed_field(*word, 26) * 4)};
   const bool is_indirect = (*word & 0xfffffc1f) == 0xd63f0000 || (*word & 0xfefff800) == 0xd63f0800;
-  return {is_indirect, {}};
+  return {is_indirect ? Target::Found::call : Target::Found::no_call, {}};
 }
 
 // The target of the call that ends at an address.
@@ -46,17 +48,17 @@ Target target_of(const CodeAtHand& at_hand, std::uint64_t return_address) {
     const std::span<std::byte> out = std::span(buffer).first(size);
     if (return_address < size || at_hand.code->read(return_address - size, out) != size) continue;
     const auto call = code::call_before(base::Bytes(out), wide ? code::Mode::x64 : code::Mode::x86);
-    if (!call) return {size < 8, {}};
+    if (!call) return {size < 8 ? Target::Found::no_code : Target::Found::no_call, {}};
     if (call->kind == code::CallKind::direct) {
       const std::uint64_t target = call->target(return_address);
-      return {true, wide ? target : target & UINT32_MAX};
+      return {Target::Found::call, wide ? target : target & UINT32_MAX};
     }
-    if (call->kind != code::CallKind::through_pointer) return {true, {}};
+    if (call->kind != code::CallKind::through_pointer) return {Target::Found::call, {}};
     const std::uint64_t slot =
         wide ? call->target(return_address) : static_cast<std::uint32_t>(call->distance);
-    return {true, at_hand.memory->pointer(slot, wide)};
+    return {Target::Found::call, at_hand.memory->pointer(slot, wide)};
   }
-  return {true, {}};
+  return {};
 }
 
 // Where an unconditional jump at `address` goes; nothing where there is none.
@@ -118,7 +120,8 @@ std::optional<std::uint64_t> start_of(const CodeAtHand& at_hand, std::uint64_t a
 CallEdge call_edge(const CodeAtHand& at_hand, std::uint64_t ip, bool is_call_site,
                    std::uint64_t return_address) {
   const Target target = target_of(at_hand, return_address);
-  if (!target.is_call) return CallEdge::no_call;
+  if (target.found == Target::Found::no_code) return CallEdge::no_code;
+  if (target.found == Target::Found::no_call) return CallEdge::no_call;
   if (!target.address) return CallEdge::unknown;
   const std::uint64_t inside = ip - (is_call_site ? 1 : 0);
   const auto start = start_of(at_hand, inside);

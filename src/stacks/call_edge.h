@@ -12,7 +12,8 @@
 namespace ntstack::stacks {
 
 enum class CallEdge : std::uint8_t {
-  unknown,  // the code is not at hand, or the call takes its target from a register
+  no_code,  // the code before the return address is not at hand
+  unknown,  // a call is there, and where it goes is not known: through a register, say
   matches,  // the call goes to the function that the frame is in
   differs,  // the call goes to another one; or that one jumped there
   no_call   // no call ends at the return address

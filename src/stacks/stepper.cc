@@ -118,10 +118,12 @@ bool Stepper::step_exactly(Walk& walk) {
   // On a task gate's stack what it interrupted is known for certain.
   if (is_guess && here && here->kind == StackKind::task) return false;
   if (step->crosses_trap) walk.last().trap_frame = step->trap_frame;
-  if (is_guess) walk.doubt();
-  walk.push(next, here != there && !is_guess ? Trust::stack_switch : step->trust,
-            step->is_call_site);
-  if (is_guess) walk.begin_guess();
+  const bool goes_on = is_guess && walk.is_guessing() && is_borne_out(walk, *step);
+  if (is_guess && !goes_on) walk.doubt();
+  Trust trust = goes_on ? Trust::reconstructed : step->trust;
+  if (here != there && !is_guess) trust = Trust::stack_switch;
+  walk.push(next, trust, step->is_call_site);
+  if (is_guess && !goes_on) walk.begin_guess();
   if (const Anchor* anchor = walk.anchor_with(next)) {
     settle(walk);
     if (anchor->is_end) walk.end(End::base, std::string(kCrashFollows));
@@ -132,6 +134,17 @@ bool Stepper::step_exactly(Walk& walk) {
 CallEdge Stepper::edge_of(const Frame& frame, const Frame& caller) const {
   const CodeAtHand at_hand{space_.architecture, &modules_, space_.memory, &code_};
   return call_edge(at_hand, frame.ip, frame.is_call_site, caller.ip);
+}
+
+// x86: a step that no record and no code decides, along the chain of frame pointers to what follows
+// a call, or over a trap frame that has its marks. In a chain that comes out whole it is no guess.
+bool Stepper::is_borne_out(const Walk& walk, const ExactStep& step) const {
+  if (step.crosses_trap) return true;
+  if (!step.child_ebp || !step.is_call_site) return false;
+  const CodeAtHand at_hand{space_.architecture, &modules_, space_.memory, &code_};
+  const Frame& last = walk.stack.frames.back();
+  const CallEdge edge = call_edge(at_hand, last.ip, last.is_call_site, ip_of(step.caller));
+  return edge == CallEdge::matches || edge == CallEdge::unknown;
 }
 
 void Stepper::settle(Walk& walk) const {

@@ -67,6 +67,7 @@ class Stepper {
   bool end_at_zero(Walk& walk, const Registers& next) const;
   bool is_damaged(const Walk& walk, const ExactStep& step) const;
   bool step_over_damage(Walk& walk, const ExactStep& step);
+  bool is_borne_out(const Walk& walk, const ExactStep& step) const;
   void settle(Walk& walk) const;
   CallEdge edge_of(const Frame& frame, const Frame& caller) const;
   std::optional<unwind::ScanHit> next_return_address(std::uint64_t from, std::uint64_t end);

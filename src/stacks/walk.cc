@@ -88,7 +88,7 @@ void Walk::confirm(const EdgeOf& edge) {
                                ? edge(frames[unproven - 1], frames[unproven])
                                : CallEdge::unknown;
     if (found == CallEdge::matches) continue;
-    is_disproved = found != CallEdge::unknown;
+    is_disproved = found == CallEdge::differs || found == CallEdge::no_call;
     break;
   }
   for (std::size_t i = first; i < unproven; ++i)
