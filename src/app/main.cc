@@ -11,6 +11,7 @@
 #include "app/crash_command.h"
 #include "app/diff_command.h"
 #include "app/exit_code.h"
+#include "app/stack_starts_command.h"
 #include "app/stack_use_command.h"
 #include "app/symbol_commands.h"
 #include "app/symbolize.h"
@@ -125,6 +126,17 @@ void declare_stack_use(CLI::App& app, StackUseOptions& options) {
   use->add_flag("--json", options.json, "As JSON (docs/schema)");
 }
 
+void declare_stack_starts(CLI::App& app, StackStartsOptions& options) {
+  CLI::App* starts = app.add_subcommand(
+      "stack-starts", "Where a thread's stack may begin, when its registers are lost");
+  add_dump_options(*starts, options.dump);
+  add_choice_options(*starts, options.threads);
+  starts->add_option("--top", options.top, "How many starts are shown")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  starts->add_flag("--json", options.json, "As JSON (docs/schema)");
+}
+
 struct Options {
   StacksOptions stacks;
   SymbolsOptions symbols;
@@ -135,6 +147,7 @@ struct Options {
   CrashOptions crash;
   DiffOptions diff;
   StackUseOptions stack_use;
+  StackStartsOptions stack_starts;
   DoctorOptions doctor;
   std::string base;
 };
@@ -157,6 +170,7 @@ void declare(CLI::App& app, Options& options) {
 
   declare_diff(app, options.diff);
   declare_stack_use(app, options.stack_use);
+  declare_stack_starts(app, options.stack_starts);
   declare_list(app, "processes", "The processes in a dump", options.processes);
   declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
@@ -219,6 +233,8 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("symbols"))
     return run_symbols(*app.get_subcommand("symbols"), options.symbols);
   if (app.got_subcommand("stack-use")) return run_stack_use(options.stack_use, stdout, stderr);
+  if (app.got_subcommand("stack-starts"))
+    return run_stack_starts(options.stack_starts, stdout, stderr);
   if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
   if (app.got_subcommand("crash")) {
     const auto system = ntstack::capture::this_system();

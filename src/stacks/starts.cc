@@ -7,20 +7,44 @@
 namespace ntstack::stacks {
 namespace {
 
-constexpr int kMostTried = 1024;             // places of one stack
-constexpr std::size_t kLeastFrames = 3;      // of a way that is not whole
+constexpr int kMostTried = 1024;         // places of one stack
+constexpr std::size_t kLeastFrames = 3;  // of a way that is not whole
+constexpr std::size_t kLongWay = 8;      // frames
+constexpr std::size_t kProvenCalls = 3;
 constexpr std::uint64_t kMostIstGap = 0x80;  // bytes between an IST's top and what was pushed
 
 // What a start is worth, for std::ranges::sort: more is better.
 auto worth(const StartCandidate& start) {
-  const bool is_whole = start.lead.outcome == Lead::Outcome::whole;
-  return std::tuple(is_whole && !start.lead.is_disproved, is_whole, start.frames(), ~start.at);
+  return std::tuple(!start.lead.is_disproved, start.explained, ~start.at);
 }
 
 bool is_worth_keeping(const StartCandidate& start) {
   const Lead& lead = start.lead;
   if (lead.outcome == Lead::Outcome::whole) return start.frames() > 1;
   return !lead.is_disproved && start.frames() >= kLeastFrames;
+}
+
+// A way that is cut short speaks for itself where it is long, or calls prove it.
+bool may_be_followed(const StartCandidate& start) {
+  const Lead& lead = start.lead;
+  return lead.outcome == Lead::Outcome::blocked && !lead.is_disproved &&
+         (start.frames() >= kLongWay || lead.matching >= kProvenCalls);
+}
+
+// Counts for each what it and the best that begins above its end explain; `starts` by rising
+// address.
+void count_explained(std::vector<StartCandidate>& starts) {
+  for (std::size_t i = starts.size(); i-- > 0;) {
+    starts[i].explained = starts[i].frames();
+    if (!may_be_followed(starts[i])) continue;
+    const std::uint64_t end = starts[i].lead.frames.back().child_sp;
+    std::size_t most = 0;
+    for (std::size_t next = i + 1; next < starts.size(); ++next) {
+      const bool is_above = starts[next].at >= end && !starts[next].lead.is_disproved;
+      if (is_above) most = std::max(most, starts[next].explained);
+    }
+    starts[i].explained += most;
+  }
 }
 
 struct Place {
@@ -71,6 +95,8 @@ class StartFinder {
   }
 
   std::vector<StartCandidate> ranked() {
+    std::ranges::stable_sort(found_, {}, &StartCandidate::at);
+    count_explained(found_);
     std::ranges::stable_sort(found_, std::ranges::greater(), worth);
     std::vector<StartCandidate> kept;
     Places explained;

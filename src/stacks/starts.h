@@ -34,9 +34,11 @@ struct StartCandidate {
 
   // Frames that its exact steps explain, its own included.
   std::size_t frames() const { return lead.frames.size(); }
+  // Of those, and of the best that follow where its way is cut short.
+  std::size_t explained = 0;
 };
 
-// The best first: those whose way is whole and by no call disproved, then by frames, then by how
+// The best first: those that no call disproves, then by the frames that they explain, then by how
 // young they are. A start that is a frame of a better one is left out. `walk` gives stacks, anchors
 // and the thread; `given`: starts that are known otherwise.
 std::vector<StartCandidate> find_starts(Stepper& stepper, const Walk& walk,

@@ -118,12 +118,13 @@ bool Stepper::step_exactly(Walk& walk) {
   // On a task gate's stack what it interrupted is known for certain.
   if (is_guess && here && here->kind == StackKind::task) return false;
   if (step->crosses_trap) walk.last().trap_frame = step->trap_frame;
-  const bool goes_on = is_guess && walk.is_guessing() && is_borne_out(walk, *step);
-  if (is_guess && !goes_on) walk.doubt();
-  Trust trust = goes_on ? Trust::reconstructed : step->trust;
+  const bool is_likely = is_guess && is_borne_out(walk, *step);
+  if (is_guess && !is_likely) walk.doubt();
+  if (is_likely && !walk.is_guessing()) walk.begin_guess();
+  Trust trust = is_likely ? Trust::reconstructed : step->trust;
   if (here != there && !is_guess) trust = Trust::stack_switch;
   walk.push(next, trust, step->is_call_site);
-  if (is_guess && !goes_on) walk.begin_guess();
+  if (is_guess && !is_likely) walk.begin_guess();
   if (const Anchor* anchor = walk.anchor_with(next)) {
     settle(walk);
     if (anchor->is_end) walk.end(End::base, std::string(kCrashFollows));
