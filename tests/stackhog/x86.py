@@ -36,6 +36,8 @@ def arguments(site):
 
 
 class Module:
+    TEXT_DIRECTIVES = ["    .intel_syntax noprefix", "    .text", "text_begin:"]
+
     def __init__(self, module, story):
         self.module, self.base = module, sites.BASES[module]
         self.text, self.data = [], []  # the latter: (address or None, lines)
@@ -136,7 +138,7 @@ class Module:
                 self.function(site)
         if self.module == "BossHog":
             self.stack_eater()
-        out = ["    .intel_syntax noprefix", "    .text", "text_begin:"]
+        out = [*self.TEXT_DIRECTIVES]
         if self.module == "nt":
             self.emit_by_hand()
         key = lambda place: place[0][0] if isinstance(place[0], tuple) else place[0]  # noqa: E731
