@@ -18,15 +18,30 @@ module() {
   name=$1 file=$2 base=$3
   shift 3
   clang-19 --target=$target-pc-windows-msvc -c "$name.S" -o "$name.obj" -I "$here" -mno-incremental-linker-compatible
-  safeseh=
-  [ "$architecture" = x86 ] && safeseh=/safeseh:no
-  lld-link-19 /nologo /dll /noentry /machine:$machine /nodefaultlib /subsystem:native $safeseh /base:"0x$upper$base" \
-    /dynamicbase:no /brepro /opt:noref,noicf /incremental:no /map:"$file.map" /out:"$file" "$name.obj" "$@"
+  of_machine=/dynamicbase:no
+  [ "$architecture" = x86 ] && of_machine="/dynamicbase:no /safeseh:no"
+  [ "$architecture" = arm64 ] && of_machine=
+  # shellcheck disable=SC2086
+  lld-link-19 /nologo /dll /noentry /machine:$machine /nodefaultlib /subsystem:native $of_machine \
+    /base:"0x$upper$base" /brepro /opt:noref,noicf /incremental:no /map:"$file.map" /out:"$file" "$name.obj" "$@"
 }
 with_pdb() {
   echo "/debug /pdb:$1 /pdbaltpath:%_PDB% /pdbsourcepath:d:\\stackhog"
 }
+# assemble SOURCE OBJECT
+assemble() {
+  clang-19 --target=$target-pc-windows-msvc -c "$1" -o "$2" -I "$here" -mno-incremental-linker-compatible \
+    -DNtCreateFile=NtDeviceIoControlFile -DNtQueryFullAttributesFile=NtDeviceIoControlFile
+}
+# Of 64-bit kernels the entries are the other worlds'.
 more=
+if [ "$architecture" != x86 ]; then
+  stubs=nt_stubs.S
+  [ "$architecture" = arm64 ] && stubs=nt_stubs_arm64.S
+  assemble "$here/../world/modules/$stubs" nt_stubs.obj
+  assemble "$here/nt_$architecture.S" nt_more.obj
+  more="nt_stubs.obj nt_more.obj"
+fi
 # shellcheck disable=SC2046,SC2086
 module nt ntoskrnl.exe 80800000 $(with_pdb ntkrpamp.pdb) $more
 # shellcheck disable=SC2046

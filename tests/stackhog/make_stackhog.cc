@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
   try {
     const fs::path modules = argv[1], out = argv[2];
     write_world(modules / "x86", out / "x86", world::build_stackhog_x86(modules / "x86"));
+    write_world(modules / "x64", out / "x64", world::build_stackhog_x64(modules / "x64"));
+    write_world(modules / "arm64", out / "arm64", world::build_stackhog_arm64(modules / "arm64"));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "make_stackhog: %s\n", error.what());
     return 1;

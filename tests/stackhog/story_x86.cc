@@ -34,17 +34,8 @@ Thread thread_on(X86World& world, std::uint64_t process, const char* role, std::
   return world.create_thread(process, role, id, base);
 }
 
-// What earlier calls left: return addresses, pointers into the stack and the pool, small numbers.
-// And the words of the seed's listing that no call of the story writes.
-void leave_old_contents(X86Machine& machine) {
-  constexpr std::uint32_t old[] = {0x8084cff9, 0x00000000, 0xb8ae6130, 0x89751350, 0x8081e103,
-                                   0xb8ae7a50, 0x00000246, 0x87758bd8, 0x80934663, 0xb8ae6f40,
-                                   0x00000080, 0xbae5c8d9, 0x00000001, 0xf7a3c458, 0x8b4abb00};
-  std::uint32_t at = stack_limit, seed = 3;
-  for (; at < stack_base; at += 4) {
-    seed = seed * 1664525 + 1013904223;
-    machine.put(at, old[(seed >> 16) % std::size(old)]);
-  }
+// The words of the seed's listing that no call of the story writes are an earlier call's.
+void leave_seeds_words(X86Machine& machine) {
   constexpr std::uint32_t shown[] = {0x8b4abb00, 0x87758bd8, 0, 0x89751350,
                                      0x80,       0,          0xb8ae6130, 0x8084cff9};
   for (std::uint32_t i = 0; i < std::size(shown); i++) machine.put(0xb8ae6108 + 4 * i, shown[i]);
@@ -112,7 +103,7 @@ void overflow(X86World& world, const Thread& thread) {
 StackHog build_stackhog_x86(const std::filesystem::path& modules) {
   StackHog hog;
   const std::vector<std::string> images = stackhog_images();
-  const auto made = std::make_shared<X86World>(modules, layout, X86World::Only{images});
+  const auto made = std::make_shared<X86World>(modules, layout, OnlyImages{images});
   hog.world = made;
   X86World& world = *made;
   X86Machine& machine = world.machine();
@@ -122,7 +113,8 @@ StackHog build_stackhog_x86(const std::filesystem::path& modules) {
   Thread thread = thread_on(world, process, "StackHog", 0x0c70, stack_base);
   thread.user_stack = user_ebp - 0x60;
   machine.map(thread.user_stack & ~0xfffull, 0x1000);
-  leave_old_contents(machine);
+  leave_old_contents(machine, thread, stack_base, 4);
+  leave_seeds_words(machine);
   const std::uint64_t nobody = world.create_process("Idle", 0);
   for (unsigned i = 0; i < crashed; i++)
     hog.crash.threads.push_back(
@@ -146,11 +138,7 @@ StackHog build_stackhog_x86(const std::filesystem::path& modules) {
   truth.segments.insert(truth.segments.begin(),
                         {double_fault_stack, double_fault_stack - layout.kernel_stack_size,
                          double_fault_stack, machine.cpu().esp()});
-  while (truth.frames[hog.first_listed].ip != first_site) hog.first_listed++;
-  hog.crash.threads.push_back(truth);
-  hog.crash.crashed = crashed;
-  hog.crash.bugcheck = 0x7f;
-  hog.crash.parameters = {8, 0, 0, 0};
+  finish(hog, truth, first_site);
   hog.crash.more = {{world.pcr(crashed), 0x120},
                     {X86Machine::gdt_address, 0x100},
                     {world.tss(crashed), 0x68},

@@ -36,6 +36,8 @@ def arguments(site):
 
 
 class Module:
+    TEXT_DIRECTIVES = ["    .intel_syntax noprefix", "    .text", "text_begin:"]
+
     def __init__(self, module, story):
         self.module, self.base = module, sites.BASES[module]
         self.text, self.data = [], []  # the latter: (address or None, lines)
@@ -103,7 +105,7 @@ class Module:
         count = len(site.callees)
         callee = site.callees[index]
         device, irp, esi = DEVICES.get(index - count, (0x87600018 + 0x1a20 * index, 0x87758BD8, 0x89751350))
-        start = "0xb80c4100" if callee is None else f"{callee.start:#x}"  # at last: BossHog!StackEater
+        start = "0xb80d0200" if callee is None else f"{callee.start:#x}"  # at last: BossHog!StackEater
         return f"    .long {start}, {device:#x}, {irp:#x}, {esi:#x}"
 
     def table(self, name, _, rows):
@@ -112,7 +114,7 @@ class Module:
     def stack_eater(self):
         """The youngest: no frame along EBP, which it uses for something else, and a stack pointer that it aligned down."""
         name = EXPORTS["StackEater"]
-        self.emit(0xB80C4100, f"    .globl _{name}\n_{name}:", "    push ebp", "    push ebx", "    push esi", "    push edi",
+        self.emit(0xB80D0200, f"    .globl _{name}\n_{name}:", "    push ebp", "    push ebx", "    push esi", "    push edi",
                   "    mov eax, esp", "    and esp, -64", "    sub esp, 0x40", "    mov dword ptr [esp+0x20], eax",
                   "    mov ebp, 0x10246", "    mov ecx, esi", "    call stack_eater_inside",
                   "    mov esp, dword ptr [esp+0x20]", "    pop edi", "    pop esi", "    pop ebx", "    pop ebp", "    ret 8",
@@ -136,7 +138,7 @@ class Module:
                 self.function(site)
         if self.module == "BossHog":
             self.stack_eater()
-        out = ["    .intel_syntax noprefix", "    .text", "text_begin:"]
+        out = [*self.TEXT_DIRECTIVES]
         if self.module == "nt":
             self.emit_by_hand()
         key = lambda place: place[0][0] if isinstance(place[0], tuple) else place[0]  # noqa: E731

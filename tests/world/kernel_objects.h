@@ -36,6 +36,11 @@ inline constexpr std::uint32_t service_create_file = 0, service_query_full_attri
 inline constexpr const char* drivers[] = {"rdbss.sys", "mrxsmb.sys", "mrxsmb20.sys", "mup.sys",
                                           "fltmgr.sys"};
 
+// A world of other images than the usual ones: these, nt first.
+struct OnlyImages {
+  std::span<const std::string> names;
+};
+
 class KernelObjects {
  public:
   KernelObjects(const KernelObjects&) = delete;

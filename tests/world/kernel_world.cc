@@ -14,6 +14,12 @@ KernelWorld::KernelWorld(const std::filesystem::path& modules, const KernelLayou
                                     {nt("KxRetireDpcList"), 0x20}};
 }
 
+KernelWorld::KernelWorld(const std::filesystem::path& modules, const KernelLayout& layout,
+                         OnlyImages only)
+    : KernelObjects(machine_, layout) {
+  load_only(modules, only.names);
+}
+
 void KernelWorld::start_drivers() {
   Cpu cpu;
   cpu.gpr[4] = layout_.boot_stack_base - 0x100;

@@ -15,6 +15,7 @@ class KernelWorld : public KernelObjects {
   // `more` images are loaded behind the kernel's own. Nothing has run yet.
   KernelWorld(const std::filesystem::path& modules, const KernelLayout& layout,
               std::span<const std::string> more = {});
+  KernelWorld(const std::filesystem::path& modules, const KernelLayout& layout, OnlyImages only);
   // Calls each driver's entry, lowest device first.
   void start_drivers();
 

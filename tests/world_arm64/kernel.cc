@@ -23,6 +23,11 @@ Arm64World::Arm64World(const std::filesystem::path& modules, std::span<const std
                       {nt("KxRetireDpcList"), Arm64Entry::machine_frame}};
 }
 
+Arm64World::Arm64World(const std::filesystem::path& modules, OnlyImages only)
+    : KernelObjects(machine_, windows_11_22000_arm64) {
+  load_only(modules, only.names);
+}
+
 void Arm64World::start_drivers() {
   machine_.reset_cpu();
   machine_.set_cpu(kernel_cpu(layout_.boot_stack_base - 0x100));

@@ -14,6 +14,7 @@ class Arm64World : public KernelObjects {
  public:
   // `more` images are loaded behind the kernel's own. Nothing has run yet.
   explicit Arm64World(const std::filesystem::path& modules, std::span<const std::string> more = {});
+  Arm64World(const std::filesystem::path& modules, OnlyImages only);
   // Calls each driver's entry, lowest device first.
   void start_drivers();
 

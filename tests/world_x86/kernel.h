@@ -15,11 +15,7 @@ class X86World : public KernelObjects {
   // `more` images are loaded behind the kernel's own. Nothing has run yet.
   X86World(const std::filesystem::path& modules, const KernelLayout& layout,
            std::span<const std::string> more = {});
-  // With these images alone, nt first.
-  struct Only {
-    std::span<const std::string> images;
-  };
-  X86World(const std::filesystem::path& modules, const KernelLayout& layout, Only only);
+  X86World(const std::filesystem::path& modules, const KernelLayout& layout, OnlyImages only);
   void add_processor(std::uint32_t pcr, std::uint32_t dpc_stack);
   // Calls each driver's entry, lowest device first, on processor 0.
   void start_drivers();
