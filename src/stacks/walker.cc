@@ -208,6 +208,25 @@ Stack Walker::walk_thread(const target::Thread& thread) {
   return std::move(walk.stack);
 }
 
+Stack Walker::walk_from(const Registers& start, bool is_call_site, const target::Thread* thread) {
+  std::vector<StackSegment> known;
+  for (const target::Processor& processor : machine_.processors())
+    known.insert(known.end(), processor.segments.begin(), processor.segments.end());
+  if (thread) known.insert(known.end(), thread->segments.begin(), thread->segments.end());
+  Walk walk(machine_.dump().architecture, std::move(known), anchors_of(thread));
+  walk.stack.thread = thread;
+  walk.stack.process = thread ? machine_.process_of(*thread) : nullptr;
+  walk.stack.start = Start::thread_context;
+  walk.stack.notes.push_back("begun at the registers given");
+  if (!walk.segment_of(sp_of(start)))
+    walk.stack.notes.push_back("the stack pointer is in none of the stacks that are known");
+  walk.push(start, Trust::context, is_call_site);
+  stepper_.run(walk);
+  name_frames(walk.stack.frames, symbolizer_);
+  user_part_.add_to(walk.stack);
+  return std::move(walk.stack);
+}
+
 symbols::Symbolizer* Walker::symbolizer_of(const Stack& stack, const Frame& frame) const {
   const bool is_of_kernel = machine_.dump().kind != dump::Kind::minidump;
   return is_of_kernel && frame.is_user ? user_part_.symbolizer_of(stack, frame) : &symbolizer_;

@@ -26,6 +26,9 @@ class Walker {
   Stack walk_processor(const target::Processor& processor);
   // The stack of a thread that is on no processor, or of a user minidump's thread.
   Stack walk_thread(const target::Thread& thread);
+  // From registers that somebody gives; they count as a context. `is_call_site`: the instruction
+  // pointer is a return address. `thread` may be null: whose stacks and trap frames are known.
+  Stack walk_from(const Registers& start, bool is_call_site, const target::Thread* thread);
   // Every processor in order, then every other thread; processors of which the dump has neither a
   // context nor a thread are left out. With `is_wanted` only threads that it takes.
   using IsWanted = std::function<bool(const target::Thread& thread)>;
