@@ -50,6 +50,8 @@ class SlotReader {
 
   // Of a slot of the target's pointer size.
   SlotMeaning of(std::uint64_t address, std::uint64_t value);
+  // Of a value alone, where it is the address behind a call.
+  std::optional<SlotMeaning> as_return_address(std::uint64_t value);
 
  private:
   struct Region {
@@ -69,7 +71,6 @@ class SlotReader {
   const Region* region_of(const std::vector<Region>& regions, std::uint64_t address) const;
   std::optional<SlotMeaning> as_trap_frame(std::uint64_t address);
   void look_for_trap_frames(std::uint64_t address);
-  std::optional<SlotMeaning> as_return_address(std::uint64_t value);
   std::optional<SlotMeaning> as_arm64_return(std::uint64_t value) const;
   std::optional<SlotMeaning> as_frame_pointer(std::uint64_t address, std::uint64_t value);
   std::optional<SlotMeaning> as_code(std::uint64_t value);

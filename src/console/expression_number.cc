@@ -30,7 +30,8 @@ Number digits_of(std::string_view text, std::size_t at, unsigned radix) {
 
 bool ends_at(std::string_view text, std::size_t at) {
   if (at == text.size()) return true;
-  return !is_word_character(text[at]) && text[at] != '!' && text[at] != '`' &&
+  const bool is_bang = text[at] == '!' && !text.substr(at).starts_with("!=");
+  return !is_word_character(text[at]) && !is_bang && text[at] != '`' &&
          !text.substr(at).starts_with("::");
 }
 
