@@ -210,10 +210,16 @@ Stack Walker::walk_thread(const target::Thread& thread) {
 
 Stack Walker::walk_from(const Registers& start, bool is_call_site, const target::Thread* thread) {
   std::vector<StackSegment> known;
-  for (const target::Processor& processor : machine_.processors())
+  std::vector<Anchor> anchors = anchors_of(thread);
+  for (const target::Processor& processor : machine_.processors()) {
     known.insert(known.end(), processor.segments.begin(), processor.segments.end());
+    for (const target::InterruptedTask& task : processor.interrupted_tasks)
+      anchors.push_back(
+          {task.stack_base - 4, task.registers, Trust::stack_switch, {}, false, false});
+  }
+  std::ranges::sort(anchors, {}, &Anchor::at);
   if (thread) known.insert(known.end(), thread->segments.begin(), thread->segments.end());
-  Walk walk(machine_.dump().architecture, std::move(known), anchors_of(thread));
+  Walk walk(machine_.dump().architecture, std::move(known), std::move(anchors));
   walk.stack.thread = thread;
   walk.stack.process = thread ? machine_.process_of(*thread) : nullptr;
   walk.stack.start = Start::thread_context;

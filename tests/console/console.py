@@ -53,8 +53,7 @@ def worlds():
     for story in ("processors", "seed1"):
         dumps = sorted((folder / story).glob("*.dmp"))
         if dumps:
-            yield f"ARM64 {story}", World(dumps[0], folder / story / "truth.json", "-y", folder / story / "symbols", "-i",
-                                          folder / story / "images", "-y", folder / "symbols")
+            yield f"ARM64 {story}", World(dumps[0], folder / story / "truth.json", "-y", folder / "seed1/symbols")
 
 
 WORLDS = dict(worlds())
@@ -193,7 +192,7 @@ class Stacks(unittest.TestCase):
             self.assertGreaterEqual(walked, (len(threads) + 1) // 2, name)
 
     def test_from_any_frames_registers_the_rest_of_the_stack_follows(self):
-        tried = 0
+        tried = whole = 0
         for name, world in WORLDS.items():
             if "omit" in name:
                 continue
@@ -213,9 +212,13 @@ class Stacks(unittest.TestCase):
                         self.assertIn("begun at the registers given", answer)
                         true = [number(f["return_address"]) for f in frames[i:]]
                         mine = [r for _, r, _ in frames_of(answer)]
-                        self.assertEqual(mine[:1], true[:1])
+                        if mine[:len(true)] == true:
+                            whole += 1
+                        else:  # what two or three registers do not tell is not made up
+                            self.assertRegex(answer, "WARNING|not whole")
                         tried += 1
-        self.assertGreater(tried, 20)
+        self.assertGreater(tried, 60)
+        self.assertGreater(whole, tried * 0.9)
 
     def test_kf_has_the_distance_between_frames_and_none_for_the_first(self):
         for name, world in WORLDS.items():
