@@ -45,10 +45,10 @@ bool is_arm64_blr(std::uint32_t i) {
 }  // namespace
 
 std::string_view name_of(SlotKind kind) {
-  constexpr std::array<std::string_view, 14> names = {
-      "none",        "trap_frame", "return_address", "frame_pointer", "code",
-      "module_data", "own_stack",  "other_stack",    "thread",        "process",
-      "pool_block",  "string",     "text",           "small_number"};
+  constexpr std::array<std::string_view, 15> names = {
+      "none",    "trap_frame",  "return_address", "frame_pointer", "maybe_return",
+      "code",    "module_data", "own_stack",      "other_stack",   "thread",
+      "process", "pool_block",  "string",         "text",          "small_number"};
   return names.at(static_cast<std::size_t>(kind));
 }
 
@@ -123,7 +123,10 @@ SlotMeaning SlotReader::of(std::uint64_t address, std::uint64_t value) {
   if (value < kSmall) return {value == 0 ? SlotKind::none : SlotKind::small_number, {}, {}, {}};
   if (auto found = as_return_address(value)) return *found;
   if (auto found = as_frame_pointer(address, value)) return *found;
-  if (auto found = as_code(value)) return *found;
+  if (auto found = as_code(value)) {
+    if (found->kind != SlotKind::module_data) return *found;
+    return as_string(value).value_or(*found);
+  }
   if (auto found = as_known_address(address, value)) return *found;
   if (auto found = as_string(value)) return *found;
   if (auto found = as_pool_block(value)) return *found;
@@ -217,10 +220,12 @@ std::optional<SlotMeaning> SlotReader::as_return_address(std::uint64_t value) {
   return meaning;
 }
 
-bool SlotReader::is_return_address(std::uint64_t value) {
+SlotReader::CallBefore SlotReader::call_before(std::uint64_t value) {
   if (architecture_ == base::Architecture::arm64) value = unwind::arm64::without_pac(value);
-  if (value == 0 || !symbolizer_.module_at(value - 1)) return false;
-  return as_return_address(value).has_value();
+  if (value == 0 || !symbolizer_.module_at(value - 1)) return CallBefore::no;
+  if (as_return_address(value)) return CallBefore::yes;
+  // The shortest calls are of two bytes; ARM64's of four.
+  return memory_.get<std::uint16_t>(value - 2) ? CallBefore::no : CallBefore::not_at_hand;
 }
 
 std::optional<SlotMeaning> SlotReader::as_frame_pointer(std::uint64_t address,
@@ -232,17 +237,22 @@ std::optional<SlotMeaning> SlotReader::as_frame_pointer(std::uint64_t address,
   const auto returns = memory_.pointer(address + word, wide_);
   const auto next = memory_.pointer(value, wide_);
   const auto next_returns = memory_.pointer(value + word, wide_);
-  if (!returns || !next || !next_returns || !is_return_address(*returns)) return std::nullopt;
+  if (!returns || !next || !next_returns) return std::nullopt;
+  const CallBefore here = call_before(*returns);
+  if (here == CallBefore::no) return std::nullopt;
   const bool leads_on = *next > value && *next < stack->end;
   const bool leads_out = *next == 0 || stacks::is_user_address(*next, architecture_);
   const bool is_last =
       leads_out && (*next_returns == 0 || stacks::is_user_address(*next_returns, architecture_));
-  if (!is_last && !((leads_on || leads_out) && is_return_address(*next_returns)))
-    return std::nullopt;
-  return SlotMeaning{SlotKind::frame_pointer,
-                     fmt::format("frame pointer, to the next at {:x} bytes", value - address),
-                     {},
-                     {}};
+  const CallBefore there = is_last ? here : call_before(*next_returns);
+  if (there == CallBefore::no || (!leads_on && !leads_out)) return std::nullopt;
+  const bool is_sure = here == CallBefore::yes && there == CallBefore::yes;
+  return SlotMeaning{
+      SlotKind::frame_pointer,
+      fmt::format("frame pointer{}, to the next 0x{:x} bytes up",
+                  is_sure ? "" : " by its chain (code not at hand)", value - address),
+      {},
+      {}};
 }
 
 std::optional<SlotMeaning> SlotReader::as_code(std::uint64_t value) {
@@ -251,8 +261,12 @@ std::optional<SlotMeaning> SlotReader::as_code(std::uint64_t value) {
   const pe::Image* image = symbolizer_.image(*module);
   const auto rva = static_cast<std::uint32_t>(value - symbolizer_.modules()[*module].base);
   const pe::Section* section = image ? image->section_of(rva) : nullptr;
-  if (!section) return SlotMeaning{SlotKind::module_data, {}, {}, {}};
-  if (!section->executable()) return SlotMeaning{SlotKind::module_data, {}, {}, {}};
+  if (image && (!section || !section->executable()))
+    return SlotMeaning{SlotKind::module_data, {}, {}, {}};
+  if (call_before(value) == CallBefore::not_at_hand)
+    return SlotMeaning{
+        SlotKind::maybe_return, "may be a return address: its code is not at hand", {}, {}};
+  if (!image) return SlotMeaning{SlotKind::module_data, {}, {}, {}};
   const symbols::Symbol& symbol = symbolizer_.name(value, false).function;
   const bool is_start = !symbol.name.empty() && symbol.offset == 0;
   return SlotMeaning{

@@ -21,6 +21,7 @@ enum class SlotKind : std::uint8_t {
   trap_frame,      // a field of a KTRAP_FRAME
   return_address,  // the code before it is a call
   frame_pointer,   // a link of a chain: beside a return address, and so is what it points to
+  maybe_return,    // in a module, and the code before it is not at hand
   code,            // in a module's code, and no call ends there
   module_data,     // elsewhere in a module
   own_stack,       // points into the stack that the slot lies on
@@ -78,7 +79,8 @@ class SlotReader {
   std::optional<SlotMeaning> as_pool_block(std::uint64_t value) const;
   std::optional<SlotMeaning> as_string(std::uint64_t value) const;
   std::optional<SlotMeaning> as_text(std::uint64_t value) const;
-  bool is_return_address(std::uint64_t value);
+  enum class CallBefore : std::uint8_t { no, not_at_hand, yes };
+  CallBefore call_before(std::uint64_t value);
   std::string name_at(std::uint64_t address);
   std::string address_text(std::uint64_t address) const;
 

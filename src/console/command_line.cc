@@ -18,6 +18,7 @@ std::size_t prompt_end(std::string_view line) {
                        is_digit(prompt[prompt.find(':') + 1]);
   const std::size_t kd = prompt.find("kd");
   if (!is_user && kd == std::string_view::npos) return 0;
+  if (!is_user && kd + 2 != prompt.size() && prompt[kd + 2] != ':') return 0;  // "kd:x86"
   for (const char c : prompt)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != ':' && c != ' ' && c != '.') return 0;
   // Before "kd" there are only a processor's number and an l.

@@ -37,20 +37,23 @@ const Command* command_with_flags(const std::vector<Family>& families, std::stri
   return found;
 }
 
-// Levenshtein's distance; names are short.
+// How many letters are wrong, missing, too many or exchanged (the optimal string alignment); names
+// are short.
 std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+  std::vector<std::vector<std::size_t>> far(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        far[i][j] = i + j;
+        continue;
+      }
+      const std::size_t replaced = far[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      far[i][j] = std::min({far[i - 1][j] + 1, far[i][j - 1] + 1, replaced});
+      const bool is_exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (is_exchanged) far[i][j] = std::min(far[i][j], far[i - 2][j - 2] + 1);
     }
   }
-  return row.back();
+  return far[a.size()][b.size()];
 }
 
 std::string names_text(const Command& command) {
