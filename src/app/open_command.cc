@@ -93,6 +93,7 @@ int run_open(const OpenOptions& options, std::istream& in, std::FILE* out, std::
     fmt::print(out, "{}", report::heading_text(session->facts()));
     run_lines(console, in, !is_typed, is_typed, out);
   }
+  if (std::ferror(out) != 0) return failed({"the output could not be written whole", {}}, err);
   return write("", out, err);
 }
 

@@ -121,8 +121,11 @@ ListedSlot read_slot(Console& console, std::uint64_t address, std::size_t unit, 
   slot.address = address;
   slot.value = console.machine().memory().pointer(address, unit == 8);
   if (!slot.value) return slot;
-  if (console.symbolizer().module_at(*slot.value))
-    slot.symbol = console.symbolizer().name(*slot.value, false).function;
+  // ARM64 signs return addresses: their symbol is that of the address without the signature.
+  const bool may_be_signed = console.architecture() == base::Architecture::arm64;
+  const std::uint64_t named = may_be_signed ? unwind::arm64::without_pac(*slot.value) : *slot.value;
+  if (console.symbolizer().module_at(named))
+    slot.symbol = console.symbolizer().name(named, false).function;
   const bool is_pointer = (unit == 8) == console.is_64_bit();
   if (is_pointer && with_meaning) slot.meaning = console.slots().of(address, *slot.value);
   return slot;

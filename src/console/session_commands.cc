@@ -151,6 +151,30 @@ std::optional<ProcessorFlags> flags_of_trap_frame(Console& console, std::uint64_
   }
 }
 
+// What lies at `at`, by KTRAP_FRAME's layout, although it does not look like one: kd takes what it
+// is told, and so do frames that the kernel makes by hand for a change of stacks.
+std::optional<stacks::Registers> taken_for_trap_frame(Console& console, std::uint64_t at) {
+  struct Places {
+    std::uint64_t ip, sp, fp;
+  };
+  const base::Architecture architecture = console.architecture();
+  const bool is_x86 = architecture == base::Architecture::x86;
+  const Places places = is_x86                                      ? Places{0x68, 0x74, 0x60}
+                        : architecture == base::Architecture::arm64 ? Places{0x148, 0x98, 0x140}
+                                                                    : Places{0x168, 0x180, 0x158};
+  const auto read = [&](std::uint64_t offset) {
+    return console.machine().memory().pointer(at + offset, console.is_64_bit());
+  };
+  const auto ip = read(places.ip), sp = read(places.sp), fp = read(places.fp);
+  if (!ip || !fp || *ip == 0) return std::nullopt;
+  // From x86's kernel mode the stack pointer is not saved: it is where that would lie.
+  const auto cs = console.machine().memory().get<std::uint16_t>(at + 0x6c);
+  const bool is_kernel_x86 = is_x86 && cs && (*cs & 3) == 0;
+  if (is_kernel_x86) return stacks::registers_at(architecture, *ip, at + places.sp, *fp);
+  if (!sp) return std::nullopt;
+  return stacks::registers_at(architecture, *ip, *sp, *fp);
+}
+
 void give_registers(Console& console, RegisterContext context) {
   const std::uint64_t sp = stacks::sp_of(context.registers);
   if (const target::Thread* thread = thread_with_stack(console.machine(), sp))
@@ -170,8 +194,12 @@ Done trap_command(Console& console, const Arguments& arguments) {
   const auto frame =
       stacks::read_trap_frame(console.machine().memory(), address, console.architecture(),
                               console.machine().kernel().build());
-  if (!frame) return base::fail("no trap frame is at {}", console.address_text(address));
-  give_registers(console, {frame->registers, flags_of_trap_frame(console, address),
+  const auto registers =
+      frame ? std::optional(frame->registers) : taken_for_trap_frame(console, address);
+  if (!registers) return base::fail("no trap frame is at {}", console.address_text(address));
+  if (!frame)
+    console.write("NOTE: What lies there does not look like a trap frame; taken for one.\n");
+  give_registers(console, {*registers, flags_of_trap_frame(console, address),
                            "the trap frame at " + console.address_text(address)});
   if (console.is_64_bit())
     console.write("NOTE: The trap frame does not contain all registers: ? marks what it lacks.\n");

@@ -184,8 +184,12 @@ std::string frame_line(std::size_t number, const ListedFrame& listed, const Stac
   if (columns.bytes)
     out += listed.bytes ? fmt::format("{:>9x} ", *listed.bytes) : std::string(10, ' ');
   if (frame.is_inline) {
+    constexpr std::string_view none = "--------`--------";
     out += is_wide ? "(Inline Function) --------`-------- " : "(Inline) -------- ";
-    if (columns.arguments) out += std::string(is_wide ? 75 : 27, ' ');
+    if (columns.arguments && is_wide)
+      out += fmt::format(": {0} {0} {0} {0} : ", none);
+    else if (columns.arguments)
+      out += "-------- -------- -------- ";
     return out + site_of(listed, columns, is_wide) + "\n";
   }
   out += base::address_text(listed.stack_pointer, is_wide) + " " +

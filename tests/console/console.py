@@ -235,6 +235,24 @@ class Stacks(unittest.TestCase):
                     self.assertEqual(int(bytes_text, 16), pointer - before, name)
                 before = pointer
 
+    def test_a_trap_frames_registers_begin_the_stack_that_it_interrupted(self):
+        tried = 0
+        for name, world in WORLDS.items():
+            for thread in self.threads(world)[:3]:
+                (whole,) = world.run(f".thread {thread['ethread']};kvL ffff")
+                lines = whole.splitlines()
+                traps = [(i, m[1]) for i, line in enumerate(lines) if (m := re.search(r"TrapFrame @ ([0-9a-f`]+)", line))]
+                for i, trap in traps:
+                    rest = [r for _, r, _ in frames_of("\n".join(lines[i + 1:]).replace(":", ""))]
+                    (answer,) = world.run(f".trap {trap};kL ffff")
+                    if not rest or rest[0] == 0 or "WARNING" in answer + whole:
+                        continue  # user code, which this dump does not have
+                    with self.subTest(name, trap=trap):
+                        mine = [r for _, r, _ in frames_of(answer)]
+                        self.assertEqual(mine[:len(rest)], rest)
+                        tried += 1
+        self.assertGreater(tried, 0)
+
     def test_counts_numbers_and_the_default_depth_are_taken(self):
         world = WORLDS["x64"]
         three, numbered, cut = world.run("k 3", "kn 3", ".kframes 2;k")
@@ -262,6 +280,20 @@ class Slots(unittest.TestCase):
                         self.assertRegex(found[0][3], "^(return address|trap frame)")
                         seen += found[0][3].startswith("return address")
             self.assertGreater(seen, 5, name)
+
+    def test_a_trap_frames_slots_are_named(self):
+        seen = 0
+        for name, world in WORLDS.items():
+            field, offset = {"x64": ("Rip", 0x168), "ARM": ("Pc", 0x148)}.get(name[:3], ("Eip", 0x68))
+            for thread in [t for t in world.truth["threads"] if t.get("frames")][:4]:
+                (stack,) = world.run(f".thread {thread['ethread']};kvL ffff")
+                for trap in re.findall(r"TrapFrame @ ([0-9a-f`]+)", stack):
+                    answer, taken = world.run(f"dps {trap}+{offset:x} L1", f".trap {trap}")
+                    if "does not look like" in taken:
+                        continue  # made by hand for a change of stacks
+                    self.assertRegex(answer, rf"; trap frame {trap}: {field}\n", name)
+                    seen += 1
+        self.assertGreater(seen, 3)
 
     def test_dps_goes_on_where_it_ended_and_can_leave_out_what_has_no_symbol(self):
         world = WORLDS["x64"]
