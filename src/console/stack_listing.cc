@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "console/frame_notes.h"
 
 namespace ntstack::console {
 namespace {
@@ -33,60 +34,21 @@ std::optional<std::uint64_t> arguments_at(const Console& console, const std::vec
   return std::nullopt;
 }
 
-// From a decorated name (Microsoft's "Decorated Names"): _f@8, @f@8, _f, and ?f@@Y<letter>.
-std::string_view convention_of(std::string_view decorated) {
-  const std::size_t at = decorated.rfind('@');
-  const bool has_bytes =
-      at != std::string_view::npos && at + 1 < decorated.size() &&
-      decorated.find_first_not_of("0123456789", at + 1) == std::string_view::npos;
-  if (decorated.starts_with('?')) {
-    const std::size_t end = decorated.find("@@Y");
-    if (end == std::string_view::npos || end + 3 >= decorated.size()) return {};
-    switch (decorated[end + 3]) {
-      case 'A':
-        return "cdecl";
-      case 'E':
-        return "thiscall";
-      case 'G':
-        return "stdcall";
-      case 'I':
-        return "fastcall";
-      default:
-        return {};
-    }
-  }
-  if (has_bytes && decorated.starts_with('_')) return "stdcall";
-  if (has_bytes && decorated.starts_with('@')) return "fastcall";
-  return decorated.starts_with('_') ? "cdecl" : std::string_view();
-}
-
-// x86: what the PDB says of the function's frame, as kv words it.
+// x86: what the PDB says of the function's frame.
 std::string x86_note(Console& console, const Frame& frame) {
+  FrameRecord record;
+  record.trap_frame = frame.trap_frame;
   const std::uint64_t address = frame.is_call_site ? frame.ip - 1 : frame.ip;
   const auto module = frame.is_user ? std::nullopt : console.symbolizer().module_at(address);
   const pdb::Pdb* pdb = module ? console.symbolizer().pdb(*module) : nullptr;
-  const std::string trap =
-      frame.trap_frame ? fmt::format("TrapFrame @ {:08x}", *frame.trap_frame) : "";
-  if (!pdb) return trap.empty() ? "" : fmt::format(" ({})", trap);
+  if (!pdb) return frame_note(record);
   const auto rva =
       static_cast<std::uint32_t>(address - console.symbolizer().modules()[*module].base);
-  std::string out;
-  const auto fpo = pdb->fpo_at(rva);
-  constexpr std::uint8_t non_fpo = 3;  // FRAME_NONFPO of winnt.h
-  const bool is_fpo = fpo && fpo->frame_type != non_fpo;
-  if (is_fpo && frame.trap_frame) {
-    out = fmt::format(" (FPO: [{},{}] {})", fpo->params_size / 4, fpo->locals_size / 4, trap);
-  } else if (is_fpo) {
-    out = fmt::format(" (FPO: [{},{},{}])", fpo->params_size / 4, fpo->locals_size / 4,
-                      fpo->saved_registers);
-  } else if (fpo || pdb->frame_data_at(rva)) {
-    out = " (FPO: [Non-Fpo])";
-  }
-  if (!is_fpo && !trap.empty()) out += fmt::format(" ({})", trap);
+  record.fpo = pdb->fpo_at(rva);
+  record.has_frame_data = pdb->frame_data_at(rva).has_value();
   const auto function = pdb->function_at(rva);
-  const auto convention = function && function->is_public ? convention_of(function->name) : "";
-  if (!convention.empty()) out += fmt::format(" (CONV: {})", convention);
-  return out;
+  if (function && function->is_public) record.decorated_name = function->name;
+  return frame_note(record);
 }
 
 std::string note_of(Console& console, const Frame& frame) {
