@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "app/capture_command.h"
 #include "app/capture_options.h"
@@ -11,6 +13,7 @@
 #include "app/crash_command.h"
 #include "app/diff_command.h"
 #include "app/exit_code.h"
+#include "app/open_command.h"
 #include "app/stack_starts_command.h"
 #include "app/stack_use_command.h"
 #include "app/symbol_commands.h"
@@ -137,6 +140,16 @@ void declare_stack_starts(CLI::App& app, StackStartsOptions& options) {
   starts->add_flag("--json", options.json, "As JSON (docs/schema)");
 }
 
+void declare_open(CLI::App& app, OpenOptions& options) {
+  CLI::App* open = app.add_subcommand(
+      "open", "The kd> console: k, dps, ? and more, typed or from a script (docs/console.md)");
+  open->add_option("DUMP", options.dump.dump, "The dump file");
+  add_path_options(*open, options.dump);
+  open->add_option("-c", options.commands, "Runs these commands and leaves: \"k; .echo done\"");
+  open->add_option("--cf", options.command_file, "Runs a file's lines and leaves (also -cf)");
+  open->add_flag("--help-markdown", options.help_markdown)->group("");
+}
+
 struct Options {
   StacksOptions stacks;
   SymbolsOptions symbols;
@@ -148,6 +161,7 @@ struct Options {
   DiffOptions diff;
   StackUseOptions stack_use;
   StackStartsOptions stack_starts;
+  OpenOptions open;
   DoctorOptions doctor;
   std::string base;
 };
@@ -171,6 +185,7 @@ void declare(CLI::App& app, Options& options) {
   declare_diff(app, options.diff);
   declare_stack_use(app, options.stack_use);
   declare_stack_starts(app, options.stack_starts);
+  declare_open(app, options.open);
   declare_list(app, "processes", "The processes in a dump", options.processes);
   declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
@@ -219,7 +234,11 @@ int main(int argc, char** argv) {
   Options options;
   declare(app, options);
   try {
-    app.parse(argc, argv);
+    // WinDbg's -cf is one option; to the parser it would be -c with the value f.
+    std::vector<const char*> arguments(argv, argv + argc);
+    for (const char*& argument : arguments)
+      if (std::string_view(argument) == "-cf") argument = "--cf";
+    app.parse(argc, arguments.data());
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? kOk : kUsage;
@@ -235,6 +254,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("stack-use")) return run_stack_use(options.stack_use, stdout, stderr);
   if (app.got_subcommand("stack-starts"))
     return run_stack_starts(options.stack_starts, stdout, stderr);
+  if (app.got_subcommand("open")) return run_open(options.open, std::cin, stdout, stderr);
   if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
   if (app.got_subcommand("crash")) {
     const auto system = ntstack::capture::this_system();

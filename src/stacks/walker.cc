@@ -68,24 +68,25 @@ std::vector<Frame> Walker::bugcheck_path(const target::Processor& processor, con
   return frames;
 }
 
-// A walk that may use every stack of both. Where a processor is given, what it was interrupted in
-// is an anchor: a task gate's or an IST's stack ends where it was entered.
-Walk Walker::walk_on(const target::Processor* processor, const target::Thread* thread) const {
+// A walk that may use every stack of these. What a processor was interrupted in is an anchor: a
+// task gate's or an IST's stack ends where it was entered.
+Walk Walker::walk_on(std::span<const target::Processor> processors,
+                     const target::Thread* thread) const {
   const base::Architecture architecture = machine_.dump().architecture;
   std::vector<Anchor> anchors = anchors_of(thread);
-  std::vector<StackSegment> stacks =
-      processor ? stacks_of(*processor, thread)
-                : (thread ? thread->segments : std::vector<StackSegment>());
-  if (processor) {
-    for (const target::InterruptedTask& task : processor->interrupted_tasks)
+  std::vector<StackSegment> stacks;
+  for (const target::Processor& processor : processors) {
+    stacks.insert(stacks.end(), processor.segments.begin(), processor.segments.end());
+    for (const target::InterruptedTask& task : processor.interrupted_tasks)
       anchors.push_back(
           {task.stack_base - 4, task.registers, Trust::stack_switch, {}, false, false});
-    for (const StackSegment& stack : processor->segments) {
+    for (const StackSegment& stack : processor.segments) {
       if (stack.kind != target::StackKind::ist) continue;
       if (const auto frame = read_ist_frame(machine_.memory(), stack.base))
         anchors.push_back({frame->at, frame->registers, Trust::trap_frame, {}, false, false});
     }
   }
+  if (thread) stacks.insert(stacks.end(), thread->segments.begin(), thread->segments.end());
   std::ranges::sort(anchors, {}, &Anchor::at);
   Walk walk(architecture, std::move(stacks), std::move(anchors));
   walk.stack.thread = thread;
@@ -120,7 +121,7 @@ Stack Walker::walk_processor(const target::Processor& processor) {
   const bool is_running = thread && thread->state == kRunning && !thread->captured;
   if (!start && thread && thread->object_present && !is_running) return walk_thread(*thread);
 
-  Walk walk = walk_on(&processor, thread);
+  Walk walk = walk_on(std::span(&processor, 1), thread);
   if (!thread || !thread->captured) walk.stack.processor = processor.number;
   if (!start && is_running) return walk_reconstructed(std::move(walk), *thread);
   if (!start) {
@@ -149,11 +150,11 @@ Stack Walker::walk_processor(const target::Processor& processor) {
 }
 
 Stack Walker::walk_from(const Registers& start, bool is_call_site, const target::Thread* thread) {
-  const target::Processor* on = nullptr;
-  for (const target::Processor& processor : machine_.processors())
-    if (thread && processor.current_thread == thread->address) on = &processor;
-  Walk walk = walk_on(on, thread);
+  Walk walk = walk_on(machine_.processors(), thread);
   walk.stack.start = Start::given;
+  walk.stack.notes.push_back("begun at the registers given");
+  if (!walk.segment_of(sp_of(start)))
+    walk.stack.notes.push_back("the stack pointer is in none of the stacks that are known");
   walk.push(start, Trust::context, is_call_site);
   stepper_.run(walk);
   finish(walk, thread);
@@ -192,10 +193,11 @@ std::vector<StartCandidate> Walker::known_starts(const target::Thread& thread,
 
 std::vector<StartCandidate> Walker::starts_of(const target::Thread& thread) {
   if (thread.segments.empty()) return {};
-  const target::Processor* on = nullptr;
-  for (const target::Processor& processor : machine_.processors())
-    if (processor.current_thread == thread.address) on = &processor;
-  const Walk walk = walk_on(on, &thread);
+  const auto on =
+      std::ranges::find(machine_.processors(), thread.address, &target::Processor::current_thread);
+  const bool is_on_one = on != machine_.processors().end();
+  const Walk walk =
+      walk_on(is_on_one ? std::span(&*on, 1) : std::span<const target::Processor>(), &thread);
   return find_starts(stepper_, walk, thread.segments.front(), known_starts(thread, walk));
 }
 
@@ -280,7 +282,7 @@ Stack Walker::without_start(Walk& walk, WhyMissing why) {
 Stack Walker::walk_thread(const target::Thread& thread) {
   const dump::Dump& dump = machine_.dump();
   if (dump.kind == dump::Kind::minidump) return walk_user_thread(thread);
-  Walk walk = walk_on(nullptr, &thread);
+  Walk walk = walk_on({}, &thread);
   std::optional<Registers> start;
   if (thread.kernel_stack) {
     start = registers_of_switch_frame(machine_.memory(), *thread.kernel_stack, dump.architecture);

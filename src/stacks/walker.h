@@ -1,6 +1,7 @@
 // Walks whole stacks: where to begin, and what belongs together. The steps are Stepper's.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "stacks/starts.h"
@@ -46,7 +47,7 @@ class Walker {
 
  private:
   std::vector<Anchor> anchors_of(const target::Thread* thread) const;
-  Walk walk_on(const target::Processor* processor, const target::Thread* thread) const;
+  Walk walk_on(std::span<const target::Processor> processors, const target::Thread* thread) const;
   std::vector<StartCandidate> known_starts(const target::Thread& thread, const Walk& walk) const;
   std::optional<StartCandidate> find_start(const target::Thread& thread, const Walk& walk);
   bool leads_nowhere(const Walk& walk, const Registers& start) const;

@@ -1,0 +1,79 @@
+#include "console/console.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "console/command_line.h"
+#include "console/console_scope.h"
+
+namespace ntstack::console {
+
+Console::Console(const Target& target, Sink sink)
+    : context(first_context(*target.machine)),
+      target_(target),
+      sink_(std::move(sink)),
+      families_(all_commands()) {}
+
+void Console::run(std::string_view line) {
+  for (const std::string_view command : commands_of(without_prompt(line))) {
+    if (is_over_) return;
+    run_command(command);
+  }
+}
+
+void Console::run_command(std::string_view text) {
+  const auto found = find_command(families_, text);
+  if (!found) {
+    const std::string_view name = name_in(text);
+    const std::string_view nearest = nearest_name(families_, name);
+    write(fmt::format("No command is called '{}'{}; help lists them all\n",
+                      base::printable(name.substr(0, 80)),
+                      nearest.empty() ? "" : fmt::format(". Did you mean {}?", nearest)));
+    return;
+  }
+  const auto done = found->command->run(*this, found->arguments);
+  if (!done) write(base::printable(done.error().text()) + "\n");
+}
+
+std::string Console::prompt() const {
+  if (!is_user_dump())
+    return context.processor ? fmt::format("{}: kd> ", context.processor->number) : "kd> ";
+  const auto& threads = machine().threads();
+  std::size_t index = 0;
+  for (std::size_t i = 0; i < threads.size(); ++i)
+    if (&threads[i] == context.thread) index = i;
+  return fmt::format("0:{:03}> ", index);
+}
+
+base::Result<std::uint64_t> Console::evaluate(std::string_view text) {
+  ConsoleScope scope(*this);
+  return console::evaluate(text, scope, settings.radix);
+}
+
+base::Result<Evaluated> Console::evaluate_first(std::string_view text) {
+  ConsoleScope scope(*this);
+  return console::evaluate_first(text, scope, settings.radix);
+}
+
+base::Result<RegisterContext> Console::registers() const {
+  auto found = registers_of(context, machine());
+  if (found) return std::move(*found);
+  return base::fail("the dump has no registers of this {}: k shows what is known of its stack",
+                    context.thread ? "thread" : "processor");
+}
+
+analysis::SlotReader& Console::slots() {
+  if (!slots_) slots_ = std::make_unique<analysis::SlotReader>(machine(), symbolizer());
+  return *slots_;
+}
+
+std::string Console::address_text(std::uint64_t address) const {
+  return base::address_text(address, is_64_bit());
+}
+
+std::string Console::name_of(std::uint64_t address) {
+  const std::string text = symbolizer().name(address, false).function.text();
+  return text.empty() ? address_text(address) : text;
+}
+
+}  // namespace ntstack::console

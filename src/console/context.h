@@ -1,0 +1,44 @@
+// What a console's commands look at: a processor, a thread, a process, and registers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "console/register_names.h"
+#include "stacks/registers.h"
+#include "target/machine.h"
+
+namespace ntstack::console {
+
+// Registers, and where they are from.
+struct RegisterContext {
+  stacks::Registers registers;
+  std::optional<ProcessorFlags> flags;
+  std::string from;  // "the trap frame at b8ae64b0"; empty: they are the thread's own
+};
+
+struct Context {
+  const target::Processor* processor = nullptr;  // null: the dump tells of none
+  // The thread that commands look at: the processor's current one, or the one that was chosen.
+  const target::Thread* thread = nullptr;
+  const target::Process* process = nullptr;  // the implicit one
+  // Given by a command (.trap, .cxr); nothing: the thread's own.
+  std::optional<RegisterContext> given;
+};
+
+// Where a session begins: the crash's processor and thread; of a user dump the thread that crashed.
+Context first_context(const target::Machine& machine);
+// The context of a processor's current thread.
+Context context_of(const target::Machine& machine, const target::Processor& processor);
+// That of a thread, on whichever processor it runs.
+Context context_of(const target::Machine& machine, const target::Thread& thread);
+
+// The registers of the context: given, the crash's, the processor's, or what the thread was
+// switched away with. Nothing where the dump has none of these.
+std::optional<RegisterContext> registers_of(const Context& context, const target::Machine& machine);
+
+// The thread on one of whose stacks an address lies; null: none.
+const target::Thread* thread_with_stack(const target::Machine& machine, std::uint64_t address);
+
+}  // namespace ntstack::console
