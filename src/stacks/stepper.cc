@@ -34,7 +34,8 @@ void measure(Walk& walk) {
     if (!is_last) frame.return_address = frames[i + 1].ip;
     const std::uint64_t next_sp = is_last ? walk.end_sp.value_or(0) : frames[i + 1].child_sp;
     const StackSegment* here = walk.segment_of(frame.child_sp);
-    if (next_sp >= frame.child_sp && (!here || next_sp <= here->base)) {  // 0: an ARM64 leaf
+    const bool stays = here ? next_sp <= here->base : is_last || !walk.segment_of(next_sp);
+    if (next_sp >= frame.child_sp && stays) {  // 0: an ARM64 leaf
       frame.frame_bytes = next_sp - frame.child_sp;
     } else if (frame.trap_frame && *frame.trap_frame + trap_size > frame.child_sp) {
       frame.frame_bytes = *frame.trap_frame + trap_size - frame.child_sp;
