@@ -27,9 +27,11 @@ base::Result<Length> length_of(Console& console, std::string_view text) {
 base::Result<AddressRange> checked(Console& console, AddressRange range, std::uint64_t unit,
                                    bool is_unlimited, std::string_view text) {
   const std::uint64_t last = console.is_64_bit() ? UINT64_MAX : UINT32_MAX;
-  const std::uint64_t most = is_unlimited ? UINT64_MAX / unit : console.settings.most_bytes / unit;
+  const std::uint64_t most =
+      (is_unlimited ? console.settings.most_unlimited : console.settings.most_bytes) / unit;
   if (range.count > most) return base::fail("Range error in '{}'", base::printable(text));
-  range.count = std::min(range.count, (last - range.begin) / unit + 1);
+  const std::uint64_t behind_first = (last - range.begin) / unit;
+  if (behind_first < range.count) range.count = behind_first + 1;
   return range;
 }
 

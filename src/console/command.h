@@ -44,6 +44,7 @@ struct Command {
 std::vector<Command> expression_commands();
 std::vector<Command> memory_commands();
 std::vector<Command> stack_commands();
+std::vector<Command> context_commands();
 std::vector<Command> session_commands();
 std::vector<Command> help_commands();
 

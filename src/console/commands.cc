@@ -67,11 +67,9 @@ std::string names_text(const Command& command) {
 }  // namespace
 
 std::vector<Family> all_commands() {
-  return {{"Stacks", stack_commands()},
-          {"Memory", memory_commands()},
-          {"Expressions", expression_commands()},
-          {"Session", session_commands()},
-          {"Help", help_commands()}};
+  return {{"Stacks", stack_commands()},           {"Memory", memory_commands()},
+          {"Expressions", expression_commands()}, {"Context", context_commands()},
+          {"Session", session_commands()},        {"Help", help_commands()}};
 }
 
 std::string_view name_in(std::string_view text) {

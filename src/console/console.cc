@@ -26,9 +26,9 @@ void Console::run_command(std::string_view text) {
   if (!found) {
     const std::string_view name = name_in(text);
     const std::string_view nearest = nearest_name(families_, name);
-    write(fmt::format("No command is called '{}'{}; help lists them all\n",
+    write(fmt::format("No command is called '{}'{} (help lists them all)\n",
                       base::printable(name.substr(0, 80)),
-                      nearest.empty() ? "" : fmt::format(". Did you mean {}?", nearest)));
+                      nearest.empty() ? "" : fmt::format(": did you mean {}?", nearest)));
     return;
   }
   const auto done = found->command->run(*this, found->arguments);

@@ -32,7 +32,8 @@ struct Target {
 struct Settings {
   std::uint64_t frames = 0x100;  // of k
   unsigned radix = 16;
-  std::uint64_t most_bytes = 0x10000000;  // of a range: 256 MB, as WinDbg has it
+  std::uint64_t most_bytes = 0x10000000;      // of a range: 256 MB, as WinDbg has it
+  std::uint64_t most_unlimited = UINT64_MAX;  // of a range with L?
 };
 
 // What commands leave for those after them.

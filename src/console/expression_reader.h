@@ -1,11 +1,10 @@
 // The characters of an expression, read from left to right: blanks, words, operators.
 #pragma once
 
+#include <algorithm>
 #include <cctype>
-#include <initializer_list>
 #include <string_view>
 
-#include "base/error.h"
 #include "base/text.h"
 
 namespace ntstack::console {

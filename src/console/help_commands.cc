@@ -16,7 +16,7 @@ base::Result<void> help_command(Console& console, const Arguments& arguments) {
   if (!found) {
     const std::string_view nearest = nearest_name(console.families(), arguments.text);
     return base::fail("No command is called '{}'{}", base::printable(arguments.text.substr(0, 80)),
-                      nearest.empty() ? "" : fmt::format(". Did you mean {}?", nearest));
+                      nearest.empty() ? "" : fmt::format(": did you mean {}?", nearest));
   }
   console.write(help_text(*found));
   return {};

@@ -16,11 +16,10 @@ MemoryRow read_row(const base::ByteSource& memory, std::uint64_t address, std::s
     const std::size_t got = memory.read(address + at, rest);
     std::fill_n(row.present.begin() + static_cast<std::ptrdiff_t>(at), got, true);
     at += got;
-    if (got == 0) {
-      const std::uint64_t end = memory.hole_end(address + at);
-      if (end - address >= size) break;
-      at = static_cast<std::size_t>(end - address);
-    }
+    if (got != 0) continue;
+    const std::uint64_t end = memory.hole_end(address + at);
+    if (end == UINT64_MAX || end - address >= size) break;
+    at = std::max(at + 1, static_cast<std::size_t>(end - address));
   }
   return row;
 }

@@ -322,6 +322,9 @@ class Slots(unittest.TestCase):
     def test_memory_that_is_not_there_has_question_marks(self):
         answer, wide = WORLDS["x64"].run("dps fffff123`00000000 L1", "dd fffff123`00000000 L2")
         self.assertEqual(answer, "fffff123`00000000  ????????`????????\n")
+        (last,) = WORLDS["x64"].run("db -2")  # up to the last address, and not around it
+        self.assertEqual(last.split()[:2], ["ffffffff`fffffffe", "??"])
+        self.assertEqual(last.count("\n"), 1)
         self.assertEqual(wide, "fffff123`00000000  ???????? ????????\n")
 
 
@@ -339,7 +342,7 @@ class Session(unittest.TestCase):
     def test_errors_end_nothing_and_unknown_commands_suggest(self):
         answers = WORLDS["x64"].run("kdp", ".kfrmes 10", "? 1/0", "? nosuch!symbol", ".trap 10", "k = ", ".echo still; ? 1")
         self.assertIn("No command is called", answers[0])
-        self.assertIn("Did you mean .kframes?", answers[1])
+        self.assertIn("did you mean .kframes?", answers[1])
         self.assertIn("Operand error", answers[2])
         self.assertIn("Couldn't resolve error at 'nosuch!symbol'", answers[3])
         self.assertIn("no trap frame is at", answers[4])
