@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "base/text.h"
+#include "code/instruction.h"
 
 namespace ntstack::analysis {
 namespace {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "code/arm64_atomics.h"
 #include "code/arm64_pointer_auth.h"
 #include "code/disassembler_text.h"
 #include "code/instruction.h"
@@ -516,6 +517,24 @@ bool read_pointer_auth(std::uint32_t word, Disassembled& out) {
   return true;
 }
 
+// What Capstone 4 does not know.
+bool read_newer(std::uint32_t word, Disassembled& out) {
+  if (read_pointer_auth(word, out)) return true;
+  if ((word & 0xffff0000) == 0) {
+    out.mnemonic = "udf";
+    out.operands = "#" + c_number(word);
+    out.flow = Flow::stops;
+  } else if (auto found = atomic(word)) {
+    out.mnemonic = std::move(found->mnemonic);
+    out.operands = std::move(found->operands);
+    out.written = found->written;
+  } else {
+    return false;
+  }
+  out.is_known = true;
+  return true;
+}
+
 }  // namespace
 
 bool can_disassemble() { return true; }
@@ -555,7 +574,7 @@ Disassembled Disassembler::at(base::Bytes code, std::uint64_t address) const {
   const bool is_arm64 = architecture_ == Architecture::arm64;
   if (is_arm64 && code.size() >= 4) {
     out.length = 4;
-    if (read_pointer_auth(code.get_or<std::uint32_t>(0, 0), out)) return out;
+    if (read_newer(code.get_or<std::uint32_t>(0, 0), out)) return out;
   }
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(code.data());
   std::size_t size = std::min<std::size_t>(code.size(), is_arm64 ? 4 : kLongestInstruction);

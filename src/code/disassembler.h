@@ -1,6 +1,6 @@
 // Machine code as a reader of it wants it: one instruction, in WinDbg's notation, with what it
 // calls, jumps to and reads. By Capstone, of which nothing outside disassembler.cc knows; ARM64's
-// pointer authentication, which Capstone 4 does not know, by arm64_pointer_auth.
+// pointer authentication, which Capstone 4 does not know, by arm64_atomics and arm64_pointer_auth.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ enum class Flow : std::uint8_t {
   jump,         // it does not follow
   conditional,  // a branch that may not be taken
   returns,
-  stops  // ud2, int 29h: nothing follows
+  stops  // ud2, int 29h, udf: nothing follows
 };
 std::string_view name_of(Flow flow);  // "conditional": JSON
 

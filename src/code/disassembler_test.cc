@@ -112,11 +112,11 @@ TEST_F(Disassembly, ShowsARM64AsWinDbgDoes) {
 }
 
 TEST_F(Disassembly, SaysOfUnknownBytesThatTheyAreAndGoesOn) {
-  const Disassembled x64 = decoded(Architecture::x64, "0fff", 0x1000);
+  const Disassembled x64 = decoded(Architecture::x64, "062000", 0x1000);
   EXPECT_FALSE(x64.is_known);
   EXPECT_EQ(x64.mnemonic, "???");
   EXPECT_GE(x64.length, 1);
-  const Disassembled arm64 = decoded(Architecture::arm64, "00000000", 0x1000);
+  const Disassembled arm64 = decoded(Architecture::arm64, "ffffffff", 0x1000);
   EXPECT_EQ(arm64.mnemonic, "???");
   EXPECT_EQ(arm64.length, 4);
   EXPECT_FALSE(arm64.falls_through());

@@ -80,9 +80,10 @@ std::string line_text(const Line& line, bool is_64_bit) {
                   bytes_text(line, is_arm64), kBytesShown * 2, line.instruction.mnemonic,
                   kMnemonicWidth, operands_text(line, is_64_bit));
   for (const Reference& reference : line.references) {
-    if (reference.where.size == 0)
-      out += fmt::format(reference.where.kind == AddressText::memory ? " ; [{}]" : " ; {}",
-                         named(reference.symbol, reference.where.address, is_64_bit));
+    if (reference.where.size == 0) {
+      const std::string what = named(reference.symbol, reference.where.address, is_64_bit);
+      out += reference.where.kind == AddressText::memory ? " ; [" + what + "]" : " ; " + what;
+    }
     if (reference.where.kind == AddressText::memory) out += leads_to(reference, is_64_bit);
   }
   if (line.is_unreached) out += " ; not reached";

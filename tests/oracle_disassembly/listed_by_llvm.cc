@@ -38,8 +38,9 @@ std::optional<ListedInstruction> instruction_of(const std::string& line, bool is
   const std::string_view sign = is_arm64 ? "// =0x" : "# 0x";
   if (const auto comment = found.operands.find(sign); comment != std::string::npos)
     found.commented = hex_at(std::string_view(found.operands).substr(comment + sign.size()));
-  if (const auto end = found.operands.find_first_of("<#/"); !is_arm64 && end != std::string::npos)
-    found.operands.resize(end);
+  const std::size_t end =
+      is_arm64 ? found.operands.find(" <") : found.operands.find_first_of("<#/");
+  if (end != std::string::npos) found.operands.resize(end);
   while (found.operands.ends_with(' ')) found.operands.pop_back();
   while (found.mnemonic.ends_with(' ')) found.mnemonic.pop_back();
   return found;
