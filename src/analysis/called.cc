@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "analysis/function_code.h"
 #include "base/text.h"
 
 namespace ntstack::analysis {
@@ -80,9 +81,8 @@ class Finding {
       return false;
     }
     out_.is_guess = before.is_guess && call_is_a_guess(before);
-    for (std::size_t i = first_of_block(before.lines); i + 1 < before.lines.size(); ++i)
-      values_.apply(before.lines[i].instruction);
-    out_.call = std::move(before.lines.back());
+    out_.call = before.lines.back();
+    before_ = std::move(before.lines);
     if (out_.is_guess)
       out_.notes.push_back(
           "that the call is the instruction before is a guess: no record of the function is at "
@@ -102,23 +102,9 @@ class Finding {
   // What branches from near by lead to begins a block: what was known before is not, there.
   std::size_t first_of_block(const std::vector<Line>& lines) const {
     std::size_t first = 0;
-    const auto cut_at = [&](std::uint64_t target) {
-      for (std::size_t i = first; i < lines.size(); ++i)
-        if (lines[i].instruction.address == target) first = i;
-    };
-    const auto procedure = procedure_at(view_, lines.back().instruction.address);
-    const auto part = unwind_part_at(view_, lines.back().instruction.address);
-    std::uint64_t begin = lines.front().instruction.address;
-    std::uint64_t end = out_.return_address;
-    if (part) begin = part->begin, end = part->end;
-    if (procedure && procedure->end != 0) begin = procedure->address, end = procedure->end;
-    std::size_t count = 0;
-    for (std::uint64_t at = begin; at < end && count < kMostLooked; ++count) {
-      const auto instruction = view_.instruction_at(at);
-      if (!instruction || instruction->length == 0) break;
-      if (instruction->target && instruction->flow != Flow::call) cut_at(*instruction->target);
-      at += instruction->length;
-    }
+    const auto labels = labels_of(view_, lines.back().instruction.address);
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      if (std::ranges::binary_search(labels, lines[i].instruction.address)) first = i;
     return first;
   }
 
@@ -184,7 +170,14 @@ class Finding {
     out_.why_unknown = fmt::format("what {} holds is not in the dump", text(address));
   }
 
+  void read_block() {
+    for (std::size_t i = first_of_block(before_); i + 1 < before_.size(); ++i)
+      values_.apply(before_[i].instruction);
+    before_.clear();
+  }
+
   void through_register(RegisterNumber number) {
+    if (!before_.empty()) read_block();
     out_.through_register = number;
     if (const auto value = values_.of(number)) {
       if (value->kind == KnownValue::constant) return arrive(value->value, CalledBy::code_before);
@@ -246,13 +239,12 @@ class Finding {
     }
   }
 
-  static constexpr std::size_t kMostLooked = 20000;
-
   const CodeView& view_;
   const RegisterOf& register_of_;
   bool is_64_bit_;
   Architecture architecture_ = Architecture::unknown;
-  RegisterValues values_;
+  std::vector<Line> before_;  // the lines up to the call, as long as they were not read
+  RegisterValues values_;     // before the call
   Called out_;
 };
 

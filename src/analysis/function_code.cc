@@ -27,16 +27,21 @@ class Flowing {
     if (procedure_ && procedure_->address != start.address) procedure_.reset();
     part_ = unwind_part_at(view, start.address);
     add_range(start.address);
+    pending_.push_back(start.address);
+    labels_.insert(start.address);
   }
 
   bool has_record() const { return procedure_ || part_; }
+
+  std::vector<std::uint64_t> labels() {
+    follow();
+    return {labels_.begin(), labels_.end()};
+  }
 
   FunctionCode run() {
     FunctionCode function;
     function.start = start_;
     function.symbol = view_.name(start_.address);
-    pending_.push_back(start_.address);
-    labels_.insert(start_.address);
     follow();
     fill_gaps();
     write(function);
@@ -293,6 +298,10 @@ FunctionStart start_of(const CodeView& view, std::uint64_t address) {
 
 FunctionCode function_code(const CodeView& view, std::uint64_t address) {
   return Flowing(view, start_of(view, address)).run();
+}
+
+std::vector<std::uint64_t> labels_of(const CodeView& view, std::uint64_t address) {
+  return Flowing(view, start_of(view, address)).labels();
 }
 
 }  // namespace ntstack::analysis

@@ -31,4 +31,7 @@ inline constexpr std::size_t kMostOfFunction = 50000;  // instructions
 // unwind data, chained entries), these count; else its code is what is reached before padding.
 FunctionCode function_code(const CodeView& view, std::uint64_t address);
 
+// Where branches of the function that holds `address` lead within it, and its start; sorted.
+std::vector<std::uint64_t> labels_of(const CodeView& view, std::uint64_t address);
+
 }  // namespace ntstack::analysis

@@ -86,40 +86,6 @@ TEST(Before, IsExactOrSaysThatItGuessesInX86Images) {
 }
 TEST(Before, IsExactFromEveryCallOfArm64Images) { expect_before(Architecture::arm64, true, 0); }
 
-struct Extent {
-  std::uint64_t begin = 0, end = 0;
-};
-
-// Unwind data of x64 that is not chained, or of ARM64, as llvm-readobj prints it.
-std::vector<Extent> extents_of(const std::filesystem::path& path, const pe::Image& image) {
-  const auto readobj = find_tool("llvm-readobj-19");
-  const ToolResult printed = run(quoted(readobj) + " --unwind " + quoted(path) + " 2>/dev/null");
-  std::vector<Extent> extents;
-  std::istringstream lines(printed.out);
-  std::set<std::uint64_t> chained;
-  Extent extent;
-  const auto number = [](const std::string& line) {
-    const std::size_t at = line.rfind("0x");
-    return at == std::string::npos ? 0 : std::stoull(line.substr(at), nullptr, 16);
-  };
-  for (std::string line; std::getline(lines, line);) {
-    if (line.find("StartAddress:") != std::string::npos) extent.begin = number(line);
-    if (line.find("EndAddress:") != std::string::npos) {
-      extent.end = number(line);
-      extents.push_back(extent);
-    }
-    if (line.find("Chained {") != std::string::npos) chained.insert(extents.back().begin);
-    if (line.find("Function:") != std::string::npos) extent.begin = number(line);
-    if (line.find("FunctionLength:") != std::string::npos) {
-      const std::size_t at = line.find(':');
-      extents.push_back({extent.begin, extent.begin + std::stoull(line.substr(at + 1))});
-    }
-  }
-  (void)image;
-  std::erase_if(extents, [&](const Extent& each) { return chained.contains(each.begin); });
-  return extents;
-}
-
 // Every instruction that LLVM lists in the extents is of the function, and none of another's.
 void try_functions(const std::filesystem::path& objdump, const std::filesystem::path& path,
                    bool with_pdb, std::size_t& functions, std::size_t& wrong,
@@ -127,9 +93,10 @@ void try_functions(const std::filesystem::path& objdump, const std::filesystem::
   LoadedImage image(path, with_pdb);
   std::map<std::uint64_t, ListedInstruction> listed;
   for (auto& each : listed_by_llvm(objdump, path)) listed.emplace(each.address, each);
-  const std::vector<Extent> extents = extents_of(path, image.image());
+  const std::vector<Extent> extents = extents_of(path);
   for (std::size_t i = 0; i < extents.size(); i += 1 + extents.size() / 150) {
     const Extent& extent = extents[i];
+    if (extent.is_part) continue;
     const auto function = function_code(image.view(), extent.begin);
     ++functions;
     std::set<std::uint64_t> ours;
@@ -145,7 +112,7 @@ void try_functions(const std::filesystem::path& objdump, const std::filesystem::
       if (!is_padding && !ours.contains(at->first)) is_right = false;
     }
     for (const Extent& other : extents) {
-      if (other.begin == extent.begin) continue;
+      if (other.begin == extent.begin || other.is_part) continue;
       const auto inside = ours.lower_bound(other.begin);
       if (inside != ours.end() && *inside < other.end) is_right = false;
     }
@@ -177,6 +144,12 @@ TEST(Functions, AreWholeByTheUnwindDataOfX64Images) {
 }
 TEST(Functions, AreWholeByTheUnwindDataOfArm64Images) {
   expect_functions(Architecture::arm64, node_pty_arm64(), false);
+}
+TEST(Functions, AreWholeByThePdbsOfX64Images) {
+  expect_functions(Architecture::x64, node_pty_x64(), true);
+}
+TEST(Functions, AreWholeByThePdbsOfArm64Images) {
+  expect_functions(Architecture::arm64, node_pty_arm64(), true);
 }
 
 struct LlvmImport {

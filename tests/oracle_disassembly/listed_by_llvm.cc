@@ -1,6 +1,7 @@
 #include "listed_by_llvm.h"
 
 #include <charconv>
+#include <set>
 #include <sstream>
 
 #include "base/text.h"
@@ -46,6 +47,13 @@ std::optional<ListedInstruction> instruction_of(const std::string& line, bool is
   return found;
 }
 
+// LLVM lists some prefixes as instructions of their own.
+bool is_prefix(const ListedInstruction& listed) {
+  static const std::set<std::string> kPrefixes = {
+      "cs", "ds", "es", "fs", "gs", "ss", "data16", "addr32", "lock", "rep", "repne", "rex64"};
+  return listed.operands.empty() && kPrefixes.contains(listed.mnemonic);
+}
+
 }  // namespace
 
 std::vector<ListedInstruction> listed_by_llvm(const std::filesystem::path& objdump,
@@ -64,14 +72,58 @@ std::vector<ListedInstruction> listed_by_llvm(const std::filesystem::path& objdu
     }
     found->begins_block = begins;
     begins = false;
+    if (!all.empty() && is_prefix(all.back()) && !found->begins_block) {
+      found->address = all.back().address;
+      found->length += all.back().length;
+      all.pop_back();
+    }
     all.push_back(std::move(*found));
   }
   return all;
 }
 
+std::vector<Extent> extents_of(const std::filesystem::path& path) {
+  const ToolResult printed =
+      run(quoted(find_tool("llvm-readobj-19")) + " --unwind " + quoted(path) + " 2>/dev/null");
+  std::vector<Extent> extents;
+  std::istringstream lines(printed.out);
+  const auto number = [](const std::string& line) {
+    const std::size_t at = line.rfind("0x");
+    return at == std::string::npos ? 0 : std::stoull(line.substr(at), nullptr, 16);
+  };
+  bool is_prologue = false, is_parent = false;
+  for (std::string line; std::getline(lines, line);) {
+    const auto has = [&](std::string_view what) { return line.find(what) != std::string::npos; };
+    // x64, then ARM64.
+    if (has("Chained {")) extents.back().is_part = is_parent = true;
+    if (is_parent && has("EndAddress:")) {
+      is_parent = false;
+      continue;
+    }
+    if (has("StartAddress:") && !is_parent) extents.push_back({number(line), 0, false});
+    if (has("  Function:")) extents.push_back({number(line), 0, false});
+    if (extents.empty()) continue;
+    if (has("EndAddress:")) extents.back().end = number(line);
+    if (has("FunctionLength:"))
+      extents.back().end =
+          extents.back().begin + std::stoull(line.substr(line.find(':') + 1), nullptr, 10);
+    if (has("Fragment: Yes")) extents.back().is_part = true;
+    if (has("Prologue [")) is_prologue = true;
+    if (is_prologue && has("end_c")) extents.back().is_part = true;
+    if (line.ends_with(" ]")) is_prologue = false;
+  }
+  return extents;
+}
+
 LoadedImage::LoadedImage(const std::filesystem::path& path, bool with_pdb, std::uint64_t base,
                          bool in_memory) {
-  file_.emplace(std::move(*base::MappedFile::open(path)));
+  // A PDB beside its image is found in any case.
+  std::filesystem::path place = path;
+  if (!with_pdb) {
+    place = alone_.path() / path.filename();
+    std::filesystem::copy_file(path, place);
+  }
+  file_.emplace(std::move(*base::MappedFile::open(place)));
   image_.emplace(std::move(*pe::Image::from_file(file_->bytes())));
   base_ = base != 0 ? base : image_->preferred_base();
   pages_ = std::make_unique<pe::RelocatedPages>(*image_, base_);
@@ -81,7 +133,7 @@ LoadedImage::LoadedImage(const std::filesystem::path& path, bool with_pdb, std::
   key.size = image_->size_of_image();
   key.timestamp = image_->timestamp();
   symbols::Places places;
-  places.image_path = store::SymbolPath::of_folder(path.parent_path().string());
+  places.image_path = store::SymbolPath::of_folder(place.parent_path().string());
   if (with_pdb) places.symbol_path = places.image_path;
   symbolizer_ = std::make_unique<symbols::Symbolizer>(std::vector{key}, std::move(places));
   const base::ByteSource& memory =

@@ -10,6 +10,7 @@
 
 #include "analysis/code_view.h"
 #include "base/mapped_file.h"
+#include "tool.h"
 
 namespace ntstack::tests {
 
@@ -25,7 +26,15 @@ struct ListedInstruction {
 std::vector<ListedInstruction> listed_by_llvm(const std::filesystem::path& objdump,
                                               const std::filesystem::path& image);
 
-// An image in memory at a base, with its PDB beside it or without.
+// Unwind data as llvm-readobj prints it: [begin, end) of what it covers, at the base that the image
+// prefers.
+struct Extent {
+  std::uint64_t begin = 0, end = 0;
+  bool is_part = false;  // of another function: chained, or a fragment
+};
+std::vector<Extent> extents_of(const std::filesystem::path& image);
+
+// An image in memory at a base, with its PDB beside it or, as a copy elsewhere, without.
 class LoadedImage {
  public:
   // `base`: 0 for the base that the image prefers.
@@ -36,6 +45,7 @@ class LoadedImage {
   std::uint64_t base() const { return base_; }
 
  private:
+  TemporaryFolder alone_;
   std::optional<base::MappedFile> file_;
   std::optional<pe::Image> image_;
   std::unique_ptr<pe::RelocatedPages> pages_;
