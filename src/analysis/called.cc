@@ -141,6 +141,9 @@ class Finding {
   }
 
   std::string cannot_be_known(RegisterNumber number) const {
+    if (is_joined_)
+      return fmt::format("it depends on {}, and more than one way leads to the call",
+                         name_of(number));
     return is_kept(architecture_, number)
                ? fmt::format(
                      "it depends on {}, which the code alone does not tell; a call keeps it: the "
@@ -171,8 +174,9 @@ class Finding {
   }
 
   void read_block() {
-    for (std::size_t i = first_of_block(before_); i + 1 < before_.size(); ++i)
-      values_.apply(before_[i].instruction);
+    const std::size_t first = first_of_block(before_);
+    is_joined_ = first + 1 == before_.size() && before_.size() > 1;
+    for (std::size_t i = first; i + 1 < before_.size(); ++i) values_.apply(before_[i].instruction);
     before_.clear();
   }
 
@@ -244,6 +248,7 @@ class Finding {
   bool is_64_bit_;
   Architecture architecture_ = Architecture::unknown;
   std::vector<Line> before_;  // the lines up to the call, as long as they were not read
+  bool is_joined_ = false;    // something branches to the call itself
   RegisterValues values_;     // before the call
   Called out_;
 };

@@ -35,6 +35,7 @@ class Flowing {
 
   std::vector<std::uint64_t> labels() {
     follow();
+    fill_gaps();
     return {labels_.begin(), labels_.end()};
   }
 
@@ -158,6 +159,7 @@ class Flowing {
   // Parts of the function that no branch leads to: handlers, and what tables lead to.
   void fill_gaps() {
     if (is_cut_) return;
+    // A part that only such code leads to is added on the way.
     for (const auto& [begin, end] : ranges_) {
       std::uint64_t at = begin;
       while (at < end) {
@@ -198,7 +200,11 @@ class Flowing {
       }
     }
     if (only_padding) return;
-    for (Disassembled& each : found) unreached_.emplace(each.address, std::move(each));
+    for (Disassembled& each : found) {
+      if (each.target && each.flow != Flow::call && belongs(*each.target))
+        labels_.insert(*each.target);
+      unreached_.emplace(each.address, std::move(each));
+    }
   }
 
   static bool is_padding(const Disassembled& instruction) {

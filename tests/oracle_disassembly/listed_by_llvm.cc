@@ -36,6 +36,12 @@ std::optional<ListedInstruction> instruction_of(const std::string& line, bool is
   found.mnemonic =
       line.substr(tab + 1, next == std::string::npos ? std::string::npos : next - tab - 1);
   if (next != std::string::npos) found.operands = line.substr(next + 1);
+  // "addr32 \tjae\t0x...": the prefix stands before the name.
+  for (auto inner = found.operands.find('\t'); inner != std::string::npos;
+       inner = found.operands.find('\t')) {
+    found.mnemonic = found.operands.substr(0, inner);
+    found.operands.erase(0, inner + 1);
+  }
   const std::string_view sign = is_arm64 ? "// =0x" : "# 0x";
   if (const auto comment = found.operands.find(sign); comment != std::string::npos)
     found.commented = hex_at(std::string_view(found.operands).substr(comment + sign.size()));
@@ -112,6 +118,8 @@ std::vector<Extent> extents_of(const std::filesystem::path& path) {
     if (is_prologue && has("end_c")) extents.back().is_part = true;
     if (line.ends_with(" ]")) is_prologue = false;
   }
+  // It fails on some: what it was at is not whole.
+  if (printed.exit_code != 0 && !extents.empty()) extents.pop_back();
   return extents;
 }
 
