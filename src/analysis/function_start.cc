@@ -27,13 +27,36 @@ std::optional<UnwindPart> x64_part(const unwind::Module& module, const x64::Func
   return part;
 }
 
+// A part whose prologue is elsewhere: its codes are behind end_c, or its packed entry says so.
+bool is_fragment(const pe::Image& image, const arm64::RuntimeFunction& function) {
+  if (function.form() == arm64::Form::packed_fragment) return true;
+  if (function.form() == arm64::Form::packed) return false;
+  arm64::UnwindScratch scratch;
+  const auto raw = arm64::raw_unwind_info(image, function, scratch);
+  if (!raw) return false;
+  arm64::CodeReader reader(raw->codes);
+  while (const auto code = reader.next())
+    if (code->ends()) return code->op == arm64::Op::end_c;
+  return false;
+}
+
+// No entry names the function that a fragment is of: it is the one that it follows without a gap.
 std::optional<UnwindPart> arm64_part(const unwind::Module& module,
                                      const arm64::FunctionTable& table, std::uint32_t rva) {
   const auto function = table.find(rva);
   const auto length = function ? arm64::length_of(*module.image, *function) : std::nullopt;
   if (!length || rva < function->begin || rva - function->begin >= *length) return {};
-  const std::uint64_t begin = module.base + function->begin;
-  return UnwindPart{begin, begin + *length, begin};
+  std::uint32_t primary = function->begin;
+  auto at = function;
+  for (int i = 0; i < kMostChained && primary > 0 && is_fragment(*module.image, *at); ++i) {
+    const auto before = table.find(primary - 1);
+    const auto size = before ? arm64::length_of(*module.image, *before) : std::nullopt;
+    if (!size || before->begin >= primary || primary - before->begin > *size) break;
+    primary = before->begin;
+    at = before;
+  }
+  return UnwindPart{module.base + function->begin, module.base + function->begin + *length,
+                    module.base + primary};
 }
 
 std::optional<FunctionStart> padded_start(const CodeView& view, std::uint64_t address) {

@@ -31,7 +31,8 @@ struct FunctionStart {
 // Every way that tells, the best first.
 std::vector<FunctionStart> function_starts(const CodeView& view, std::uint64_t address);
 
-// The x64 or ARM64 entry that holds `address`; [begin, end), and the primary entry's begin.
+// The x64 or ARM64 entry that holds `address`; [begin, end), and the primary entry's begin: of
+// ARM64's fragments, that of the function before them.
 struct UnwindPart {
   std::uint64_t begin = 0, end = 0, primary = 0;
 };
