@@ -1,4 +1,5 @@
-// Instructions decoded, decoded with names, and listed as text, each a second; over this program's own kind of images.
+// Instructions decoded, decoded with names, and listed as text, each a second; over this program's
+// own kind of images.
 // `--list IMAGE` lists every executable section instead, for the race with llvm-objdump.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-// Code from the input, of all three processors: listed forwards and backwards, as a function, and asked what its calls call.
-// What is listed stays in the code, and ends.
+// Code from the input, of all three processors: listed forwards and backwards, as a function, and
+// asked what its calls call. What is listed stays in the code, and ends.
 #include <cstdlib>
 #include <span>
 
@@ -11,8 +11,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace ntstack;
   if (size < 2 || size > 512) return 0;
-  constexpr base::Architecture kArchitectures[] = {
-      base::Architecture::x86, base::Architecture::x64, base::Architecture::arm64};
+  constexpr base::Architecture kArchitectures[] = {base::Architecture::x86, base::Architecture::x64,
+                                                   base::Architecture::arm64};
   const base::Architecture architecture = kArchitectures[data[0] % 3];
   const bool is_64_bit = base::is_64_bit(architecture);
   const std::uint64_t start = is_64_bit ? 0xfffff80400400000 : 0x80400000;
