@@ -9,6 +9,7 @@
 
 #include "analysis/listing.h"
 #include "base/mapped_file.h"
+#include "base/text.h"
 #include "report/disassembly.h"
 #include "test_files.h"
 
