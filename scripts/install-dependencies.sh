@@ -4,11 +4,11 @@ set -euo pipefail
 
 declare -A packages=(
   [build]="g++ make cmake ninja-build libfmt-dev libcli11-dev nlohmann-json3-dev libmspack-dev
-          libcurl4-openssl-dev llvm-19-dev zlib1g-dev libzstd-dev"
-  [test]="git curl ca-certificates python3 python3-jsonschema libgtest-dev libcapstone-dev libunicorn-dev
+          libcurl4-openssl-dev llvm-19-dev zlib1g-dev libzstd-dev libcapstone-dev"
+  [test]="git curl ca-certificates python3 python3-jsonschema libgtest-dev libunicorn-dev
           clang-19 lld-19 llvm-19 libclang-rt-19-dev clang-format-19 wine wine64 g++-mingw-w64-x86-64-posix
           g++-mingw-w64-i686-posix gcab nginx-light openssl"
-  [windows]="g++-mingw-w64-x86-64-posix libz-mingw-w64-dev"
+  [windows]="g++-mingw-w64-x86-64-posix libz-mingw-w64-dev dpkg-dev"
   [bench]="libbenchmark-dev hyperfine python3"
 )
 # Used where the machine's package sources have them; tests say that they skip without.

@@ -12,6 +12,7 @@
 #include "app/commands.h"
 #include "app/crash_command.h"
 #include "app/diff_command.h"
+#include "app/disassemble_command.h"
 #include "app/exit_code.h"
 #include "app/open_command.h"
 #include "app/stack_starts_command.h"
@@ -150,6 +151,31 @@ void declare_open(CLI::App& app, OpenOptions& options) {
   open->add_flag("--help-markdown", options.help_markdown)->group("");
 }
 
+void declare_disassemble(CLI::App& app, DisassembleOptions& options) {
+  CLI::App* disassemble =
+      app.add_subcommand("disassemble", "The code at an address, and what it calls, with names");
+  add_dump_options(*disassemble, options.dump);
+  disassemble
+      ->add_option("ADDRESS", options.address,
+                   "In hexadecimal, or module!symbol; +0x12 may be added")
+      ->required();
+  CLI::Option* function = disassemble->add_flag("--function", options.function,
+                                                "The whole function that holds it (uf)");
+  CLI::Option* before =
+      disassemble->add_option("--before", options.before, "So many instructions before it (ub)")
+          ->check(CLI::Range(1, 100000));
+  CLI::Option* count =
+      disassemble->add_option("--count", options.count, "So many instructions from it on (u)")
+          ->check(CLI::Range(1, 100000))
+          ->capture_default_str();
+  CLI::Option* call = disassemble->add_flag(
+      "--call", options.call, "What the call called that returns to it (ub, dps and ln in one)");
+  function->excludes(before)->excludes(count)->excludes(call);
+  before->excludes(count)->excludes(call);
+  count->excludes(call);
+  disassemble->add_flag("--json", options.json, "As JSON (docs/schema)");
+}
+
 struct Options {
   StacksOptions stacks;
   SymbolsOptions symbols;
@@ -162,6 +188,7 @@ struct Options {
   StackUseOptions stack_use;
   StackStartsOptions stack_starts;
   OpenOptions open;
+  DisassembleOptions disassemble;
   DoctorOptions doctor;
   std::string base;
 };
@@ -186,6 +213,7 @@ void declare(CLI::App& app, Options& options) {
   declare_stack_use(app, options.stack_use);
   declare_stack_starts(app, options.stack_starts);
   declare_open(app, options.open);
+  declare_disassemble(app, options.disassemble);
   declare_list(app, "processes", "The processes in a dump", options.processes);
   declare_list(app, "threads", "The threads in a dump, without their stacks", options.threads);
 
@@ -251,6 +279,8 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("doctor")) return run_doctor(options.doctor, stdout, stderr);
   if (app.got_subcommand("symbols"))
     return run_symbols(*app.get_subcommand("symbols"), options.symbols);
+  if (app.got_subcommand("disassemble"))
+    return run_disassemble(options.disassemble, stdout, stderr);
   if (app.got_subcommand("stack-use")) return run_stack_use(options.stack_use, stdout, stderr);
   if (app.got_subcommand("stack-starts"))
     return run_stack_starts(options.stack_starts, stdout, stderr);

@@ -36,9 +36,11 @@ enum class Directory : std::uint8_t {
   exports = 0,
   imports = 1,
   exception = 3,
+  base_relocations = 5,
   debug = 6,
   load_config = 10,
-  import_addresses = 12
+  import_addresses = 12,
+  delay_imports = 13
 };
 
 // The key of the PDB that belongs to an image (debug directory, CodeView "RSDS").

@@ -1,0 +1,36 @@
+# Capstone, the disassembler, as the target ntstack_capstone where it is to be had. Linux: Debian's static library.
+# A cross build: the same version from Debian's source package, which apt fetches once into build/sources; the decoders of
+# the processors that Windows runs on alone.
+function(ntstack_capstone_of_system)
+  find_library(NTSTACK_CAPSTONE NAMES libcapstone.a capstone)
+  find_path(NTSTACK_CAPSTONE_INCLUDE capstone/capstone.h)
+  if(NTSTACK_CAPSTONE AND NTSTACK_CAPSTONE_INCLUDE)
+    add_library(ntstack_capstone INTERFACE)
+    target_link_libraries(ntstack_capstone INTERFACE ${NTSTACK_CAPSTONE})
+    target_include_directories(ntstack_capstone SYSTEM INTERFACE ${NTSTACK_CAPSTONE_INCLUDE})
+  endif()
+endfunction()
+
+function(ntstack_capstone_of_source)
+  set(source ${CMAKE_SOURCE_DIR}/build/sources/capstone)
+  if(NOT EXISTS ${source}/cs.c)
+    message(STATUS "Getting Capstone's source by apt")
+    execute_process(COMMAND ${CMAKE_SOURCE_DIR}/scripts/fetch-capstone-source.sh ${CMAKE_SOURCE_DIR}/build/sources
+      RESULT_VARIABLE failed ERROR_VARIABLE why)
+    if(failed)
+      message(WARNING "ntstack is built without disassembly: ${why}")
+      return()
+    endif()
+  endif()
+  file(GLOB files ${source}/*.c ${source}/arch/X86/*.c ${source}/arch/AArch64/*.c)
+  add_library(ntstack_capstone STATIC EXCLUDE_FROM_ALL ${files})
+  target_include_directories(ntstack_capstone SYSTEM PUBLIC ${source}/include)
+  target_compile_definitions(ntstack_capstone PRIVATE CAPSTONE_USE_SYS_DYN_MEM CAPSTONE_HAS_X86 CAPSTONE_HAS_ARM64)
+  target_compile_options(ntstack_capstone PRIVATE -w)
+endfunction()
+
+if(CMAKE_CROSSCOMPILING)
+  ntstack_capstone_of_source()
+else()
+  ntstack_capstone_of_system()
+endif()
