@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/analyze_command.h"
 #include "app/capture_command.h"
 #include "app/capture_options.h"
 #include "app/commands.h"
@@ -186,6 +187,7 @@ struct Options {
   CrashOptions crash;
   DiffOptions diff;
   StackUseOptions stack_use;
+  AnalyzeOptions analyze;
   StackStartsOptions stack_starts;
   OpenOptions open;
   DisassembleOptions disassemble;
@@ -208,6 +210,11 @@ void declare(CLI::App& app, Options& options) {
   CLI::App* modules = app.add_subcommand("modules", "The modules in a dump");
   add_dump_options(*modules, options.modules.dump);
   modules->add_flag("--json", options.modules.json, "As JSON (docs/schema)");
+
+  CLI::App* analyze = app.add_subcommand(
+      "analyze", "What happened: who used up the stack, if it was that; else the crash's stack");
+  add_dump_options(*analyze, options.analyze.dump);
+  analyze->add_flag("--json", options.analyze.json, "As JSON (docs/schema)");
 
   declare_diff(app, options.diff);
   declare_stack_use(app, options.stack_use);
@@ -282,6 +289,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("disassemble"))
     return run_disassemble(options.disassemble, stdout, stderr);
   if (app.got_subcommand("stack-use")) return run_stack_use(options.stack_use, stdout, stderr);
+  if (app.got_subcommand("analyze")) return run_analyze(options.analyze, stdout, stderr);
   if (app.got_subcommand("stack-starts"))
     return run_stack_starts(options.stack_starts, stdout, stderr);
   if (app.got_subcommand("open")) return run_open(options.open, std::cin, stdout, stderr);
