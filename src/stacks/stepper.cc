@@ -30,7 +30,9 @@ void measure(Walk& walk) {
     if (!is_last) frame.return_address = frames[i + 1].ip;
     const std::uint64_t next_sp = is_last ? walk.end_sp.value_or(0) : frames[i + 1].child_sp;
     const StackSegment* here = walk.segment_of(frame.child_sp);
-    if (next_sp >= frame.child_sp && (!here || next_sp <= here->base)) {  // 0: an ARM64 leaf
+    // From a stack that is not known to one that is: the way between them is no frame's.
+    const bool is_same_stack = here ? next_sp <= here->base : !walk.segment_of(next_sp);
+    if (next_sp >= frame.child_sp && is_same_stack) {  // 0: an ARM64 leaf
       frame.frame_bytes = next_sp - frame.child_sp;
     } else if (frame.trap_frame && *frame.trap_frame + trap_size > frame.child_sp) {
       frame.frame_bytes = *frame.trap_frame + trap_size - frame.child_sp;
