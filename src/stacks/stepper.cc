@@ -105,7 +105,12 @@ bool Stepper::step_exactly(Walk& walk) {
   const Registers& next = step->caller;
   const bool is_guess = step->trust == Trust::scan;
   if (step->child_ebp && !is_guess) walk.last().child_ebp = step->child_ebp;
-  if (step->crosses_trap && step->from_user) return cross_to_user(walk, *step);
+  if (step->crosses_trap && step->from_user) {
+    // Zeros look like user mode's registers (ARM64), all of them or some.
+    const bool is_empty = ip_of(next) == 0 && sp_of(next) == 0;
+    if (is_empty || !is_user_address(sp_of(next), walk.architecture())) return false;
+    return cross_to_user(walk, *step);
+  }
   if (ip_of(next) == 0) return end_at_zero(walk, next);
   // A guess that leads out of all modules, or any step out of all stacks, is none.
   if ((walk.is_guessing() || is_guess) && !space_.symbolizer->module_at(ip_of(next))) return false;
@@ -115,10 +120,15 @@ bool Stepper::step_exactly(Walk& walk) {
   // On a task gate's stack what it interrupted is known for certain.
   if (is_guess && here && here->kind == StackKind::task) return false;
   if (step->crosses_trap) walk.last().trap_frame = step->trap_frame;
+  // A return address outside of all modules was overwritten, or its code is gone: a guess from
+  // here.
+  const bool is_nowhere =
+      space_.is_kernel && step->is_call_site && !space_.symbolizer->module_at(ip_of(next));
   if (is_guess) walk.doubt();
-  walk.push(next, here != there && !is_guess ? Trust::stack_switch : step->trust,
+  const Trust trust = is_nowhere ? Trust::scan : step->trust;
+  walk.push(next, here != there && trust != Trust::scan ? Trust::stack_switch : trust,
             step->is_call_site);
-  if (is_guess) walk.begin_guess();
+  if (is_guess || is_nowhere) walk.begin_guess();
   if (const Anchor* anchor = walk.anchor_with(next)) {
     walk.confirm();
     if (anchor->is_end) walk.end(End::base, std::string(kCrashFollows));
@@ -166,7 +176,8 @@ bool Stepper::cross_to_user(Walk& walk, const ExactStep& step) const {
 bool Stepper::end_at_zero(Walk& walk, const Registers& next) const {
   const StackSegment* here = walk.segment();
   const bool is_base = here ? here->base - sp_of(next) <= kNearBase : !walk.is_guessing();
-  if (!is_base && walk.is_guessing()) return false;
+  // In the middle of a stack it was overwritten: what follows may still be found.
+  if (!is_base && (here || walk.is_guessing())) return false;
   const auto initial = walk.stack.thread ? walk.stack.thread->initial_stack : std::nullopt;
   if (initial && sp_of(next) - (*initial - kFirstFrame) <= 2 * kFirstFrame) walk.confirm();
   walk.end_sp = sp_of(next);

@@ -4,13 +4,27 @@
 
 namespace ntstack::stacks {
 
+using target::StackKind;
 using target::StackSegment;
 using unwind::Trust;
+
+namespace {
+
+// As far below its limit a stack pointer may be of a function that the stack had no room for: its
+// locals end in the guard page or below.
+constexpr std::uint64_t kMostPastLimit = 0x3000;
+
+}  // namespace
 
 const StackSegment* Walk::segment_of(std::uint64_t sp) const {
   const auto found = std::ranges::find_if(
       known_, [&](const StackSegment& s) { return sp >= s.limit && sp <= s.base; });
-  return found == known_.end() ? nullptr : &*found;
+  if (found != known_.end()) return &*found;
+  const auto overflowed = std::ranges::find_if(known_, [&](const StackSegment& s) {
+    const bool is_own = s.kind == StackKind::thread || s.kind == StackKind::expanded;
+    return is_own && sp < s.limit && s.limit - sp <= kMostPastLimit;
+  });
+  return overflowed == known_.end() ? nullptr : &*overflowed;
 }
 
 bool Walk::has_been_in(const StackSegment& segment) const {

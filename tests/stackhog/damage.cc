@@ -36,9 +36,16 @@ std::vector<std::uint8_t> text(std::size_t size) {
 }  // namespace
 
 std::string_view name_of(Damage damage) {
-  constexpr std::string_view names[] = {
-      "none",          "top: garbage",   "top: text",         "top: old contents",     "zeroed page",
-      "smashed frame", "registers zero", "registers garbage", "stack pointer outside", "contexts lost"};
+  constexpr std::string_view names[] = {"none",
+                                        "top: garbage",
+                                        "top: text",
+                                        "top: old contents",
+                                        "zeroed page",
+                                        "smashed frame",
+                                        "registers zero",
+                                        "registers garbage",
+                                        "stack pointer outside",
+                                        "contexts lost"};
   return names[static_cast<std::size_t>(damage)];
 }
 
@@ -124,8 +131,7 @@ void DamageRig::find_registers() {
 
 void DamageRig::patch(std::size_t at, std::span<const std::uint8_t> bytes) {
   const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(at);
-  changed_.emplace_back(at,
-                        std::vector(begin, begin + static_cast<std::ptrdiff_t>(bytes.size())));
+  changed_.emplace_back(at, std::vector(begin, begin + static_cast<std::ptrdiff_t>(bytes.size())));
   std::ranges::copy(as_bytes(bytes), begin);
 }
 
@@ -135,8 +141,7 @@ void DamageRig::spoil(std::uint64_t begin, std::uint64_t end,
   for (std::uint64_t at = begin; at < end;) {
     const std::uint64_t in_page = (at - limit_) % page_size;
     const std::uint64_t size = std::min(end - at, page_size - in_page);
-    patch(pages_[(at - limit_) / page_size] + in_page,
-          std::span(bytes).subspan(at - begin, size));
+    patch(pages_[(at - limit_) / page_size] + in_page, std::span(bytes).subspan(at - begin, size));
     at += size;
   }
 }
@@ -262,18 +267,18 @@ Recovery DamageRig::compare(const stacks::Stack& stack) {
   };
   bool is_behind_guess = false;
   for (const stacks::Frame& frame : stack.frames) {
-    if (frame.is_inline || frame.is_user) continue;
+    if (frame.is_inline || (frame.is_user && frame.ip == hog_.thread().user_rip)) continue;
     found.emplace(frame.ip, &frame);
     const auto [begin, end] = right.equal_range(frame.ip);
     const bool is_true =
         std::any_of(begin, end, [&](const auto& each) { return is_same(frame, each.second); });
     const bool is_guess = frame.trust == unwind::Trust::scan;
     // Registers that the damage wrote, as the dump says them: a context, what interrupted a thread.
-    const bool is_said = frame.trust == unwind::Trust::context ||
-                         (registers_are_spoilt_ && !frame.is_call_site &&
-                          (frame.trust == unwind::Trust::stack_switch ||
-                           frame.trust == unwind::Trust::trap_frame ||
-                           frame.trust == unwind::Trust::unwind_info));
+    const bool is_said =
+        frame.trust == unwind::Trust::context ||
+        (registers_are_spoilt_ && !frame.is_call_site &&
+         (frame.trust == unwind::Trust::stack_switch || frame.trust == unwind::Trust::trap_frame ||
+          frame.trust == unwind::Trust::unwind_info));
     if (!is_true && !is_said) {
       if (is_guess) {
         recovery.invented_as_guess++;

@@ -1,5 +1,5 @@
-// Seed 3's dumps with a damaged stack or without registers, walked, and what was found compared with
-// the shadow stack: how much of it is recovered, and what was invented.
+// Seed 3's dumps with a damaged stack or without registers, walked, and what was found compared
+// with the shadow stack: how much of it is recovered, and what was invented.
 //
 // Counted are frames of the thread's own stack. A frame of the truth is *reachable* where the bytes
 // of the frame that it called (its return address in them) are whole; it is *recovered* where a
@@ -48,7 +48,7 @@ std::string_view name_of(Damage damage);
 struct Recovery {
   std::size_t runs = 0;
   std::size_t reachable = 0, recovered = 0, recovered_as_fact = 0;  // frames
-  std::size_t whole = 0;                                            // runs with all that is reachable
+  std::size_t whole = 0;  // runs with all that is reachable
   std::size_t invented_as_guess = 0, invented_behind_guess = 0, invented_as_fact = 0;  // frames
   Recovery& operator+=(const Recovery& other);
 };
@@ -86,8 +86,8 @@ class DamageRig {
   std::vector<std::byte> bytes_;
   std::uint64_t limit_ = 0, base_ = 0;
   unsigned width_ = 8;
-  std::size_t first_on_stack_ = 0;           // in the truth's frames
-  std::vector<std::size_t> pages_;           // of the stack, in the file
+  std::size_t first_on_stack_ = 0;            // in the truth's frames
+  std::vector<std::size_t> pages_;            // of the stack, in the file
   std::vector<std::size_t> contexts_, kept_;  // in the file: CONTEXTs; TSS, machine or trap frame
   std::size_t context_size_ = 0, kept_size_ = 0, stack_pointer_in_kept_ = 0;
   std::vector<std::pair<std::size_t, std::vector<std::byte>>> changed_;

@@ -1,5 +1,5 @@
-// Seed 3's story on x64 and ARM64: from where its listing begins, every frame is the shadow stack's,
-// by unwind data alone, and the account is its sums to the byte.
+// Seed 3's story on x64 and ARM64: from where its listing begins, every frame is the shadow
+// stack's, by unwind data alone, and the account is its sums to the byte.
 #include <gtest/gtest.h>
 
 #include <map>
