@@ -17,6 +17,10 @@ if [ -x "$build/tests/world_physical/make_physical" ]; then
   echo "== all stacks of a machine of 2,000 and 4,000 threads"
   bench/physical_cost.py "$build/ntstack" "$build/tests/world_physical/make_physical" "$build/tests/world_physical/modules/known"
 fi
+if [ -x "$build/bench/damage_rate" ]; then
+  echo "== damaged stacks"
+  "$build/bench/damage_rate"
+fi
 echo "== undecoration against llvm-undname"
 bench/undecorate_race.sh "$build"
 echo "== symbolising against llvm-symbolizer"

@@ -101,6 +101,10 @@ function(ntstack_test name)
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} ntstack_options GTest::gtest_main)
   ntstack_precompile(${name} ntstack_precompiled_tests)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  # Tests are compiled to be run once: at -O3 they take a quarter longer to compile, and run no faster.
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${name} PRIVATE -O1)
+  endif()
   target_compile_definitions(${name} PRIVATE
     NTSTACK_SOURCE_DIR="${CMAKE_SOURCE_DIR}" NTSTACK_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "code/call.h"
+#include "stacks/tail_jumps.h"
 
 namespace ntstack::stacks {
 namespace {
@@ -126,13 +127,18 @@ CallEdge call_edge(const CodeAtHand& at_hand, std::uint64_t ip, bool is_call_sit
   const std::uint64_t inside = ip - (is_call_site ? 1 : 0);
   const auto start = start_of(at_hand, inside);
   std::optional<std::uint64_t> at = target.address;
+  std::uint64_t last_known = *at;
   for (int i = 0; at && i < kMostJumps; ++i, at = jump_at(at_hand, *at)) {
+    last_known = *at;
     if (start == at) return CallEdge::matches;
     // Without records near enough is all that can be said.
     if (!start && inside >= *at && inside - *at < kMostFunction) return CallEdge::unknown;
   }
   // Nothing is known of code that no module holds, an import that was never bound, say.
-  return at_hand.modules->find(*target.address) ? CallEdge::differs : CallEdge::unknown;
+  if (!at_hand.modules->find(*target.address)) return CallEdge::unknown;
+  const bool may_go_on =
+      may_jump(*at_hand.modules, *at_hand.code, at_hand.architecture, last_known, inside);
+  return may_go_on ? CallEdge::elsewhere : CallEdge::differs;
 }
 
 }  // namespace ntstack::stacks

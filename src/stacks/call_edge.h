@@ -15,9 +15,17 @@ enum class CallEdge : std::uint8_t {
   no_code,  // the code before the return address is not at hand
   unknown,  // a call is there, and where it goes is not known: through a register, say
   matches,  // the call goes to the function that the frame is in
-  differs,  // the call goes to another one; or that one jumped there
-  no_call   // no call ends at the return address
+  // The call goes to another one: surely, or for all that is known it may go on in the frame's by a
+  // jump.
+  differs,
+  elsewhere,
+  no_call  // no call ends at the return address
 };
+
+// The call is known not to be of the frame's function, or all but.
+inline bool is_against(CallEdge edge) {
+  return edge == CallEdge::differs || edge == CallEdge::elsewhere || edge == CallEdge::no_call;
+}
 
 struct CodeAtHand {
   base::Architecture architecture = base::Architecture::unknown;

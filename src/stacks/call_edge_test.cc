@@ -47,8 +47,8 @@ TEST(CallEdge, ADirectCallTellsWhichFunctionItWentTo) {
   Code code(Architecture::x86);
   code.put(kCaller, {0xe8, 0xfb, 0x0e, 0x00, 0x00});  // call kModule + 0x1000
   EXPECT_EQ(code.edge(kModule + 0x1000 + 0x45, kCaller + 5), CallEdge::unknown);  // near enough
-  EXPECT_EQ(code.edge(kModule + 0xf00, kCaller + 5), CallEdge::differs);          // it lies before
-  EXPECT_EQ(code.edge(kModule + 0x11000 + 1, kCaller + 5), CallEdge::differs);
+  EXPECT_EQ(code.edge(kModule + 0xf00, kCaller + 5), CallEdge::elsewhere);        // it lies before
+  EXPECT_EQ(code.edge(kModule + 0x11000 + 1, kCaller + 5), CallEdge::elsewhere);
   EXPECT_EQ(code.edge(kModule + 0x1045, kCaller + 6), CallEdge::no_call);
   EXPECT_EQ(code.edge(kModule + 0x1045, kModule + 0x30000), CallEdge::no_code);
 }
@@ -58,7 +58,7 @@ TEST(CallEdge, ACallThroughAPointerTellsItByWhatIsThere) {
   code.put(kCaller, {0xff, 0x15, 0x00, 0x20, 0x60, 0x82});  // call [kModule + 0x2000]
   code.word(kModule + 0x2000, kModule + 0x3000);
   EXPECT_EQ(code.edge(kModule + 0x3010, kCaller + 6), CallEdge::unknown);
-  EXPECT_EQ(code.edge(kModule + 0x2ff0, kCaller + 6), CallEdge::differs);
+  EXPECT_EQ(code.edge(kModule + 0x2ff0, kCaller + 6), CallEdge::elsewhere);
   code.put(kCaller, {0xff, 0x90, 0x00, 0x20, 0x60, 0x82});  // call [eax + ...]
   EXPECT_EQ(code.edge(kModule + 0x2ff0, kCaller + 6), CallEdge::unknown);
 }
@@ -68,14 +68,14 @@ TEST(CallEdge, JumpsOfThunksAreFollowed) {
   code.put(kCaller, {0xe8, 0xfb, 0x0e, 0x00, 0x00});           // call kModule + 0x1000
   code.put(kModule + 0x1000, {0xe9, 0xfb, 0xef, 0x01, 0x00});  // jmp kModule + 0x20000
   EXPECT_EQ(code.edge(kModule + 0x20010, kCaller + 5), CallEdge::unknown);
-  EXPECT_EQ(code.edge(kModule + 0x3fff0, kCaller + 5), CallEdge::differs);
+  EXPECT_EQ(code.edge(kModule + 0x3fff0, kCaller + 5), CallEdge::elsewhere);
 }
 
 TEST(CallEdge, Arm64sBranchWithLinkTellsIt) {
   Code code(Architecture::arm64);
   code.word(kCaller, 0x940003c0);  // bl kModule + 0x100 + 0xf00
   EXPECT_EQ(code.edge(kModule + 0x1040, kCaller + 4), CallEdge::unknown);
-  EXPECT_EQ(code.edge(kModule + 0xff0, kCaller + 4), CallEdge::differs);
+  EXPECT_EQ(code.edge(kModule + 0xff0, kCaller + 4), CallEdge::elsewhere);
   code.word(kCaller, 0xd63f0100);  // blr x8
   EXPECT_EQ(code.edge(kModule + 0xff0, kCaller + 4), CallEdge::unknown);
   code.word(kCaller, 0xd73f0900);  // blraa x8, x0

@@ -108,9 +108,15 @@ bool Stepper::step_exactly(Walk& walk) {
   const Registers& next = step->caller;
   const bool is_guess = step->trust == Trust::scan;
   if (step->child_ebp && !is_guess) walk.last().child_ebp = step->child_ebp;
-  if (step->crosses_trap && step->from_user) return cross_to_user(walk, *step);
-  if (ip_of(next) == 0) return end_at_zero(walk, next);
+  if (step->crosses_trap && step->from_user) {
+    // Zeros look like user mode's registers (ARM64), all of them or some.
+    const bool is_empty = ip_of(next) == 0 && sp_of(next) == 0;
+    if (is_empty || !is_user_address(sp_of(next), walk.architecture())) return false;
+    return cross_to_user(walk, *step);
+  }
+  if (ip_of(next) == 0 && end_at_zero(walk, next)) return true;
   if (is_damaged(walk, *step)) return step_over_damage(walk, *step);
+  if (ip_of(next) == 0) return false;
   // A guess that leads out of all modules, or any step out of all stacks, is none.
   if ((walk.is_guessing() || is_guess) && !space_.symbolizer->module_at(ip_of(next))) return false;
   const StackSegment* here = walk.segment();
@@ -119,13 +125,17 @@ bool Stepper::step_exactly(Walk& walk) {
   // On a task gate's stack what it interrupted is known for certain.
   if (is_guess && here && here->kind == StackKind::task) return false;
   if (step->crosses_trap) walk.last().trap_frame = step->trap_frame;
+  // A return address outside of all modules was overwritten, or its code is gone: a guess from
+  // here.
+  const bool is_nowhere =
+      space_.is_kernel && step->is_call_site && !space_.symbolizer->module_at(ip_of(next));
   const bool is_likely = is_guess && is_borne_out(walk, *step);
   if (is_guess && !is_likely) walk.doubt();
   if (is_likely && !walk.is_guessing()) walk.begin_guess();
-  Trust trust = is_likely ? Trust::reconstructed : step->trust;
-  if (here != there && !is_guess) trust = Trust::stack_switch;
+  Trust trust = is_nowhere ? Trust::scan : is_likely ? Trust::reconstructed : step->trust;
+  if (here != there && !is_guess && !is_nowhere) trust = Trust::stack_switch;
   walk.push(next, trust, step->is_call_site);
-  if (is_guess && !is_likely) walk.begin_guess();
+  if ((is_guess && !is_likely) || is_nowhere) walk.begin_guess();
   if (const Anchor* anchor = walk.anchor_with(next)) {
     settle(walk);
     if (anchor->is_end) walk.end(End::base, std::string(kCrashFollows));
@@ -134,8 +144,20 @@ bool Stepper::step_exactly(Walk& walk) {
 }
 
 CallEdge Stepper::edge_of(const Frame& frame, const Frame& caller) const {
+  return edge_between(frame.ip, frame.is_call_site, caller.ip);
+}
+
+CallEdge Stepper::edge_between(std::uint64_t ip, bool is_call_site,
+                               std::uint64_t return_address) const {
+  const std::uint64_t mixed =
+      (ip * 2 + (is_call_site ? 1 : 0)) ^ (return_address * 0x9e3779b97f4a7c15u);
+  KnownEdge& known = edges_[(mixed ^ mixed >> 29) % edges_.size()];
+  if (known.ip == ip && known.return_address == return_address &&
+      known.is_call_site == is_call_site)
+    return known.edge;
   const CodeAtHand at_hand{space_.architecture, &modules_, space_.memory, &code_};
-  return call_edge(at_hand, frame.ip, frame.is_call_site, caller.ip);
+  known = {ip, return_address, is_call_site, call_edge(at_hand, ip, is_call_site, return_address)};
+  return known.edge;
 }
 
 // x86: a step that no record and no code decides, along the chain of frame pointers to what follows
@@ -143,9 +165,8 @@ CallEdge Stepper::edge_of(const Frame& frame, const Frame& caller) const {
 bool Stepper::is_borne_out(const Walk& walk, const ExactStep& step) const {
   if (step.crosses_trap) return true;
   if (!step.child_ebp || !step.is_call_site) return false;
-  const CodeAtHand at_hand{space_.architecture, &modules_, space_.memory, &code_};
   const Frame& last = walk.stack.frames.back();
-  const CallEdge edge = call_edge(at_hand, last.ip, last.is_call_site, ip_of(step.caller));
+  const CallEdge edge = edge_between(last.ip, last.is_call_site, ip_of(step.caller));
   return edge == CallEdge::matches || edge == CallEdge::unknown;
 }
 
@@ -166,10 +187,11 @@ bool Stepper::is_damaged(const Walk& walk, const ExactStep& step) const {
   constexpr std::uint64_t kCanonical = 0xffff'8000'0000'0000;
   if (space_.architecture == base::Architecture::x64 && (ip & kCanonical) != kCanonical)
     return true;
-  if (walk.is_guessing()) return false;  // tried as it is
-  const CodeAtHand at_hand{space_.architecture, &modules_, space_.memory, &code_};
-  return call_edge(at_hand, walk.stack.frames.back().ip, walk.stack.frames.back().is_call_site,
-                   ip) == CallEdge::no_call;
+  if (walk.is_guessing()) return false;                           // tried as it is
+  if (here && !here->contains(sp_of(step.caller))) return false;  // a change of stacks
+  const Frame& last = walk.stack.frames.back();
+  const CallEdge edge = edge_between(last.ip, last.is_call_site, ip);
+  return edge == CallEdge::no_call || edge == CallEdge::differs;
 }
 
 // The frame's size is known, the address that it returns to is not: its caller can't be told, and
@@ -185,6 +207,7 @@ bool Stepper::step_over_damage(Walk& walk, const ExactStep& step) {
                   "to; its caller is not shown, and what follows was looked for",
                   base::address_text(sp, wide), walk.stack.frames.size() - 1,
                   base::address_text(ip_of(step.caller), wide)));
+  walk.mistrust();
   walk.move_to(*here, sp);
   return step_by_guess(walk);
 }
@@ -229,7 +252,8 @@ bool Stepper::cross_to_user(Walk& walk, const ExactStep& step) const {
 bool Stepper::end_at_zero(Walk& walk, const Registers& next) const {
   const StackSegment* here = walk.segment();
   const bool is_base = here ? here->base - sp_of(next) <= kNearBase : !walk.is_guessing();
-  if (!is_base && walk.is_guessing()) return false;
+  // In the middle of a stack it was overwritten: what follows may still be found.
+  if (!is_base && (here || walk.is_guessing())) return false;
   const auto initial = walk.stack.thread ? walk.stack.thread->initial_stack : std::nullopt;
   if (initial && sp_of(next) - (*initial - kFirstFrame) <= 2 * kFirstFrame) settle(walk);
   walk.end_sp = sp_of(next);
@@ -280,7 +304,7 @@ Lead Stepper::lead_from(const Walk& walk, const Registers& start, bool is_call_s
     if (!frames[i].is_call_site) continue;
     const CallEdge edge = edge_of(frames[i - 1], frames[i]);
     lead.matching += edge == CallEdge::matches ? 1 : 0;
-    lead.is_disproved |= edge == CallEdge::differs || edge == CallEdge::no_call;
+    lead.is_disproved |= is_against(edge);
   }
   lead.frames = std::move(trial.stack.frames);
   return lead;

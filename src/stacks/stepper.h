@@ -70,6 +70,7 @@ class Stepper {
   bool is_borne_out(const Walk& walk, const ExactStep& step) const;
   void settle(Walk& walk) const;
   CallEdge edge_of(const Frame& frame, const Frame& caller) const;
+  CallEdge edge_between(std::uint64_t ip, bool is_call_site, std::uint64_t return_address) const;
   std::optional<unwind::ScanHit> next_return_address(std::uint64_t from, std::uint64_t end);
   std::optional<unwind::ScanHit> best_return_address(const Walk& walk, std::uint64_t from,
                                                      std::uint64_t end);
@@ -91,6 +92,13 @@ class Stepper {
   ExactStepper exact_;
   ModuleCode images_;
   base::LayeredSource code_;  // the dump's memory, and images behind it
+  // Edges that were asked for before: the same frames are on many stacks.
+  struct KnownEdge {
+    std::uint64_t ip = 0, return_address = 0;
+    bool is_call_site = false;
+    CallEdge edge = CallEdge::unknown;
+  };
+  mutable std::vector<KnownEdge> edges_ = std::vector<KnownEdge>(1024);
 };
 
 }  // namespace ntstack::stacks

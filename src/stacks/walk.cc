@@ -4,21 +4,27 @@
 
 namespace ntstack::stacks {
 
+using target::StackKind;
 using target::StackSegment;
 using unwind::Trust;
 
-constexpr std::uint64_t kGuard = 0x1000;  // bytes below a kernel stack that are nobody's
+namespace {
+
+// As far below its limit a stack pointer may be of a function that the stack had no room for: its
+// locals end in the guard page or below.
+constexpr std::uint64_t kMostPastLimit = 0x3000;
+
+}  // namespace
 
 const StackSegment* Walk::segment_of(std::uint64_t sp) const {
   const auto found = std::ranges::find_if(
       known_, [&](const StackSegment& s) { return sp >= s.limit && sp <= s.base; });
   if (found != known_.end()) return &*found;
-  // Where it ran out it is a little below.
-  const auto full = std::ranges::find_if(known_, [&](const StackSegment& s) {
-    return s.kind != target::StackKind::user && s.limit_known && sp < s.limit &&
-           s.limit - sp <= kGuard;
+  const auto overflowed = std::ranges::find_if(known_, [&](const StackSegment& s) {
+    const bool is_own = s.kind == StackKind::thread || s.kind == StackKind::expanded;
+    return is_own && sp < s.limit && s.limit - sp <= kMostPastLimit;
   });
-  return full == known_.end() ? nullptr : &*full;
+  return overflowed == known_.end() ? nullptr : &*overflowed;
 }
 
 bool Walk::has_been_in(const StackSegment& segment) const {
@@ -88,11 +94,17 @@ void Walk::confirm(const EdgeOf& edge) {
                                ? edge(frames[unproven - 1], frames[unproven])
                                : CallEdge::unknown;
     if (found == CallEdge::matches) continue;
-    is_disproved = found == CallEdge::differs || found == CallEdge::no_call;
+    is_disproved = is_against(found);
     break;
   }
   for (std::size_t i = first; i < unproven; ++i)
     frames[i].trust = is_disproved ? Trust::scan : Trust::reconstructed;
+}
+
+void Walk::mistrust() {
+  doubt();
+  for (std::size_t i = 1; i < stack.frames.size(); ++i)
+    if (stack.frames[i].trust != Trust::scan) stack.frames[i].trust = Trust::reconstructed;
 }
 
 Walk Walk::fork() const {

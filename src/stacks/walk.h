@@ -65,6 +65,9 @@ class Walk {
   using EdgeOf = std::function<CallEdge(const Frame& frame, const Frame& caller)>;
   void confirm(const EdgeOf& edge);
 
+  // The stack was written over: what was unwound so far, the start apart, may be what was written.
+  void mistrust();
+
   // One that has its known stacks and anchors, and no frames: to try where a start leads.
   Walk fork() const;
 

@@ -16,8 +16,9 @@ enum class Trust : std::uint8_t {
   code,           // the function's own code from its start to here, no record being at hand (x86)
   trap_frame,     // a trap or machine frame was crossed
   stack_switch,   // a change to another stack of the same thread
-  // Unwound exactly from a frame that was looked for, and that came out where a stack must; but no
-  // call proves that it is not of an earlier call that has returned.
+  // Unwound exactly: from a frame that was looked for, to where a stack must come out; or down to
+  // where the stack is found to be written over. But no call proves that it is live, and not of an
+  // earlier call that has returned.
   reconstructed,
   scan  // a slot of the stack that follows a call: a guess
 };

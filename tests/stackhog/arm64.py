@@ -7,11 +7,6 @@ UPPER = x64.UPPER
 LEAST = 0x10
 
 
-def bytes_of(site):
-    listed = x64.INTERRUPTED_BYTES if site.name == x64.INTERRUPTED else 2 * site.bytes
-    return max((listed + 15) & ~15, LEAST)
-
-
 class Module(x64.Module):
     TEXT_DIRECTIVES = ["    .text", "text_begin:"]
 
@@ -35,7 +30,7 @@ class Module(x64.Module):
 
     @staticmethod
     def frame(site):
-        size = bytes_of(site)
+        size = x64.bytes_of(site, LEAST)
         if site.name == "MamaHog+0x422a":
             first, registers = 0x40, [("x19", "x20", 0x10), ("x21", "x22", 0x20), ("x23", "x24", 0x30)]
         else:

@@ -1,6 +1,7 @@
 // make_stackhog MODULES OUT: seed 3's machine as dumps, for each architecture that MODULES has: the
 // truth, the dumps with all memory, with the kernel's, and the triage dump; symbols/ has nt's,
-// fltmgr's and Ntfs' PDBs, images/ every image.
+// fltmgr's and Ntfs' PDBs, images/ every image. In the dumps of physical memory thread objects are
+// at other addresses than the truth says.
 #include <cstdio>
 #include <exception>
 #include <fstream>

@@ -40,7 +40,9 @@ std::span<const TruthFrame> frames() {
   return std::span(hog().thread().frames).subspan(hog().first_listed);
 }
 
-std::uint32_t word(std::uint32_t address) { return hog().world->memory().get<std::uint32_t>(address); }
+std::uint32_t word(std::uint32_t address) {
+  return hog().world->memory().get<std::uint32_t>(address);
+}
 
 // Where the processor found a trap, the listing gives the trap's bytes to the function that was
 // interrupted; the frame that handles it has the ChildEBP of the one above, and 0 bytes.
@@ -80,10 +82,11 @@ TEST(Seed3World, FramesAreAsLargeAsTheListingSays) {
 
 // As the seed shows them, from b8ae60ec on.
 TEST(Seed3World, TheStacksWordsAreTheSeeds) {
-  constexpr std::uint32_t shown[] = {
-      0xb8ae6100, 0x8081df65, 0x8763f718, 0x87758bd8, 0x8b4abb00, 0xb8ae6128, 0xf7a2ec45, 0x8b4abb00,
-      0x87758bd8, 0x00000000, 0x89751350, 0x00000080, 0x00000000, 0xb8ae6130, 0x8084cff9, 0xb8ae613c,
-      0x8081df65, 0x8765b6a8, 0x87758bd8, 0x89751350, 0xb8ae6144, 0xb958e196, 0xb8ae61c4, 0xb958f4bc};
+  constexpr std::uint32_t shown[] = {0xb8ae6100, 0x8081df65, 0x8763f718, 0x87758bd8, 0x8b4abb00,
+                                     0xb8ae6128, 0xf7a2ec45, 0x8b4abb00, 0x87758bd8, 0x00000000,
+                                     0x89751350, 0x00000080, 0x00000000, 0xb8ae6130, 0x8084cff9,
+                                     0xb8ae613c, 0x8081df65, 0x8765b6a8, 0x87758bd8, 0x89751350,
+                                     0xb8ae6144, 0xb958e196, 0xb8ae61c4, 0xb958f4bc};
   for (std::uint32_t i = 0; i < std::size(shown); i++)
     EXPECT_EQ(word(0xb8ae60ec + 4 * i), shown[i]) << std::hex << 0xb8ae60ec + 4 * i;
 }
@@ -94,10 +97,10 @@ TEST(Seed3World, TheCallOfTheLargestFrameIsTheSeeds) {
   const std::vector<std::uint8_t> call{0xff, 0x15, 0x90, 0x60, 0x59, 0xb9};
   EXPECT_EQ(memory.read(0xb958ecd9, 6), call);
   EXPECT_EQ(word(0xb9596090), 0xb8d8c0d0u);
-  const std::vector<std::uint8_t> prologue{
-      0x55, 0x8b, 0xec, 0x6a, 0xff, 0x68, 0x40, 0xe2, 0xd9, 0xb8, 0x68, 0x08, 0xb2, 0xd9, 0xb8,
-      0x64, 0xa1, 0,    0,    0,    0,    0x50, 0x64, 0x89, 0x25, 0,    0,    0,    0,    0x81,
-      0xc4, 0x70, 0xfd, 0xff, 0xff};
+  const std::vector<std::uint8_t> prologue{0x55, 0x8b, 0xec, 0x6a, 0xff, 0x68, 0x40, 0xe2, 0xd9,
+                                           0xb8, 0x68, 0x08, 0xb2, 0xd9, 0xb8, 0x64, 0xa1, 0,
+                                           0,    0,    0,    0x50, 0x64, 0x89, 0x25, 0,    0,
+                                           0,    0,    0x81, 0xc4, 0x70, 0xfd, 0xff, 0xff};
   EXPECT_EQ(memory.read(0xb8d8c0d0, prologue.size()), prologue);
 }
 
@@ -117,8 +120,8 @@ class Seed3Dump : public testing::TestWithParam<StackHogDump> {
  protected:
   void SetUp() override {
     std::filesystem::create_directories(folder_.path() / "symbols");
-    for (const char* name : {"ntkrpamp.pdb", "fltMgr.pdb", "ntfs.pdb", "ntoskrnl.exe", "fltmgr.sys",
-                             "Ntfs.sys"})
+    for (const char* name :
+         {"ntkrpamp.pdb", "fltMgr.pdb", "ntfs.pdb", "ntoskrnl.exe", "fltmgr.sys", "Ntfs.sys"})
       std::filesystem::copy_file(modules() / name, folder_.path() / "symbols" / name);
     write_stackhog(hog(), GetParam(), folder_.path() / "seed3.dmp");
     app::DumpOptions options;
@@ -193,18 +196,19 @@ TEST_P(Seed3Dump, TheWalkFromTheSeedsRegistersIsTheSeedsListing) {
     EXPECT_EQ(frame.ip, frames()[i].ip);
     EXPECT_EQ(frame.return_address, frames()[i].return_address);
     const bool names_are_there = frame.symbol.module == "nt" || frame.symbol.module == "fltmgr" ||
-                                 frame.symbol.module == "Ntfs" || GetParam() != StackHogDump::triage;
+                                 frame.symbol.module == "Ntfs" ||
+                                 GetParam() != StackHogDump::triage;
     if (names_are_there) {
       EXPECT_EQ(site_of(frame), site_here(kListing[i].site));
     }
     if (i == 0) continue;  // the seed's stack pointer is not the call's
     EXPECT_EQ(frame.child_sp, frames()[i].child_sp);
     // Of a frame that handles a trap, ntstack shows the trap frame, which EBP points to.
-    EXPECT_EQ(frame.child_ebp, frames()[i].machine_frame ? frames()[i].trap_frame
-                                                         : kListing[i].child_ebp);
-    EXPECT_EQ(frame.frame_bytes, (i + 1 < listed ? frames()[i + 1].child_sp
-                                                 : frames()[i].trap_frame + 0x8c) -
-                                     frame.child_sp);
+    EXPECT_EQ(frame.child_ebp,
+              frames()[i].machine_frame ? frames()[i].trap_frame : kListing[i].child_ebp);
+    EXPECT_EQ(frame.frame_bytes,
+              (i + 1 < listed ? frames()[i + 1].child_sp : frames()[i].trap_frame + 0x8c) -
+                  frame.child_sp);
   }
 }
 

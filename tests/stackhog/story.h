@@ -32,7 +32,8 @@ inline constexpr std::uint32_t stackhog_process_id = 0x0b5c;
 StackHog build_stackhog_x86(const std::filesystem::path& modules);
 // 24 KB of stack, frames twice as large; the double fault on the IST's stack.
 StackHog build_stackhog_x64(const std::filesystem::path& modules);
-// Likewise; the kernel goes to a panic stack of the processor's, which nothing in the dump tells of.
+// Likewise; the kernel goes to a panic stack of the processor's, which nothing in the dump tells
+// of.
 StackHog build_stackhog_arm64(const std::filesystem::path& modules);
 
 // The dump with all of the machine's memory, or the kernel's (bitmap dumps), and the triage dump.
@@ -42,8 +43,8 @@ void write_stackhog(const StackHog& hog, StackHogDump kind, const std::filesyste
 // For the stories alone.
 // The images that the machine has, nt first.
 std::vector<std::string> stackhog_images();
-// Fills the thread's stack up to `end` with what earlier calls left: return addresses, pointers into the stack
-// and the pool, small numbers. The words are an address's, `width` bytes.
+// Fills the thread's stack up to `end` with what earlier calls left: return addresses, pointers
+// into the stack and the pool, small numbers. The words are an address's, `width` bytes.
 void leave_old_contents(GuestMemory& memory, const Thread& thread, std::uint64_t end,
                         unsigned width);
 // Puts the crashed thread, whose listing begins at the return address `first_site`, into the crash.

@@ -1,4 +1,5 @@
-// The same story on ARM64, whose processor pushes nothing: the kernel's own vectors make the frames.
+// The same story on ARM64, whose processor pushes nothing: the kernel's own vectors make the
+// frames.
 #include <stdexcept>
 
 #include "stackhog/story.h"
@@ -111,8 +112,8 @@ StackHog build_stackhog_arm64(const std::filesystem::path& modules) {
   world.use_processor(crashed);
   leave_old_contents(machine, thread, stack_base - layout.stack_control_size, 8);
   overflow(world, thread);
-  machine.take_trap({.handler = world.nt("KiStackOverflowVector"),
-                     .fault_address = machine.cpu().sp + 0x20});
+  machine.take_trap(
+      {.handler = world.nt("KiStackOverflowVector"), .fault_address = machine.cpu().sp + 0x20});
   machine.shadow.back().frame_address = panic_stack - 0x150;
   const std::uint64_t bugcheck = world.nt("KeBugCheckEx");
   machine.before_instruction = [=](std::uint64_t here) { return here == bugcheck; };

@@ -1,5 +1,5 @@
-// The same story in a 64-bit kernel: page faults and a system call of the kernel's own leave machine
-// frames, and the double fault comes on the stack that the TSS keeps for it.
+// The same story in a 64-bit kernel: page faults and a system call of the kernel's own leave
+// machine frames, and the double fault comes on the stack that the TSS keeps for it.
 #include <stdexcept>
 
 #include "stackhog/story.h"
@@ -132,9 +132,8 @@ StackHog build_stackhog_x64(const std::filesystem::path& modules) {
   truth.user_rip = user_rip;
   truth.user_rsp = thread.user_stack;
   truth.segments[0].used_from = thread.stack_limit;
-  truth.segments.insert(
-      truth.segments.begin(),
-      {ist_stack, ist_stack - layout.kernel_stack_size, ist_stack, machine.cpu().rsp()});
+  truth.segments.insert(truth.segments.begin(), {ist_stack, ist_stack - layout.kernel_stack_size,
+                                                 ist_stack, machine.cpu().rsp()});
   finish(hog, truth, first_site);
   hog.crash.more = {{world.pcr(crashed), 0x20}, {tss, 0x68}};
   return hog;

@@ -36,7 +36,7 @@ Thread thread_on(X86World& world, std::uint64_t process, const char* role, std::
 
 // The words of the seed's listing that no call of the story writes are an earlier call's.
 void leave_seeds_words(X86Machine& machine) {
-  constexpr std::uint32_t shown[] = {0x8b4abb00, 0x87758bd8, 0, 0x89751350,
+  constexpr std::uint32_t shown[] = {0x8b4abb00, 0x87758bd8, 0,          0x89751350,
                                      0x80,       0,          0xb8ae6130, 0x8084cff9};
   for (std::uint32_t i = 0; i < std::size(shown); i++) machine.put(0xb8ae6108 + 4 * i, shown[i]);
 }

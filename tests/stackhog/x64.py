@@ -1,4 +1,4 @@
-"""The story's functions as x64 code with unwind data, at the same offsets, with frames twice as large."""
+"""The story's functions as x64 code with unwind data, at the same offsets, with frames nearly twice as large."""
 import sites
 import x86
 
@@ -16,10 +16,12 @@ LARGE = 0x1C0  # from here on a frame has a frame pointer
 LEAST = 0x30  # the return address, the callee's home space, alignment
 
 
-def bytes_of(site):
-    """Of a frame, return address included: a multiple of 16."""
+def bytes_of(site, least=LEAST):
+    """Of a frame, return address included: a multiple of 16. The large ones are buffers, which words make no larger."""
     listed = INTERRUPTED_BYTES if site.name == INTERRUPTED else 2 * site.bytes
-    return max((listed + 15) & ~15, LEAST)
+    if site.bytes >= 0x100:
+        listed -= site.bytes // 4
+    return max((listed + 15) & ~15, least)
 
 
 class Module(x86.Module):

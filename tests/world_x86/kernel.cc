@@ -26,7 +26,8 @@ X86World::X86World(const std::filesystem::path& modules, const KernelLayout& lay
   machine_.map(shared_user_data, 0x1000);
 }
 
-X86World::X86World(const std::filesystem::path& modules, const KernelLayout& layout, OnlyImages only)
+X86World::X86World(const std::filesystem::path& modules, const KernelLayout& layout,
+                   OnlyImages only)
     : KernelObjects(machine_, layout) {
   load_only(modules, only.names);
   machine_.map(shared_user_data, 0x1000);
