@@ -23,13 +23,14 @@ enum LocalKind : std::uint16_t {
 };
 
 constexpr std::uint32_t kX86 = 0x014c, kX64 = 0x8664, kArm64 = 0xaa64;  // IMAGE_FILE_MACHINE_*
-constexpr std::uint16_t kEbp = 22;                                      // CV_REG_EBP
+// CV_REG_ESP, CV_REG_EBP, CV_ALLREG_VFRAME, CV_ARM64_X19
+constexpr std::uint16_t kEsp = 21, kEbp = 22, kVframe = 30006, kX19 = 69;
 constexpr std::size_t kMostLocals = 4096, kMostPlaces = 64;
 
 // The registers that S_FRAMEPROC's two bits stand for: none, the stack's, the frame's, another.
 std::uint16_t base_register(unsigned encoded, std::uint32_t machine) {
-  constexpr std::uint16_t kOfX86[] = {0, 30006, kEbp, 20}, kOfX64[] = {0, 335, 334, 341},
-                          kOfArm64[] = {0, 81, 79, 69};
+  constexpr std::uint16_t kOfX86[] = {0, kVframe, kEbp, 20}, kOfX64[] = {0, 335, 334, 341},
+                          kOfArm64[] = {0, 81, 79, kX19};
   if (machine == kX86) return kOfX86[encoded & 3];
   if (machine == kX64) return kOfX64[encoded & 3];
   return machine == kArm64 ? kOfArm64[encoded & 3] : std::uint16_t{0};
@@ -151,12 +152,15 @@ class Reading {
     places.insert(is_of_all ? places.begin() : places.end(), open);
   }
 
+  // Where S_FRAMEPROC names no register on ARM64, Microsoft's compiler has put the frame's address
+  // into one that calls keep.
   bool is_frame_base(std::uint16_t base) const {
     if (base == 0) return false;
     if (base == local_base_ || base == parameter_base_) return true;
-    const bool is_other = base == base_register(3, machine_) || base == 329 || base == 23;
-    return !frame_register(base, machine_).empty() &&
-           (!is_other || local_base_ == base_register(3, machine_));
+    if (machine_ == kArm64 && base >= kX19 && base < kX19 + 10) return local_base_ == 0;
+    return base == kEsp || base == kEbp || base == kVframe
+               ? machine_ == kX86
+               : base == base_register(1, machine_) || base == base_register(2, machine_);
   }
 
   using Key = std::tuple<std::uint32_t, std::string_view, std::uint32_t>;
@@ -227,11 +231,12 @@ std::string_view frame_register(std::uint16_t number, std::uint32_t machine) {
     std::uint16_t number;
     std::string_view name;
   };
-  constexpr Name kNames[] = {{kX86, 20, "ebx"},      {kX86, 21, "esp"},  {kX86, 22, "ebp"},
-                             {kX86, 23, "esi"},      {kX64, 329, "rbx"}, {kX64, 334, "rbp"},
-                             {kX64, 335, "rsp"},     {kX64, 341, "r13"}, {kArm64, 69, "x19"},
-                             {kArm64, 79, "fp"},     {kArm64, 81, "sp"}, {kX86, 30006, "vframe"},
-                             {kX64, 30006, "vframe"}};
+  constexpr Name kNames[] = {{kX86, 20, "ebx"},  {kX86, kEsp, "esp"}, {kX86, kEbp, "ebp"},
+                             {kX64, 334, "rbp"}, {kX64, 335, "rsp"},  {kX64, 341, "r13"},
+                             {kArm64, 79, "fp"}, {kArm64, 81, "sp"},  {kX86, kVframe, "vframe"}};
+  constexpr std::string_view kKept[] = {"x19", "x20", "x21", "x22", "x23",
+                                        "x24", "x25", "x26", "x27", "x28"};
+  if (machine == kArm64 && number >= kX19 && number < kX19 + 10) return kKept[number - kX19];
   const auto* found = std::ranges::find_if(
       kNames, [&](const Name& each) { return each.number == number && each.machine == machine; });
   return found == std::end(kNames) ? std::string_view() : found->name;

@@ -148,7 +148,7 @@ class Accounts(unittest.TestCase):
             self.assertEqual(shares - account["overhead_bytes"], sum(f["bytes"] for f in account["largest"]), name)
             for segment in account["segments"]:
                 self.assertEqual(segment["used"] + segment["left"] - segment["past_limit"], segment["size"] if
-                                 segment["frames"] else 0, (name, thread["role"]))
+                                 segment["used"] else 0, (name, thread["role"]))
 
     def test_the_evidence_is_what_another_disassembler_reads(self):
         if not OBJDUMP:
