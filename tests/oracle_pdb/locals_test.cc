@@ -133,8 +133,9 @@ TEST(LocalsOfAProgram, AreThoseOfItsSource) {
     ASSERT_TRUE(named(inlining, "own", 64));
     EXPECT_TRUE(named(of("with_alignment"), "lined", 256)) << subject.name;
     // On x86 the optimizer keeps it by ESI, which nothing tells from a pointer.
-    if (subject.name != "x86_O2" && subject.name != "x86_fpo")
+    if (subject.name != "x86_O2" && subject.name != "x86_fpo") {
       EXPECT_TRUE(named(of("with_alloca"), "fixed", 128)) << subject.name;
+    }
     const auto context = of("with_context");
     const auto* ctx = named(context, "ctx", 1232);
     ASSERT_TRUE(ctx) << subject.name;
