@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "analysis/stack_room.h"
 #include "base/text.h"
 #include "stacks/registers.h"
 
@@ -56,6 +57,7 @@ std::optional<ThreadRoom> room_of(const target::Machine& machine, const Thread& 
   const StackSegment* segment = sp ? segment_of(thread, *sp) : nullptr;
   if (!segment || !segment->limit_known) return {};
   room.use = use_of(*segment, *sp, machine.dump().architecture);
+  look_at_room(machine, &thread, room.use);
   return room;
 }
 

@@ -108,6 +108,9 @@ class Accounting {
     for (std::size_t i = 0; i < account_.segments.size(); ++i) {
       SegmentUse& use = account_.segments[i];
       if (use.frames != 0) use.at_base = use.segment.base - reached_[i];
+      // The walk did not come there: what it was left with when the stack was expanded.
+      const auto left_at = use.segment.saved_sp;
+      if (use.frames == 0 && left_at && use.segment.contains(*left_at)) begin(use, *left_at);
       if (!use.is_accounted) continue;
       account_.size += use.size;
       account_.used += use.used;
@@ -165,6 +168,28 @@ class Accounting {
 };
 
 }  // namespace
+
+std::string_view name_of(Guard guard) {
+  switch (guard) {
+    case Guard::is_there:
+      return "is_there";
+    case Guard::is_mapped:
+      return "is_mapped";
+    case Guard::not_known:
+      break;
+  }
+  return "not_known";
+}
+
+std::optional<std::uint64_t> growth_of(std::uint64_t size, base::Architecture architecture) {
+  const auto sizes = sizes_of(architecture);
+  return sizes && size < sizes->large ? std::optional(sizes->large - size) : std::nullopt;
+}
+
+std::size_t StackAccount::expansions() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      segments, [](const SegmentUse& use) { return use.segment.kind == StackKind::expanded; }));
+}
 
 const SegmentUse* StackAccount::in_use() const {
   for (const FrameUse& use : frames)

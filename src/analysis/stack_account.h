@@ -12,6 +12,14 @@
 
 namespace ntstack::analysis {
 
+// What the page below a stack's limit is, by the dump's page tables.
+enum class Guard : std::uint8_t {
+  not_known,  // the dump has none, or not the one
+  is_there,   // nothing is mapped: who touches it faults
+  is_mapped   // something else is there
+};
+std::string_view name_of(Guard guard);  // "not_known"
+
 // A stack of the thread, or one that the processor ran on above it.
 struct SegmentUse {
   target::StackSegment segment;
@@ -22,9 +30,12 @@ struct SegmentUse {
   std::uint64_t counted = 0;     // of `used`, in frames
   std::uint64_t at_base = 0;     // of `used`, above the oldest frame: what the kernel keeps there
   std::size_t frames = 0;
-  // A thread's stack that is larger than the usual one, and smaller than a large stack may become:
-  // by as much it may grow, if it is one that grows. Some builds have larger ones that don't.
+  // A thread's stack that is smaller than a large stack may become: by as much it may grow. By
+  // KTHREAD.LargeStack where `grows` is known; else by its size alone, for one that is larger than
+  // the usual one, if it is one that grows. Some builds have larger ones that don't.
   std::optional<std::uint64_t> may_grow;
+  std::optional<bool> grows;
+  Guard guard = Guard::not_known;
   // False for a task gate's or an IST's stack, which is there for a crash.
   bool is_accounted = true;
 };
@@ -78,11 +89,16 @@ struct StackAccount {
 
   // The segment in use; null where no frame is on a known one.
   const SegmentUse* in_use() const;
+  // Further stacks that the thread was given, by KeExpandKernelStackAndCallout or a user callback.
+  std::size_t expansions() const;
 };
 
 // Frames may lie: each counts from the highest address that those above it have up to its end, at
 // most to its segment's base, so that no byte counts twice. Frames on no known stack count for
 // nothing.
 StackAccount account_of(const stacks::Stack& stack, base::Architecture architecture);
+
+// By as much a large stack of that size may grow; nothing: it is whole.
+std::optional<std::uint64_t> growth_of(std::uint64_t size, base::Architecture architecture);
 
 }  // namespace ntstack::analysis

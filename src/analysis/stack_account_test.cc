@@ -113,10 +113,43 @@ TEST(StackAccount, TheVerdictNamesTheProductsDriversWith4496Bytes) {
   EXPECT_EQ(verdict.frames, 50u);
   FrameEvidence evidence;
   evidence.taken = {{0xb8d8c0ed, code::Taking::allocates, 656, "add esp,0FFFFFD70h"}};
-  EXPECT_EQ(sentence_of(verdict, account, stack, &evidence, false),
+  EXPECT_EQ(sentence_of(verdict, account, stack, &evidence, nullptr, false),
             "BossHog01, MamaHog, BossHog, BabyHog and daddyHog, drivers that by their names are "
             "not Windows' own, together used 4496 bytes, 37 % of what is in use, in 50 frames, 708 "
             "bytes of it in one, MamaHog+0x422a (656 of them by `add esp,0FFFFFD70h` at b8d8c0ed)");
+}
+
+TEST(StackAccount, ALocalOfMostOfTheLargestFrameIsNamed) {
+  const Stack stack = seed3();
+  const StackAccount account = account_of_seed3();
+  const StackVerdict verdict = verdict_of(account);
+  FrameLocals locals;
+  locals.locals = {{"argument", "", "_BIG", 400, "ebp", 8, true},
+                   {"buffer", "", "char[355]", 355, "ebp", -360, false}};
+  const std::string sentence = sentence_of(verdict, account, stack, nullptr, &locals, false);
+  EXPECT_TRUE(sentence.ends_with("MamaHog+0x422a (355 of them are its local `buffer`)"))
+      << sentence;
+  locals.locals[1].bytes = 354;  // half, and no more
+  EXPECT_TRUE(
+      sentence_of(verdict, account, stack, nullptr, &locals, false).ends_with("MamaHog+0x422a"));
+  locals.locals[1] = {"inner", "helper", "char[600]", 600, "ebp", -600, false};
+  EXPECT_TRUE(sentence_of(verdict, account, stack, nullptr, &locals, false)
+                  .ends_with("(600 of them are its local `inner` of the inlined helper)"));
+}
+
+// A walk that ended on the first of two stacks: the other is accounted as it was left.
+TEST(StackAccount, AnExpandedStackCountsWithWhatWasUsedBeforeIt) {
+  Stack stack;
+  stack.segments = {{target::StackKind::expanded, 0x10000, 0x16000},
+                    {target::StackKind::thread, 0x20000, 0x26000, true, 0x24000}};
+  stack.frames.resize(1);
+  stack.frames[0].child_sp = 0x15000;
+  stack.frames[0].frame_bytes = 0x100;
+  const StackAccount account = account_of(stack, base::Architecture::x64);
+  EXPECT_EQ(account.expansions(), 1u);
+  EXPECT_EQ(account.size, 0xc000u);
+  EXPECT_EQ(account.used, 0x1000u + 0x2000u);
+  EXPECT_EQ(account.left, 0x5000u);
 }
 
 TEST(StackAccount, TheSeedsDriversAreEnteredInACycle) {

@@ -57,17 +57,25 @@ void judge(StackVerdict& verdict, const StackAccount& account) {
 }
 
 std::string frame_text(const StackAccount& account, const stacks::Stack& stack,
-                       const StackVerdict& verdict, const FrameEvidence* evidence, bool is_64_bit) {
+                       const StackVerdict& verdict, const FrameEvidence* evidence,
+                       const FrameLocals* locals, bool is_64_bit) {
   const auto largest = largest_of(account, stack, verdict.modules);
   if (!largest) return "";
   const FrameUse& use = account.frames[*largest];
   std::string out = fmt::format(", {} bytes of it in one, {}", use.bytes,
                                 base::printable(function_text(stack.frames[use.frame])));
+  std::vector<std::string> why;
   const TakenBy* most = evidence ? evidence->largest() : nullptr;
   if (most)
-    out += fmt::format(" ({} of them by `{}` at {})", most->bytes, most->text,
-                       base::address_text(most->address, is_64_bit));
-  return out;
+    why.push_back(fmt::format("{} of them by `{}` at {}", most->bytes, most->text,
+                              base::address_text(most->address, is_64_bit)));
+  const FrameLocal* local = locals ? locals->most_of(use.bytes) : nullptr;
+  if (local)
+    why.push_back(fmt::format(
+        "{} of them are its local `{}`{}", local->bytes, base::printable(local->name),
+        local->function.empty() ? std::string()
+                                : " of the inlined " + base::printable(local->function)));
+  return why.empty() ? out : out + fmt::format(" ({})", fmt::join(why, "; "));
 }
 
 }  // namespace
@@ -112,7 +120,8 @@ StackVerdict verdict_of(const StackAccount& account) {
 }
 
 std::string sentence_of(const StackVerdict& verdict, const StackAccount& account,
-                        const stacks::Stack& stack, const FrameEvidence* evidence, bool is_64_bit) {
+                        const stacks::Stack& stack, const FrameEvidence* evidence,
+                        const FrameLocals* locals, bool is_64_bit) {
   if (verdict.modules.empty()) return "";
   constexpr std::size_t kMostNames = 6;
   std::vector<std::string> names;
@@ -131,7 +140,7 @@ std::string sentence_of(const StackVerdict& verdict, const StackAccount& account
                          ? ", drivers that by their names are not Windows' own, together"
                          : "",
                      verdict.bytes, verdict.percent, verdict.frames, verdict.frames == 1 ? "" : "s",
-                     frame_text(account, stack, verdict, evidence, is_64_bit));
+                     frame_text(account, stack, verdict, evidence, locals, is_64_bit));
 }
 
 }  // namespace ntstack::analysis

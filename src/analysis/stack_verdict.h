@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "analysis/frame_evidence.h"
+#include "analysis/frame_locals.h"
 #include "analysis/stack_account.h"
 
 namespace ntstack::analysis {
@@ -30,8 +31,9 @@ std::optional<std::size_t> largest_of(const StackAccount& account, const stacks:
 
 // Without its sentence; the modules' largest frame may then be read for it.
 StackVerdict verdict_of(const StackAccount& account);
-// `evidence`: of the modules' largest frame; null: none.
+// `evidence`, `locals`: of the modules' largest frame; null: none.
 std::string sentence_of(const StackVerdict& verdict, const StackAccount& account,
-                        const stacks::Stack& stack, const FrameEvidence* evidence, bool is_64_bit);
+                        const stacks::Stack& stack, const FrameEvidence* evidence,
+                        const FrameLocals* locals, bool is_64_bit);
 
 }  // namespace ntstack::analysis

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <unordered_set>
 
+#include "analysis/stack_room.h"
 #include "app/downloads.h"
 #include "app/exit_code.h"
 #include "app/output.h"
@@ -114,6 +115,7 @@ report::StackUse use_of(const Stack& stack, Session& session, std::size_t top) {
   report::StackUse use;
   use.stack = &stack;
   use.account = analysis::account_of(stack, architecture);
+  for (analysis::SegmentUse& each : use.account.segments) look_at_room(machine, stack.thread, each);
   use.verdict = analysis::verdict_of(use.account);
   std::vector<std::size_t> shown(use.account.largest);
   shown.resize(std::min(shown.size(), (top + 1) / 2));
@@ -122,8 +124,10 @@ report::StackUse use_of(const Stack& stack, Session& session, std::size_t top) {
   const analysis::EvidenceReader reader(machine.memory(), session.symbolizer());
   for (const std::size_t each : shown) {
     const analysis::FrameUse& frame_use = use.account.frames[each];
+    const stacks::Frame& frame = stack.frames[frame_use.frame];
     use.largest.push_back(
-        {each, reader.of(stack.frames[frame_use.frame], frame_use.bytes, architecture)});
+        {each, reader.of(frame, frame_use.bytes, architecture),
+         analysis::frame_locals_of(frame, frame_use.bytes, session.symbolizer())});
   }
   return use;
 }

@@ -61,6 +61,28 @@ struct Structure {
   std::vector<Field> fields;  // members, not bases' members or static ones
 };
 
+// Where a local lies: that many bytes from a register.
+struct LocalPlace {
+  std::uint16_t base = 0;  // CodeView's number of the register (locals.h names it); 0: not known
+  std::int32_t offset = 0;
+  std::uint32_t in_local = 0;  // where in the local the part begins that lies here
+  bool is_part = false;        // not the whole local
+};
+// A local variable or parameter with a place in the stack frame.
+struct Local {
+  std::string_view name;
+  std::string function;  // of an inlined one's: its name; empty: the function's own
+  std::uint32_t type = 0;
+  std::string type_name;               // as type_name() has it
+  std::optional<std::uint64_t> bytes;  // of its type
+  bool is_parameter = false;
+  std::vector<LocalPlace> places;  // at least one
+};
+struct FrameLocals {
+  bool is_known = false;  // false: the PDB has no record of the function (a public PDB has none)
+  std::vector<Local> locals;  // of all its scopes
+};
+
 class Pdb {
  public:
   // `file` outlives the Pdb. Opening reads the directory and a few headers alone.
@@ -81,6 +103,8 @@ class Pdb {
   // Functions inlined at an RVA, innermost first; and the line of the innermost call in the
   // function.
   std::vector<InlineFrame> inlined_at(std::uint32_t rva, std::optional<Line>* call_line) const;
+  // The locals of the function at an RVA, of those inlined into it too.
+  FrameLocals locals_at(std::uint32_t rva) const;
   // The RVA of a name: procedures, then publics (decorated or plain C name), then global data.
   std::optional<std::uint32_t> rva_of(std::string_view name) const;
 

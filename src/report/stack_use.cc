@@ -38,10 +38,28 @@ std::string segment_line(const SegmentUse& use, bool is_64_bit) {
       percent(use.used, use.size), use.left);
   if (use.past_limit != 0)
     out += fmt::format("; the stack pointer is {} bytes below the limit", use.past_limit);
-  if (use.may_grow)
+  if (use.may_grow && use.grows)
+    out += fmt::format("; a large stack, which may grow by {} more", *use.may_grow);
+  else if (use.may_grow)
     out += fmt::format("; larger than usual: if it is one that grows, by {} more", *use.may_grow);
+  if (use.guard == analysis::Guard::is_there) out += "; guard page below";
+  if (use.guard == analysis::Guard::is_mapped)
+    out += "; no guard page: the page below it is mapped";
   if (!use.is_accounted) out += "; not the thread's own, and not counted below";
   return out + "\n";
+}
+
+std::string together_line(const StackAccount& account) {
+  const auto stacks = std::ranges::count_if(account.segments, &SegmentUse::is_accounted);
+  if (stacks < 2) return "";
+  const std::size_t expansions = account.expansions();
+  return fmt::format(
+      "  together {} bytes on {} stacks{}: {} used ({}), {} left on the one in use\n", account.size,
+      stacks,
+      expansions == 0   ? std::string()
+      : expansions == 1 ? ", expanded once"
+                        : fmt::format(", expanded {} times", expansions),
+      account.used, percent(account.used, account.size), account.left);
 }
 
 std::string shares_text(std::string_view title, const std::vector<Share>& shares,
@@ -88,6 +106,30 @@ std::string evidence_lines(const FrameEvidence& evidence, std::uint64_t bytes, b
   return out;
 }
 
+std::string local_text(const analysis::FrameLocal& local) {
+  const std::string inlined =
+      local.function.empty() ? "" : fmt::format(" in {}", base::printable(local.function));
+  return fmt::format("{} {}{} {} bytes{}", base::printable(local.name), base::printable(local.type),
+                     inlined, local.bytes, local.is_parameter ? " (a parameter)" : "");
+}
+
+// The largest of them: the others are of no weight.
+std::string locals_line(const analysis::FrameLocals& locals) {
+  constexpr std::size_t kMost = 4;
+  std::vector<std::string> parts;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < locals.locals.size(); ++i) {
+    if (i < kMost)
+      parts.push_back(local_text(locals.locals[i]));
+    else
+      bytes += locals.locals[i].bytes;
+  }
+  if (parts.empty()) return "";
+  if (locals.locals.size() > kMost)
+    parts.push_back(fmt::format("{} more, {} bytes", locals.locals.size() - kMost, bytes));
+  return fmt::format("        locals (PDB): {}\n", fmt::join(parts, "; "));
+}
+
 std::string largest_text(const StackUse& use, bool is_64_bit, const TextStyle& style) {
   if (use.largest.empty()) return "";
   std::string out = "\n" + bold("Largest frames, and what takes their bytes", style) + "\n";
@@ -99,6 +141,7 @@ std::string largest_text(const StackUse& use, bool is_64_bit, const TextStyle& s
                        base::printable(name.empty() ? base::hex_text(frame.ip) : name),
                        frame.trust == unwind::Trust::scan ? "  (a guess)" : "");
     out += evidence_lines(each.evidence, frame_use.bytes, is_64_bit);
+    out += locals_line(each.locals);
   }
   return out;
 }
@@ -164,6 +207,7 @@ std::string account_text(const StackUse& use, const StackUseFacts& facts, const 
   const bool is_64_bit = facts.of.machine.is_64_bit();
   std::string out = "\n" + bold(thread_line(*use.stack, is_64_bit), style) + "\n";
   for (const SegmentUse& each : use.account.segments) out += segment_line(each, is_64_bit);
+  out += together_line(use.account);
   if (use.account.frames.empty())
     return out + fmt::format("  no account: {}\n", use.stack->frames.empty()
                                                        ? use.stack->end_reason
@@ -180,6 +224,11 @@ std::string account_text(const StackUse& use, const StackUseFacts& facts, const 
     out += fmt::format("\n  the stack is not whole: {}\n", use.stack->end_reason);
   for (const std::string& note : use.stack->notes) out += fmt::format("note: {}\n", note);
   return out;
+}
+
+std::string growth_text(const SegmentUse& use) {
+  if (!use.may_grow) return "";
+  return fmt::format("{} grow by {}", use.grows ? "may" : "might", *use.may_grow);
 }
 
 std::string near_text(const StackUseFacts& facts, const TextStyle& style) {
@@ -199,7 +248,7 @@ std::string near_text(const StackUseFacts& facts, const TextStyle& style) {
          fmt::format("{}", room.use.left), fmt::format("{}", room.use.used),
          fmt::format("{}", room.use.size),
          process ? std::string(base::file_name_of(base::printable(process->name))) : "",
-         room.use.may_grow ? fmt::format("might grow by {}", *room.use.may_grow) : std::string()});
+         growth_text(room.use)});
   }
   if (rows.size() > 1) out += aligned(rows, {true, false, true, true, true, true, false, false});
   if (near.threads.size() > facts.top)
@@ -212,15 +261,17 @@ std::string near_text(const StackUseFacts& facts, const TextStyle& style) {
 
 }  // namespace
 
-const FrameEvidence* StackUse::evidence_of_verdict() const {
+const LargeFrame* StackUse::frame_of_verdict() const {
   const auto wanted = largest_of(account, *stack, verdict.modules);
   const auto found = std::ranges::find_if(
       largest, [&](const LargeFrame& each) { return wanted && each.use == *wanted; });
-  return found == largest.end() ? nullptr : &found->evidence;
+  return found == largest.end() ? nullptr : &*found;
 }
 
 std::string StackUse::sentence(bool is_64_bit) const {
-  return sentence_of(verdict, account, *stack, evidence_of_verdict(), is_64_bit);
+  const LargeFrame* frame = frame_of_verdict();
+  return sentence_of(verdict, account, *stack, frame ? &frame->evidence : nullptr,
+                     frame ? &frame->locals : nullptr, is_64_bit);
 }
 
 std::string stack_use_text(const StackUseFacts& facts, const TextStyle& style) {

@@ -15,6 +15,7 @@ namespace ntstack::report {
 struct LargeFrame {
   std::size_t use = 0;  // index in StackAccount::frames
   analysis::FrameEvidence evidence;
+  analysis::FrameLocals locals;
 };
 
 struct StackUse {
@@ -24,7 +25,7 @@ struct StackUse {
   std::vector<LargeFrame> largest;
 
   // Of the largest frame of those whom the verdict names; null: it was not read.
-  const analysis::FrameEvidence* evidence_of_verdict() const;
+  const LargeFrame* frame_of_verdict() const;
   std::string sentence(bool is_64_bit) const;
 };
 

@@ -30,6 +30,8 @@ Json segment_json(const analysis::SegmentUse& use) {
           {"left", use.left},
           {"past_limit", use.past_limit},
           {"may_grow", or_null(use.may_grow)},
+          {"large_stack", or_null(use.grows)},
+          {"guard_page", analysis::name_of(use.guard)},
           {"accounted", use.is_accounted},
           {"frames", use.frames},
           {"bytes_in_frames", use.counted},
@@ -67,6 +69,19 @@ Json evidence_json(const analysis::FrameEvidence& evidence) {
   return json;
 }
 
+Json locals_json(const analysis::FrameLocals& locals) {
+  Json list = Json::array();
+  for (const analysis::FrameLocal& each : locals.locals)
+    list.push_back({{"name", base::printable(each.name)},
+                    {"inlined_function", text_or_null(each.function)},
+                    {"type", base::printable(each.type)},
+                    {"bytes", each.bytes},
+                    {"base", text_or_null(each.base)},
+                    {"offset", each.offset},
+                    {"is_parameter", each.is_parameter}});
+  return list;
+}
+
 Json largest_json(const StackUse& use) {
   Json list = Json::array();
   for (const LargeFrame& each : use.largest) {
@@ -77,7 +92,8 @@ Json largest_json(const StackUse& use) {
                     {"symbol", text_or_null(frame.symbol.text())},
                     {"trust", unwind::name_of(frame.trust)},
                     {"bytes", frame_use.bytes},
-                    {"evidence", evidence_json(each.evidence)}});
+                    {"evidence", evidence_json(each.evidence)},
+                    {"locals", locals_json(each.locals)}});
   }
   return list;
 }
@@ -123,6 +139,7 @@ Json account_json(const StackUse& use, const target::Machine& machine) {
   json["size"] = account.size;
   json["used"] = account.used;
   json["left"] = account.left;
+  json["expansions"] = account.expansions();
   json["bytes_in_frames"] = account.counted;
   json["overhead_bytes"] = account.overhead;
   json["guessed_bytes"] = account.guessed;
@@ -161,6 +178,8 @@ Json near_json(const StackUseFacts& facts) {
     json["left"] = threads[i].use.left;
     json["past_limit"] = threads[i].use.past_limit;
     json["may_grow"] = or_null(threads[i].use.may_grow);
+    json["large_stack"] = or_null(threads[i].use.grows);
+    json["guard_page"] = analysis::name_of(threads[i].use.guard);
     list.push_back(std::move(json));
   }
   return list;

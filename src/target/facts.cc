@@ -90,6 +90,15 @@ void read_wow64(const Reader& process, ProcessFacts& facts) {
   if (facts.is_wow64 && peb && *peb <= UINT32_MAX) facts.wow64_peb = peb;
 }
 
+std::optional<bool> flag_of(const Machine& machine, const Thread& thread, Field field) {
+  const Reader reader(machine, thread.address);
+  if (!reader.is_of_this_build(field)) return std::nullopt;
+  const auto byte = reader.value<std::uint8_t>(field);
+  if (!byte) return std::nullopt;
+  const auto bit = machine.offsets().bit(field);
+  return bit ? (*byte >> *bit & 1) != 0 : *byte != 0;
+}
+
 }  // namespace
 
 bool is_terminated(const Thread& thread) { return thread.state == kStateTerminated; }
@@ -101,13 +110,12 @@ bool is_waiting(const Thread& thread) {
 std::optional<bool> is_stack_resident(const Machine& machine, const Thread& thread) {
   if (thread.address == 0) return std::nullopt;
   if (thread.state == kStateTransition) return false;
-  constexpr Field field = Field::kthread_kernel_stack_resident;
-  const Reader reader(machine, thread.address);
-  if (!reader.is_of_this_build(field)) return std::nullopt;
-  const auto byte = reader.value<std::uint8_t>(field);
-  if (!byte) return std::nullopt;
-  const auto bit = machine.offsets().bit(field);
-  return bit ? (*byte >> *bit & 1) != 0 : *byte != 0;
+  return flag_of(machine, thread, Field::kthread_kernel_stack_resident);
+}
+
+std::optional<bool> has_large_stack(const Machine& machine, const Thread& thread) {
+  if (thread.address == 0) return std::nullopt;
+  return flag_of(machine, thread, Field::kthread_large_stack);
 }
 
 ThreadFacts read_thread_facts(const Machine& machine, const Thread& thread) {

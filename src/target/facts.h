@@ -29,6 +29,9 @@ bool is_waiting(const Thread& thread);
 // KTHREAD.KernelStackResident: false while the kernel stack is swapped out. A thread in the state
 // Transition waits for its stack to be read back.
 std::optional<bool> is_stack_resident(const Machine& machine, const Thread& thread);
+// KTHREAD.LargeStack: its kernel stack is one that grows. Nothing where the build has no such flag
+// (Windows 8 and later), or where it is not known.
+std::optional<bool> has_large_stack(const Machine& machine, const Thread& thread);
 
 struct ProcessFacts {
   std::optional<std::uint64_t> create_time, exit_time;  // FILETIME

@@ -78,7 +78,8 @@ const TypedStructure kTypedStructures[] = {
       {Field::kthread_context_switches, "ContextSwitches"},
       {Field::kthread_running, "Running"},
       {Field::kthread_wait_mode, "WaitMode"},
-      {Field::kthread_kernel_stack_resident, "KernelStackResident"}}},
+      {Field::kthread_kernel_stack_resident, "KernelStackResident"},
+      {Field::kthread_large_stack, "LargeStack"}}},
     {"_ETHREAD",
      Field::ethread_size,
      {{Field::ethread_create_time, "CreateTime"},
@@ -126,7 +127,9 @@ const TypedStructure kTypedStructures[] = {
     {"_MM_SESSION_SPACE", Field::count, {{Field::session_id, "SessionId"}}},
 };
 
-bool is_flag(Field field) { return field == Field::kthread_kernel_stack_resident; }
+bool is_flag(Field field) {
+  return field == Field::kthread_kernel_stack_resident || field == Field::kthread_large_stack;
+}
 
 // The row for a build: the one that spans it, else the last before it.
 std::pair<const OffsetRow*, OffsetSource> row_for(const OffsetTable& table, std::uint32_t build) {

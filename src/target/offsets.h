@@ -39,6 +39,7 @@ enum class Field : std::uint8_t {
   kthread_running,
   kthread_wait_mode,
   kthread_kernel_stack_resident,  // a flag
+  kthread_large_stack,            // a flag; up to Windows 7
   // _ETHREAD
   ethread_create_time,
   ethread_start_address,

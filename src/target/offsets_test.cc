@@ -27,6 +27,15 @@ TEST(Offsets, GiveAFlagThatIsAByteNoBit) {
   EXPECT_EQ(offsets.bit(Field::kthread_kernel_stack_resident), std::nullopt);
 }
 
+TEST(Offsets, GiveLargeStackUpToWindows7) {
+  EXPECT_EQ(Offsets::of(x64, 7601, nullptr)[Field::kthread_large_stack], 0x2d3);
+  EXPECT_EQ(Offsets::of(x86, 7601, nullptr)[Field::kthread_large_stack], 0x1c3);
+  EXPECT_EQ(Offsets::of(x64, 6002, nullptr)[Field::kthread_large_stack], 0x1b3);
+  EXPECT_EQ(Offsets::of(x86, 2600, nullptr)[Field::kthread_large_stack], 0x142);
+  for (const std::uint32_t build : {3790U, 9200U, 9600U, 19041U, 26100U})
+    EXPECT_EQ(Offsets::of(x64, build, nullptr)[Field::kthread_large_stack], std::nullopt) << build;
+}
+
 TEST(Offsets, SayWhenTheyAreOfAnotherBuild) {
   const Offsets offsets = Offsets::of(x64, 26100, nullptr);
   EXPECT_EQ(offsets.source(Field::kthread_priority), OffsetSource::nearest_table);

@@ -191,6 +191,116 @@ std::vector<DumpedSite> Pdbutil::sites() const {
   return found;
 }
 
+namespace {
+
+// "ARM64_SP", "VFRAME", "NONE": as the reader names them.
+std::string base_name(std::string text) {
+  text = lower(std::move(text));
+  if (text.starts_with("arm64_")) text = text.substr(6);
+  return text == "none" || text == "noreg" ? std::string() : text;
+}
+
+// Follows the records of the procedures, and of the scopes in them.
+class LocalsOfDump {
+ public:
+  void take(const std::string& line) {
+    if (module_line(line, module_)) return;
+    if (begins_record(line))
+      begin(line);
+    else
+      go_on(line);
+  }
+
+  std::vector<DumpedLocal> close() {
+    end_procedure();
+    return std::move(found_);
+  }
+
+ private:
+  struct Place {
+    DumpedLocal local;
+    bool is_frame_relative = false;
+  };
+
+  void begin(const std::string& line) {
+    kind_ = between(line, "| ", " ");
+    if (kind_ == "S_GPROC32" || kind_ == "S_LPROC32") {
+      end_procedure();
+      local_ = {};
+      local_.module = module_;
+      local_.procedure = number(trimmed(line));
+    } else if (kind_ == "S_INLINESITE" || kind_ == "S_INLINESITE2" || kind_ == "S_BLOCK32") {
+      scopes_.push_back(local_.inlinee);
+    } else if ((kind_ == "S_INLINESITE_END" || kind_ == "S_END") && !scopes_.empty()) {
+      local_.inlinee = scopes_.back();
+      scopes_.pop_back();
+    } else if (kind_ == "S_END") {
+      end_procedure();
+    } else if (kind_ == "S_LOCAL" || kind_ == "S_REGREL32" || kind_ == "S_BPREL32") {
+      local_.name = quoted_name(line);
+      local_.is_parameter.reset();
+    } else if (kind_ == "S_DEFRANGE_FRAMEPOINTER_REL_FULL_SCOPE") {
+      add("", std::atoi(between(line, "offset = ", "").c_str()), true);
+    }
+  }
+
+  void go_on(const std::string& line) {
+    const std::int32_t offset = std::atoi(between(line, "offset = ", "").c_str());
+    const std::string base = base_name(between(line, "register = ", ","));
+    if (kind_ == "S_INLINESITE" || kind_ == "S_INLINESITE2") {
+      if (has(line, "inlinee = ")) local_.inlinee = number_after(line, "inlinee = ", 16);
+    } else if (kind_ == "S_FRAMEPROC" && has(line, "local fp reg = ")) {
+      local_base_ = base_name(between(line, "local fp reg = ", ","));
+      parameter_base_ = base_name(between(line, "param fp reg = ", ""));
+    } else if (kind_ == "S_LOCAL" && has(line, "type=")) {
+      local_.type = number_after(line, "type=", 16);
+      local_.is_parameter = has(between(line, "flags = ", ""), "param");
+    } else if (kind_ == "S_DEFRANGE_FRAMEPOINTER_REL" && has(line, "offset = ")) {
+      add("", offset, true);
+    } else if (kind_ == "S_DEFRANGE_REGISTER_REL" && has(line, "register = ")) {
+      add(base, offset, false);
+    } else if ((kind_ == "S_REGREL32" || kind_ == "S_BPREL32") && has(line, "type = ")) {
+      local_.type = number_after(line, "type = ", 16);
+      add(kind_ == "S_BPREL32" ? "ebp" : base, offset, false);
+    }
+  }
+
+  void add(const std::string& base, std::int32_t offset, bool is_frame_relative) {
+    if (local_.procedure == 0) return;
+    local_.base = base;
+    local_.offset = offset;
+    places_.push_back({local_, is_frame_relative});
+  }
+
+  void end_procedure() {
+    for (Place& each : places_) {
+      if (each.is_frame_relative)
+        each.local.base = each.local.is_parameter.value_or(false) ? parameter_base_ : local_base_;
+      found_.push_back(each.local);
+    }
+    places_.clear();
+    scopes_.clear();
+    local_ = {};
+    local_base_.clear();
+    parameter_base_.clear();
+  }
+
+  std::uint32_t module_ = 0;
+  std::string kind_, local_base_, parameter_base_;
+  DumpedLocal local_;
+  std::vector<std::uint32_t> scopes_;
+  std::vector<Place> places_;
+  std::vector<DumpedLocal> found_;
+};
+
+}  // namespace
+
+std::vector<DumpedLocal> Pdbutil::locals() const {
+  LocalsOfDump locals;
+  for (const std::string& line : symbols_) locals.take(line);
+  return locals.close();
+}
+
 std::vector<DumpedPiece> Pdbutil::pieces() const {
   std::vector<DumpedPiece> found;
   std::uint32_t module = 0;

@@ -45,6 +45,17 @@ struct DumpedSite {
   std::vector<DumpedRange> ranges;
 };
 
+// A local with one place relative to a register.
+struct DumpedLocal {
+  std::uint32_t module = 0, procedure = 0;  // the record of the procedure
+  std::uint32_t inlinee = 0;                // 0: not in an inline site
+  std::string name;
+  std::uint32_t type = 0;
+  std::optional<bool> is_parameter;  // of S_LOCAL
+  std::string base;                  // lower case; empty: the tool does not know it
+  std::int32_t offset = 0;
+};
+
 struct DumpedInlinee {
   std::string file;
   std::uint32_t line = 0;
@@ -88,6 +99,7 @@ class Pdbutil {
   std::vector<DumpedProcedure> procedures() const;
   std::vector<DumpedSite> sites() const;
   std::vector<DumpedPiece> pieces() const;
+  std::vector<DumpedLocal> locals() const;
   // By module and id.
   std::map<std::pair<std::uint32_t, std::uint32_t>, DumpedInlinee> inlinees() const;
   std::map<std::uint32_t, DumpedType> types() const;

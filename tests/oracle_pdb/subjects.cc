@@ -11,7 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> kPrograms = {"shapes.cc", "inlining.cc", "fields.cc", "plain.c"};
+const std::vector<std::string> kPrograms = {"shapes.cc", "inlining.cc", "fields.cc", "plain.c",
+                                            "locals.c"};
 
 // A structure whose members do not fit one record: the list goes on in others.
 void write_long_structure(const fs::path& path) {
@@ -54,6 +55,8 @@ Subjects::Subjects()
   make("x64_split", x64, "-O2 -mllvm -hot-cold-split=true -mllvm -hotcoldsplit-threshold=-1",
        "/pdbpagesize:8192");
   make("x86_O2", x86, "-O2", "");
+  make("arm64_O0", "aarch64-pc-windows-msvc", "-O0", "");
+  make("arm64_O2", "aarch64-pc-windows-msvc", "-O2", "");
   make("x86_fpo", x86, "-O1 -fomit-frame-pointer", "");
 }
 

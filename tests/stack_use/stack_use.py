@@ -16,6 +16,7 @@ import unittest
 PROGRAM = sys.argv.pop(1)
 SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+PDBUTIL = shutil.which("llvm-pdbutil-19") or shutil.which("llvm-pdbutil")
 OBJDUMP = shutil.which("llvm-objdump-19") or shutil.which("llvm-objdump")
 
 
@@ -148,7 +149,7 @@ class Accounts(unittest.TestCase):
             self.assertEqual(shares - account["overhead_bytes"], sum(f["bytes"] for f in account["largest"]), name)
             for segment in account["segments"]:
                 self.assertEqual(segment["used"] + segment["left"] - segment["past_limit"], segment["size"] if
-                                 segment["frames"] else 0, (name, thread["role"]))
+                                 segment["used"] else 0, (name, thread["role"]))
 
     def test_the_evidence_is_what_another_disassembler_reads(self):
         if not OBJDUMP:
@@ -185,6 +186,58 @@ class Accounts(unittest.TestCase):
                     self.assertEqual(taken, 0, (what, hex(at), text))
         if architecture != "x86" and evidence["unwind_bytes"] is not None:
             self.assertEqual(evidence["unwind_bytes"], sum(i["bytes"] for i in evidence["instructions"]), what)
+
+
+@functools.cache
+def locals_of(pdb):
+    """What llvm-pdbutil has of a PDB's functions: the names and offsets of locals, by the function's name."""
+    found, function, name = {}, None, None
+    for line in subprocess.run([PDBUTIL, "dump", "--symbols", str(pdb)], capture_output=True).stdout.decode().splitlines():
+        if match := re.search(r"\| (S_\w+) \[size = \d+\](?: `(.*)`)?", line):
+            if match[1] in ("S_GPROC32", "S_LPROC32"):
+                function = found.setdefault(match[2], set())
+            elif match[1] in ("S_LOCAL", "S_REGREL32", "S_BPREL32"):
+                name = match[2]
+        if function is not None and name and (match := re.search(r"\boffset = (-?\d+)", line)):
+            function.add((name, int(match[1])))
+    return found
+
+
+class Locals(unittest.TestCase):
+    def test_locals_of_the_largest_frames_are_those_that_llvm_pdbutil_has(self):
+        if not PDBUTIL:
+            self.skipTest("not installed: llvm-pdbutil-19")
+        compared, architectures = 0, set()
+        for name, (folder, images, symbols) in WORLDS.items():
+            if not (folder / "truth.json").exists():
+                continue
+            pdbs = {p.stem.lower(): p for p in sorted(pathlib.Path(symbols).rglob("*.pdb"))}
+            pdbs["nt"] = next((p for stem, p in pdbs.items() if stem.startswith("ntkr")), None)
+            for thread in json.loads((folder / "truth.json").read_text())["threads"]:
+                if thread["capture"] == "none":
+                    continue
+                answer = account_of(next(folder.glob("*.dmp")), thread["ethread"], "-y", symbols, "-i", images)
+                for frame in answer["accounts"][0]["largest"]:
+                    if not frame["locals"]:
+                        continue
+                    module, function = re.fullmatch(r"(\w+)!(\w+)(?:\+.*)?", frame["symbol"]).groups()
+                    known = locals_of(pdbs[module.lower()])[function]
+                    for each in frame["locals"]:
+                        self.assertIn((each["name"], each["offset"]), known, (name, frame["symbol"]))
+                        self.assertLessEqual(each["bytes"], frame["bytes"])
+                    compared += len(frame["locals"])
+                    architectures.add(answer["dump"]["architecture"])
+        print(f"stack use: {compared} locals of frames as llvm-pdbutil has them, on {', '.join(sorted(architectures))}")
+        self.assertGreater(compared, 20)
+
+    def test_without_a_pdb_there_are_none(self):
+        folder, images, _ = WORLDS["x64 seed1"]
+        with tempfile.TemporaryDirectory() as nowhere:
+            answer = stack_use(next(folder.glob("*.dmp")), "-y", nowhere)
+        self.assertTrue(answer["accounts"])
+        for account in answer["accounts"]:
+            self.assertFalse(any(frame["locals"] for frame in account["largest"]))
+            self.assertTrue(all(segment["guard_page"] == "not_known" for segment in account["segments"]))
 
 
 class DoubleFault(unittest.TestCase):
