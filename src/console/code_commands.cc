@@ -103,12 +103,17 @@ Done ub_command(Console& console, const Arguments& arguments) {
   if (range->end != UINT64_MAX) return base::fail("ub takes ADDRESS and L COUNT");
   const analysis::CodeView& code = console.code();
   const bool is_64_bit = code.is_64_bit_at(range->address);
-  const analysis::Listing listing = analysis::list_before(code, range->address, range->count);
+  analysis::Listing listing = analysis::list_before(code, range->address, range->count);
   if (listing.lines.empty()) return base::fail("{}", listing.why_ended);
-  console.write(report::listing_text(listing, is_64_bit));
   console.memory.next_code = listing.lines.front().instruction.address;
-  if (!range->is_given) return {};
-  console.write(report::called_line(analysis::called_before(code, range->address), is_64_bit));
+  std::string called_line;
+  if (range->is_given) {
+    const analysis::Called called = analysis::called_before(code, range->address);
+    called_line = report::called_line(called, is_64_bit);
+    // A call that leads somewhere begins there for sure.
+    if (listing.lines.size() == 1 && called.call && !called.is_guess) listing.notes.clear();
+  }
+  console.write(report::listing_text(listing, is_64_bit) + called_line);
   return {};
 }
 

@@ -125,9 +125,11 @@ Done lm_command(Console& console, const Arguments& arguments) {
       console.write(name + "\n");
       continue;
     }
-    console.write(fmt::format("{} {}   {:<10} {}\n", console.address_text(key.base),
-                              console.address_text(key.base + key.size), name,
-                              symbols_text(symbolizer, i)));
+    std::string row =
+        fmt::format("{} {}   {:<10} {}", console.address_text(key.base),
+                    console.address_text(key.base + key.size), name, symbols_text(symbolizer, i));
+    while (row.ends_with(' ')) row.pop_back();
+    console.write(row + "\n");
     if (options->is_verbose) console.write(verbose_text(console, i));
   }
   const auto& unloaded = console.machine().kernel().unloaded_modules();

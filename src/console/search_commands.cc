@@ -200,10 +200,11 @@ Done foreach_command(Console& console, const Arguments& arguments) {
     if (!at_first && !text.starts_with("/ps"))
       return base::fail(".foreach takes /pS and /ps, no other options");
     text = without_blanks(text.substr(3));
-    const auto value = console.evaluate_first(text);
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const auto value = console.evaluate(text.substr(0, end));
     if (!value) return std::unexpected(value.error());
-    (at_first ? skip : between) = value->value;
-    text = without_blanks(text.substr(value->length));
+    (at_first ? skip : between) = *value;
+    text = without_blanks(text.substr(end));
   }
   const auto head = take_block(text, '(', ')');
   if (!head) return base::fail(".foreach takes (NAME {{ COMMANDS }}) {{ COMMANDS }}");

@@ -28,6 +28,10 @@ std::string number_or_unknown(std::optional<std::uint64_t> number) {
   return number ? fmt::format("{}", *number) : std::string(kNotKnown);
 }
 
+std::string id_text(std::optional<std::uint64_t> id) {
+  return id ? fmt::format("{:04x}", *id) : "????";
+}
+
 std::string upper(std::string_view name) {
   std::string out(name);
   for (char& c : out) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
@@ -53,6 +57,7 @@ std::string wait_text(Console& console, const Thread& thread) {
 std::string state_text(Console& console, const Thread& thread) {
   constexpr std::uint8_t running = 2, waiting = 5;
   if (thread.processor) return fmt::format("RUNNING on processor {}", *thread.processor);
+  if (thread.captured) return "captured by an APC";
   if (!thread.object_present || !thread.state) return "INVALID";
   if (*thread.state == waiting) return wait_text(console, thread);
   if (*thread.state == running) return "RUNNING";
@@ -110,8 +115,9 @@ std::string process_lines(Console& console, const Thread& thread) {
 std::string start_text(Console& console, const Thread& thread) {
   const auto start = report::start_of(console.machine(), thread);
   if (!start || *start == 0) return {};
-  const std::string name = console.symbolizer().name(*start, false).function.text();
-  if (name.empty())
+  const symbols::Symbol& symbol = console.symbolizer().name(*start, false).function;
+  const std::string name = symbol.text();
+  if (symbol.module.empty())
     return fmt::format("Win32 Start Address 0x{}\n", plain_address(console, *start));
   return fmt::format("Win32 Start Address {} (0x{})\n", base::printable(name),
                      plain_address(console, *start));
@@ -186,9 +192,9 @@ std::string thread_heading(Console& console, const Thread& thread) {
   const auto win32 = thread.object_present
                          ? kernel_field(console, thread.address, "_KTHREAD", "Win32Thread")
                          : std::optional<std::uint64_t>();
-  return fmt::format("THREAD {}  Cid {:04x}.{:04x}  Teb: {} Win32Thread: {} {}",
-                     plain_address(console, thread.address), thread.process_id.value_or(0),
-                     thread.id.value_or(0), address_or_unknown(console, thread.teb),
+  return fmt::format("THREAD {}  Cid {}.{}  Teb: {} Win32Thread: {} {}",
+                     plain_address(console, thread.address), id_text(thread.process_id),
+                     id_text(thread.id), address_or_unknown(console, thread.teb),
                      address_or_unknown(console, win32), state_text(console, thread));
 }
 
@@ -205,14 +211,16 @@ std::string thread_text(Console& console, const Thread& thread, std::uint64_t fl
 std::string process_text(Console& console, const target::Process& process, std::uint64_t flags) {
   const target::ProcessFacts facts = read_process_facts(console.machine(), process);
   std::string out = fmt::format("PROCESS {}\n", plain_address(console, process.address));
-  out +=
-      fmt::format("    SessionId: {}  Cid: {:04x}    Peb: {:08x}  ParentCid: {:04x}\n",
-                  facts.session_id ? fmt::format("{}", *facts.session_id) : "none",
-                  process.id.value_or(0), process.peb.value_or(0), process.parent_id.value_or(0));
+  out += fmt::format(
+      "    SessionId: {}  Cid: {}    Peb: {}  ParentCid: {}\n",
+      facts.session_id ? fmt::format("{}", *facts.session_id) : "none", id_text(process.id),
+      process.peb ? fmt::format("{:08x}", *process.peb) : "????????", id_text(process.parent_id));
   const auto table = kernel_field(console, process.address, "_EPROCESS", "ObjectTable");
-  out += fmt::format("    DirBase: {:08x}  ObjectTable: {}  HandleCount: {}\n",
-                     process.directory_table_base.value_or(0), address_or_unknown(console, table),
-                     kNotKnown);
+  out += fmt::format("    DirBase: {}  ObjectTable: {}  HandleCount: {}\n",
+                     process.directory_table_base
+                         ? fmt::format("{:08x}", *process.directory_table_base)
+                         : "????????",
+                     address_or_unknown(console, table), kNotKnown);
   out += fmt::format("    Image: {}\n\n", base::printable(process.name));
   if ((flags & kTimes) != 0) {
     if (facts.create_time)
