@@ -8,13 +8,6 @@
 namespace ntstack::console {
 namespace {
 
-std::optional<std::size_t> module_named(Console& console, std::string_view name) {
-  symbols::Symbolizer& symbolizer = console.symbolizer();
-  for (std::size_t i = 0; i < symbolizer.modules().size(); ++i)
-    if (base::equals_ignoring_case(symbolizer.short_name(i), name)) return i;
-  return std::nullopt;
-}
-
 const pdb::Field* field_in(const pdb::Structure& structure, std::string_view name) {
   const auto found = std::ranges::find_if(structure.fields, [&](const pdb::Field& field) {
     return base::equals_ignoring_case(field.name, name);
@@ -68,6 +61,13 @@ std::optional<FieldPlace> known_place(Console& console, std::string_view structu
 }
 
 }  // namespace
+
+std::optional<std::size_t> module_named(Console& console, std::string_view name) {
+  symbols::Symbolizer& symbolizer = console.symbolizer();
+  for (std::size_t i = 0; i < symbolizer.modules().size(); ++i)
+    if (base::equals_ignoring_case(symbolizer.short_name(i), name)) return i;
+  return std::nullopt;
+}
 
 std::optional<FieldPlace> field_place(Console& console, std::string_view module,
                                       std::string_view structure, std::string_view member) {
