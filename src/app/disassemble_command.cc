@@ -1,8 +1,5 @@
 #include "app/disassemble_command.h"
 
-#include <fmt/format.h>
-
-#include <optional>
 #include <string_view>
 
 #include "app/downloads.h"
@@ -10,43 +7,23 @@
 #include "app/output.h"
 #include "base/text.h"
 #include "code/disassembler.h"
+#include "console/console.h"
 #include "report/disassembly.h"
 
 namespace ntstack::app {
 namespace {
 
-// Hexadecimal, with or without "0x", '`' anywhere.
-std::optional<std::uint64_t> hex_number(std::string_view text) {
-  if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
-  std::uint64_t value = 0;
-  int digits = 0;
-  for (const char c : text) {
-    if (c == '`') continue;
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
-    if (digit < 0 || ++digits > 16) return std::nullopt;
-    value = value << 4 | static_cast<std::uint64_t>(digit);
-  }
-  return digits > 0 ? std::optional(value) : std::nullopt;
-}
-
-// An address, a symbol, or either and what is added to it.
-base::Result<std::uint64_t> address_of(const std::string& text, symbols::Symbolizer& symbolizer) {
-  if (const auto number = hex_number(text)) return *number;
-  if (const auto whole = symbolizer.address_of(text)) return *whole;
-  const std::size_t sign = text.find_last_of("+-");
-  const auto added = sign == std::string::npos
-                         ? std::nullopt
-                         : hex_number(std::string_view(text).substr(sign + 1));
-  if (added) {
-    const std::string name = text.substr(0, sign);
-    auto start = hex_number(name);
-    if (!start) start = symbolizer.address_of(name);
-    if (start) return text[sign] == '+' ? *start + *added : *start - *added;
-  }
-  return base::fail("{} is neither an address nor a symbol that is known", base::printable(text));
+// An expression as the console takes it: "b958ecdf", "nt!IofCallDriver+0x45", "poi(@esp)".
+base::Result<std::uint64_t> address_of(const std::string& text, Session& session) {
+  stacks::Walker walker(session.machine(), session.symbolizer(), session.symbolizer_maker());
+  console::Console console({&session.machine(), &session.symbolizer(), &walker},
+                           [](std::string_view) {});
+  const auto value = console.evaluate(text);
+  if (value) return *value;
+  // Names that the evaluator would take apart: "a!operator+".
+  if (const auto whole = session.symbolizer().address_of(text)) return *whole;
+  return base::fail("{} is neither an address nor a symbol that is known ({})",
+                    base::printable(text), value.error().text());
 }
 
 bool is_below_4_gb(std::uint64_t address) { return address <= UINT32_MAX; }
@@ -99,7 +76,7 @@ int run_disassemble(const DisassembleOptions& options, std::FILE* out, std::FILE
     auto session = Session::open(paths);
     if (!session) return failed(session.error(), err);
     const base::Architecture architecture = session->machine().dump().architecture;
-    const auto address = address_of(options.address, session->symbolizer());
+    const auto address = address_of(options.address, *session);
     if (!address) return wrong(address.error(), err);
     const analysis::CodeView view(session->machine().memory(), session->symbolizer(), architecture);
     report::DisassemblyFacts facts{

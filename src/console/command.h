@@ -44,7 +44,13 @@ struct Command {
 std::vector<Command> expression_commands();
 std::vector<Command> memory_commands();
 std::vector<Command> stack_commands();
+std::vector<Command> code_commands();
+std::vector<Command> thread_commands();
 std::vector<Command> context_commands();
+std::vector<Command> record_commands();
+std::vector<Command> module_commands();
+std::vector<Command> type_commands();
+std::vector<Command> search_commands();
 std::vector<Command> session_commands();
 std::vector<Command> help_commands();
 

@@ -49,11 +49,14 @@ std::vector<std::string_view> commands_of(std::string_view line) {
     begin = end + 1;
   };
   bool is_quoted = false;
+  std::size_t depth = 0;  // of braces
   for (std::size_t at = 0; at < line.size(); ++at) {
     const bool is_first = without_blanks(line.substr(begin, at - begin)).empty();
     if (line[at] == '*' && is_first) return commands;
     if (line[at] == '"') is_quoted = !is_quoted;
-    if (line[at] == ';' && !is_quoted) add(at);
+    if (line[at] == '{' && !is_quoted) ++depth;
+    if (line[at] == '}' && !is_quoted && depth > 0) --depth;
+    if (line[at] == ';' && !is_quoted && depth == 0) add(at);
   }
   if (begin <= line.size()) add(line.size());
   return commands;

@@ -9,7 +9,8 @@ namespace ntstack::console {
 // Without a debugger's prompt: "3: kd> k" is "k", as pasted from a listing.
 std::string_view without_prompt(std::string_view line);
 
-// The commands of a line: ; separates them where it stands in no quotes. `*` at the beginning of a
+// The commands of a line: ; separates them where it stands in no quotes and
+// no braces. `*` at the beginning of a
 // command makes the rest of the line a comment, `$$` what goes up to the next ;.
 std::vector<std::string_view> commands_of(std::string_view line);
 

@@ -67,9 +67,18 @@ std::string names_text(const Command& command) {
 }  // namespace
 
 std::vector<Family> all_commands() {
-  return {{"Stacks", stack_commands()},           {"Memory", memory_commands()},
-          {"Expressions", expression_commands()}, {"Context", context_commands()},
-          {"Session", session_commands()},        {"Help", help_commands()}};
+  return {{"Stacks", stack_commands()},
+          {"Memory", memory_commands()},
+          {"Code", code_commands()},
+          {"Threads and processes", thread_commands()},
+          {"Frames and records", record_commands()},
+          {"Modules and symbols", module_commands()},
+          {"Types", type_commands()},
+          {"Search and repetition", search_commands()},
+          {"Expressions", expression_commands()},
+          {"Context", context_commands()},
+          {"Session", session_commands()},
+          {"Help", help_commands()}};
 }
 
 std::string_view name_in(std::string_view text) {

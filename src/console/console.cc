@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console_scope.h"
@@ -15,10 +17,25 @@ Console::Console(const Target& target, Sink sink)
       families_(all_commands()) {}
 
 void Console::run(std::string_view line) {
+  constexpr std::size_t most = 16;
+  if (depth_ == most) {
+    write("commands run commands more than 16 deep: these are left out\n");
+    return;
+  }
+  ++depth_;
   for (const std::string_view command : commands_of(without_prompt(line))) {
-    if (is_over_) return;
+    if (is_over_) break;
     run_command(command);
   }
+  --depth_;
+}
+
+std::string Console::output_of(std::string_view line) {
+  std::string text;
+  const Sink sink = std::exchange(sink_, [&](std::string_view piece) { text += piece; });
+  run(line);
+  sink_ = sink;
+  return text;
 }
 
 void Console::run_command(std::string_view text) {
@@ -65,6 +82,12 @@ base::Result<RegisterContext> Console::registers() const {
 analysis::SlotReader& Console::slots() {
   if (!slots_) slots_ = std::make_unique<analysis::SlotReader>(machine(), symbolizer());
   return *slots_;
+}
+
+const analysis::CodeView& Console::code() {
+  if (!code_)
+    code_ = std::make_unique<analysis::CodeView>(machine().memory(), symbolizer(), architecture());
+  return *code_;
 }
 
 std::string Console::address_text(std::uint64_t address) const {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/code_view.h"
 #include "analysis/slot_meaning.h"
 #include "base/error.h"
 #include "console/commands.h"
@@ -39,8 +40,10 @@ struct Settings {
 // What commands leave for those after them.
 struct Memory {
   std::optional<std::uint64_t> next_address;  // where d* goes on
+  std::optional<std::uint64_t> next_code;     // where u and ub do
   std::uint64_t last_shown = 0;               // $p
   std::uint64_t last_evaluated = 0;           // $exp
+  std::uint64_t list_element = 0;             // $extret
   std::array<std::uint64_t, 20> variables{};  // $t0 to $t19
   bool has_told_of_home_space = false;
 };
@@ -53,6 +56,8 @@ class Console {
 
   // Runs what a line holds. Errors are written like answers, and end nothing but their command.
   void run(std::string_view line);
+  // What a line answers, for commands that go through it.
+  std::string output_of(std::string_view line);
   // "3: kd> ", "0:000> "
   std::string prompt() const;
   bool is_over() const { return is_over_; }
@@ -76,6 +81,7 @@ class Console {
   base::Result<RegisterContext> registers() const;
   // Made when first asked for.
   analysis::SlotReader& slots();
+  const analysis::CodeView& code();
   // "nt!KeBugCheckEx+0x12", or the address where nothing is known of it.
   std::string name_of(std::uint64_t address);
   std::string address_text(std::uint64_t address) const;
@@ -91,7 +97,9 @@ class Console {
   Sink sink_;
   std::vector<Family> families_;
   std::unique_ptr<analysis::SlotReader> slots_;
+  std::unique_ptr<analysis::CodeView> code_;
   bool is_over_ = false;
+  std::size_t depth_ = 0;  // of commands that run commands
 };
 
 }  // namespace ntstack::console

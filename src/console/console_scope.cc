@@ -47,6 +47,7 @@ ConsoleScope::Found ConsoleScope::pseudo_register(std::string_view name) {
       return std::optional(console_.memory.variables[number]);
   }
   if (name == "$exp") return std::optional(console_.memory.last_evaluated);
+  if (name == "$extret") return std::optional(console_.memory.list_element);
   if (name == "$p") return std::optional(console_.memory.last_shown);
   if (name == "$ptrsize") return std::optional<std::uint64_t>(console_.is_64_bit() ? 8 : 4);
   if (name == "$pagesize") return std::optional<std::uint64_t>(0x1000);

@@ -25,6 +25,7 @@ struct Context {
   const target::Process* process = nullptr;  // the implicit one
   // Given by a command (.trap, .cxr); nothing: the thread's own.
   std::optional<RegisterContext> given;
+  std::uint64_t frame = 0;  // that .frame chose
 };
 
 // Where a session begins: the crash's processor and thread; of a user dump the thread that crashed.

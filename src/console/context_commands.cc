@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console.h"
+#include "console/given_registers.h"
 #include "stacks/trap_frame.h"
 
 namespace ntstack::console {
@@ -22,14 +23,6 @@ std::string_view without_switches(std::string_view text) {
     text = end == std::string_view::npos ? std::string_view() : without_blanks(text.substr(end));
   }
   return text;
-}
-
-Done show_registers(Console& console) {
-  const auto registers = console.registers();
-  if (!registers) return std::unexpected(registers.error());
-  console.write(registers_text(registers->registers, registers->flags));
-  console.write(console.name_of(stacks::ip_of(registers->registers)) + ":\n");
-  return {};
 }
 
 // r $t0 = expression; nothing else of a dump can be changed.
@@ -162,13 +155,6 @@ std::optional<stacks::Registers> taken_for_trap_frame(Console& console, std::uin
   if (is_kernel_x86) return stacks::registers_at(architecture, *ip, at + places.sp, *fp);
   if (!sp) return std::nullopt;
   return stacks::registers_at(architecture, *ip, *sp, *fp);
-}
-
-void give_registers(Console& console, RegisterContext context) {
-  const std::uint64_t sp = stacks::sp_of(context.registers);
-  if (const target::Thread* thread = thread_with_stack(console.machine(), sp))
-    console.context = context_of(console.machine(), *thread);
-  console.context.given = std::move(context);
 }
 
 Done trap_command(Console& console, const Arguments& arguments) {

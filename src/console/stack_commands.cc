@@ -94,17 +94,6 @@ Stack stack_at(Console& console, const stacks::Registers& registers) {
   return console.walker().walk_from(registers, is_return, thread ? thread : console.context.thread);
 }
 
-base::Result<Stack> stack_of_context(Console& console) {
-  const Context& context = console.context;
-  if (context.given)
-    return console.walker().walk_from(context.given->registers, false, context.thread);
-  const bool runs = context.processor && (!context.thread || context.thread->address ==
-                                                                 context.processor->current_thread);
-  if (runs) return console.walker().walk_processor(*context.processor);
-  if (context.thread) return console.walker().walk_thread(*context.thread);
-  return base::fail("no thread and no processor's context is in this dump");
-}
-
 void show(Console& console, const Stack& stack, const StackColumns& columns, std::uint64_t most) {
   if (stack.frames.empty()) {
     console.write(fmt::format("no frames: {}\n", stack.end_reason));

@@ -68,6 +68,18 @@ bool may_be_wrong(const Console& console, const Frame& frame) {
 
 }  // namespace
 
+namespace {
+
+// ChildEBP or Child-SP. Of an x86 frame that holds a trap frame kd has the ChildEBP of the frame
+// before: the trap frame lies between the two, and its bytes count to what it interrupted.
+std::uint64_t pointer_of(const Console& console, const Frame& frame, const StackListing& before) {
+  const bool is_trap = is_x86(console) && frame.trap_frame && !frame.is_user;
+  if (is_trap && !before.frames.empty()) return before.frames.back().stack_pointer;
+  return frame.child_ebp.value_or(frame.child_sp);
+}
+
+}  // namespace
+
 StackListing list_stack(Console& console, const stacks::Stack& stack, const StackColumns& columns,
                         std::uint64_t most) {
   StackListing listing;
@@ -77,7 +89,7 @@ StackListing list_stack(Console& console, const stacks::Stack& stack, const Stac
     const Frame& frame = frames[i];
     ListedFrame listed;
     listed.frame = &frame;
-    listed.stack_pointer = frame.child_ebp.value_or(frame.child_sp);
+    listed.stack_pointer = pointer_of(console, frame, listing);
     if (!listing.frames.empty() && !frame.is_inline) {
       const std::uint64_t before = listing.frames.back().stack_pointer;
       constexpr std::uint64_t most_bytes = 0x100000;  // more is another stack
@@ -137,6 +149,8 @@ std::string arguments_text(const ListedFrame& listed, bool wide) {
   return out;
 }
 
+}  // namespace
+
 std::string frame_line(std::size_t number, const ListedFrame& listed, const StackColumns& columns,
                        bool wide) {
   const Frame& frame = *listed.frame;
@@ -162,7 +176,16 @@ std::string frame_line(std::size_t number, const ListedFrame& listed, const Stac
   return out + site_of(listed, columns, is_wide) + "\n";
 }
 
-}  // namespace
+base::Result<stacks::Stack> stack_of_context(Console& console) {
+  const Context& context = console.context;
+  if (context.given)
+    return console.walker().walk_from(context.given->registers, false, context.thread);
+  const bool runs = context.processor && (!context.thread || context.thread->address ==
+                                                                 context.processor->current_thread);
+  if (runs) return console.walker().walk_processor(*context.processor);
+  if (context.thread) return console.walker().walk_thread(*context.thread);
+  return base::fail("no thread and no processor's context is in this dump");
+}
 
 std::string listing_text(const StackListing& listing, const StackColumns& columns,
                          base::Architecture architecture) {

@@ -37,9 +37,15 @@ struct StackListing {
   bool is_cut = false;  // the stack has more frames
 };
 
+// The stack of the context, as k shows it.
+base::Result<stacks::Stack> stack_of_context(Console& console);
+
 // `stack` outlives the listing; `most` frames are listed.
 StackListing list_stack(Console& console, const stacks::Stack& stack, const StackColumns& columns,
                         std::uint64_t most);
+// A line of it; `wide`: the dump is of a 64-bit machine.
+std::string frame_line(std::size_t number, const ListedFrame& listed, const StackColumns& columns,
+                       bool wide);
 std::string listing_text(const StackListing& listing, const StackColumns& columns,
                          base::Architecture architecture);
 

@@ -144,6 +144,22 @@ std::string called_text(const Called& called, bool is_64_bit) {
   return out + notes_text(called.notes);
 }
 
+std::string called_line(const Called& called, bool is_64_bit) {
+  if (!called.call) return {};
+  if (!called.target && called.symbol.empty())
+    return fmt::format("; what it called is not known: {}\n", called.why_unknown);
+  std::string out = "; called ";
+  out += called.target ? named(called.symbol, *called.target, is_64_bit)
+                       : base::printable(called.symbol);
+  if (called.slot) out += ", read from " + named(called.slot_symbol, *called.slot, is_64_bit);
+  for (const analysis::Passed& passed : called.passed)
+    out += ", by way of " + named(passed.symbol, passed.address, is_64_bit);
+  if (called.by == CalledBy::import_table) out += ", by the import table";
+  if (called.by == CalledBy::frame) out += ", by the registers of the calling frame";
+  if (called.is_guess) out += " (where the call begins is a guess)";
+  return out + "\n";
+}
+
 std::string disassembly_text(const DisassemblyFacts& facts) {
   std::string out;
   if (facts.listing) out += listing_text(*facts.listing, facts.is_64_bit);

@@ -32,6 +32,9 @@ std::string line_text(const analysis::Line& line, bool is_64_bit);
 std::string listing_text(const analysis::Listing& listing, bool is_64_bit);
 std::string function_text(const analysis::FunctionCode& function, bool is_64_bit);
 std::string called_text(const analysis::Called& called, bool is_64_bit);
+// The same in a line: `; called b!f (b8d8c0d0), read from a!_imp__X (b9596090)`. Empty where no
+// call is before the address.
+std::string called_line(const analysis::Called& called, bool is_64_bit);
 
 std::string disassembly_text(const DisassemblyFacts& facts);
 std::string disassembly_json(const DisassemblyFacts& facts);

@@ -32,7 +32,9 @@ std::optional<TrapFrame> read_trap_frame(const base::ByteSource& memory, std::ui
   if (frame.from_user && !frame.from_v86 && (at(0x78) & 0xffff) != kUserSs) return {};
   Registers& registers = frame.registers;
   const std::uint32_t sp = is_edited ? at(edited + 4) : frame.from_user ? at(0x74) : address + 0x74;
-  registers.gpr = {at(0x40), at(0x3c), at(0x38), at(0x5c), sp, at(0x60), at(0x58), at(0x54)};
+  const std::size_t edx_at = layout == TrapLayout::since_8_1 ? 0x38 : 0x3c;  // then ECX, EAX
+  registers.gpr = {at(edx_at + 8), at(edx_at + 4), at(edx_at), at(0x5c), sp,
+                   at(0x60),       at(0x58),       at(0x54)};
   registers.eip = at(0x68);
   registers.known = 0xff;
   return frame;

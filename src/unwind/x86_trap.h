@@ -1,5 +1,6 @@
 // x86 KTRAP_FRAME: the registers that a trap, an interrupt or a system call saved. Its two layouts
-// (XP to 8.0; 8.1 and later) differ only where an edited frame keeps its own CS and ESP.
+// (XP to 8.0; 8.1 and later) differ in what lies below SegFs: EAX, ECX and EDX, and where an edited
+// frame keeps its own CS and ESP.
 #pragma once
 
 #include <optional>

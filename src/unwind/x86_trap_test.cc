@@ -35,6 +35,20 @@ TEST(X86TrapFrame, AKernelTrapHasItsStackPointerBehindTheFlags) {
   EXPECT_EQ(found->registers.gpr[eax], 0x5040u);
 }
 
+// _KTRAP_FRAME of the public PDBs: Edx, Ecx, Eax at 3c, 40, 44 (5.1 to 6.2), at 38, 3c, 40 (6.3
+// on).
+TEST(X86TrapFrame, VolatileRegistersLieByLayout) {
+  const auto later = read(frame(8), TrapLayout::since_8_1);
+  const auto before = read(frame(8), TrapLayout::xp_to_8_0);
+  ASSERT_TRUE(later && before);
+  EXPECT_EQ(later->registers.gpr[edx], 0x5038u);
+  EXPECT_EQ(later->registers.gpr[ecx], 0x503cu);
+  EXPECT_EQ(later->registers.gpr[eax], 0x5040u);
+  EXPECT_EQ(before->registers.gpr[edx], 0x503cu);
+  EXPECT_EQ(before->registers.gpr[ecx], 0x5040u);
+  EXPECT_EQ(before->registers.gpr[eax], 0x5044u);
+}
+
 TEST(X86TrapFrame, AUserTrapKeepsTheUsersStackPointer) {
   const auto found = read(frame(0x1b));
   ASSERT_TRUE(found);

@@ -1,5 +1,5 @@
 // What of nt the story does not make: its entries as macros, which the story's places are given to, and its variables. The
-// layouts are those of the public KTRAP_FRAME.
+// layouts are those of the public KTRAP_FRAME, up to Windows 8.0.
     .intel_syntax noprefix
     .set THREAD_TRAP_FRAME, 0x128
 
@@ -12,12 +12,11 @@
     .byte 0x0f, 0xa0  // push fs, four bytes of it
     push dword ptr fs:[0]
     push 0
-    push 0
     push eax
     push ecx
     push edx
     .byte 0x1e, 0x06, 0x0f, 0xa8  // push ds, es, gs
-    sub esp, 0x2c
+    sub esp, 0x30
     mov ebp, esp
     mov ebx, [ebp+0x60]
     mov edi, [ebp+0x68]
@@ -33,8 +32,8 @@ _KiSystemService:
     push 0
     KI_ENTER_TRAP
     mov ebp, esp
-    mov edx, [ebp+0x38]
-    mov eax, [ebp+0x40]
+    mov edx, [ebp+0x3c]
+    mov eax, [ebp+0x44]
     jmp ki_service
     .endm
 
@@ -122,9 +121,9 @@ ki_trap_0e_call:
     call "_MmAccessFault@16"
     mov ebx, [ebp+0x4c]
     mov fs:[0], ebx
-    mov edx, [ebp+0x38]
-    mov ecx, [ebp+0x3c]
-    mov eax, [ebp+0x40]
+    mov edx, [ebp+0x3c]
+    mov ecx, [ebp+0x40]
+    mov eax, [ebp+0x44]
     lea esp, [ebp+0x54]
     pop edi
     pop esi

@@ -19,6 +19,17 @@
 #define PRCB_CONTEXT 0x4168
 #endif
 
+// KTRAP_FRAME: EAX, ECX and EDX lie a word lower since 8.1.
+#if BUILD < 9600
+#define TRAP_EDX 0x3c
+#define TRAP_ECX 0x40
+#define TRAP_EAX 0x44
+#else
+#define TRAP_EDX 0x38
+#define TRAP_ECX 0x3c
+#define TRAP_EAX 0x40
+#endif
+
     .macro function name
     .globl "\name"
     .def "\name"
@@ -39,12 +50,14 @@
     .byte 0x0f, 0xa0  // push fs, four bytes of it
     push dword ptr fs:[0]
     push 0
+    .if TRAP_EAX == 0x40
     push 0
+    .endif
     push eax
     push ecx
     push edx
     .byte 0x1e, 0x06, 0x0f, 0xa8  // push ds, es, gs
-    sub esp, 0x2c
+    sub esp, TRAP_EDX - 0xc
     mov ebp, esp
     mov ebx, [ebp+0x60]
     mov edi, [ebp+0x68]
@@ -56,9 +69,9 @@
     .macro leave_trap
     mov ebx, [ebp+0x4c]
     mov fs:[0], ebx
-    mov edx, [ebp+0x38]
-    mov ecx, [ebp+0x3c]
-    mov eax, [ebp+0x40]
+    mov edx, [ebp+TRAP_EDX]
+    mov ecx, [ebp+TRAP_ECX]
+    mov eax, [ebp+TRAP_EAX]
     lea esp, [ebp+0x54]
     pop edi
     pop esi
