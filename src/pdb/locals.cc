@@ -158,7 +158,8 @@ class Reading {
     if (base == 0) return false;
     if (base == local_base_ || base == parameter_base_) return true;
     if (machine_ == kArm64 && base >= kX19 && base < kX19 + 10) return local_base_ == 0;
-    return base == kEsp || base == kEbp || base == kVframe
+    if (base == kVframe) return true;
+    return base == kEsp || base == kEbp
                ? machine_ == kX86
                : base == base_register(1, machine_) || base == base_register(2, machine_);
   }
@@ -233,9 +234,10 @@ std::string_view frame_register(std::uint16_t number, std::uint32_t machine) {
   };
   constexpr Name kNames[] = {{kX86, 20, "ebx"},  {kX86, kEsp, "esp"}, {kX86, kEbp, "ebp"},
                              {kX64, 334, "rbp"}, {kX64, 335, "rsp"},  {kX64, 341, "r13"},
-                             {kArm64, 79, "fp"}, {kArm64, 81, "sp"},  {kX86, kVframe, "vframe"}};
+                             {kArm64, 79, "fp"}, {kArm64, 81, "sp"}};
   constexpr std::string_view kKept[] = {"x19", "x20", "x21", "x22", "x23",
                                         "x24", "x25", "x26", "x27", "x28"};
+  if (number == kVframe) return "vframe";
   if (machine == kArm64 && number >= kX19 && number < kX19 + 10) return kKept[number - kX19];
   const auto* found = std::ranges::find_if(
       kNames, [&](const Name& each) { return each.number == number && each.machine == machine; });
