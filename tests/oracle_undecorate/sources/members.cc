@@ -109,13 +109,12 @@ struct Ops {
   int operator<=>(const Ops&) const;
   bool operator==(const Ops&) const;
 };
-#define BINARY(X)                                                                                  \
-  X(+)                                                                                             \
-  X(-)                                                                                             \
-  X(*)                                                                                             \
-  X(/)                                                                                             \
-  X(%) X(^) X(&) X(|) X(<) X(>) X(+=) X(-=) X(*=) X(/=) X(%=) X(^=) X(&=) X(|=) X(<<) X(>>) X(<<=) \
-      X(>>=) X(!=) X(<=) X(>=) X(&&) X(||) X(->*)
+#define BINARY(X)                                                                                \
+  X(+)                                                                                           \
+  X(-)                                                                                           \
+  X(*)                                                                                           \
+  X(/) X(%) X(^) X(&) X(|) X(<) X(>) X(+=) X(-=) X(*=) X(/=) X(%=) X(^=) X(&=) X(|=) X(<<) X(>>) \
+      X(<<=) X(>>=) X(!=) X(<=) X(>=) X(&&) X(||) X(->*)
 #define DEFINE(O)                                 \
   Ops operator O(const Ops& a, int) { return a; } \
   template <class T>                              \

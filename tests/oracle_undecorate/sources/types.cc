@@ -50,15 +50,15 @@ struct TakesTemplate {
   void f() {}
 };
 
-#define EACH(X)                                                                                 \
-  X(bool)                                                                                       \
-  X(char)                                                                                       \
-  X(signed char)                                                                                \
-  X(unsigned char)                                                                              \
-  X(short) X(unsigned short) X(int) X(unsigned) X(long) X(unsigned long) X(long long)           \
-      X(unsigned long long) X(float) X(double) X(long double) X(wchar_t) X(char8_t) X(char16_t) \
-          X(char32_t) X(decltype(nullptr)) X(Empty) X(Klass) X(Union) X(Enum) X(Scoped) X(Wide) \
-              X(outer::inner::Deep::Deeper) X(outer::inner::Deep::Deeper::E) X(outer::Inlined)
+#define EACH(X)                                                                                  \
+  X(bool)                                                                                        \
+  X(char)                                                                                        \
+  X(signed char)                                                                                 \
+  X(unsigned char) X(short) X(unsigned short) X(int) X(unsigned) X(long) X(unsigned long)        \
+      X(long long) X(unsigned long long) X(float) X(double) X(long double) X(wchar_t) X(char8_t) \
+          X(char16_t) X(char32_t) X(decltype(nullptr)) X(Empty) X(Klass) X(Union) X(Enum)        \
+              X(Scoped) X(Wide) X(outer::inner::Deep::Deeper) X(outer::inner::Deep::Deeper::E)   \
+                  X(outer::Inlined)
 #define INSTANTIATE(T)                                               \
   template void of(T);                                               \
   template void of(T*);                                              \
