@@ -158,7 +158,7 @@ void declare_disassemble(CLI::App& app, DisassembleOptions& options) {
   add_dump_options(*disassemble, options.dump);
   disassemble
       ->add_option("ADDRESS", options.address,
-                   "In hexadecimal, or module!symbol; +0x12 may be added")
+                   "An expression: hexadecimal, module!symbol+12, poi(@rsp)")
       ->required();
   CLI::Option* function = disassemble->add_flag("--function", options.function,
                                                 "The whole function that holds it (uf)");

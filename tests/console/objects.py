@@ -160,6 +160,61 @@ class Modules(unittest.TestCase):
         self.assertIn(f"({address})   nt!KeWaitForSingleObject+0x10", behind)
 
 
+class Types(unittest.TestCase):
+    def test_offsets_are_those_of_the_public_layouts(self):
+        # ERESOURCE and OWNER_ENTRY of x64, as public PDB types have them.
+        whole, field, nested = WORLDS["x64"].run("dt nt!ERESOURCE", "dt nt!ERESOURCE ContentionCount",
+                                                 "dt ERESOURCE OwnerEntry.OwnerThread")
+        offsets = {m[2]: int(m[1], 16) for m in re.finditer(r"(?m)^   \+0x([0-9a-f]{3}) (\w+) +: ", whole)}
+        self.assertEqual({name: offsets[name] for name in ("OwnerTable", "ActiveCount", "SharedWaiters", "ExclusiveWaiters",
+                                                           "OwnerEntry", "ActiveEntries")},
+                         {"OwnerTable": 0x10, "ActiveCount": 0x18, "SharedWaiters": 0x20, "ExclusiveWaiters": 0x28,
+                          "OwnerEntry": 0x30, "ActiveEntries": 0x40})
+        self.assertEqual(field, "nt!ERESOURCE\n   +0x044 ContentionCount  : Uint4B\n")
+        self.assertRegex(nested, r"\n   \+0x030 OwnerEntry\.OwnerThread : ")
+
+    def test_values_are_the_memory_s(self):
+        world = WORLDS["x64"]
+        sp = number(world.truth["threads"][0]["frames"][0]["child_sp"])
+        values, memory, typo, missing = world.run(f"dt nt!ERESOURCE {sp:x} SharedWaiters ActiveEntries",
+                                                  f"dq {sp + 0x20:x} L1;dd {sp + 0x40:x} L1", "dt nt!ERESOURCE Nothing",
+                                                  "dt nt!NOTHING")
+        pointer, entries = (line.split()[1] for line in memory.splitlines())
+        shown = re.findall(r" : (?:0x)?([0-9a-f`]+|\(null\))", values)
+        self.assertEqual([0 if s == "(null)" else number(s) for s in shown], [number(pointer), number(entries)])
+        self.assertIn("nt!ERESOURCE has no field Nothing", typo)
+        self.assertIn("nt has no structure NOTHING", missing)
+
+
+class Code(unittest.TestCase):
+    def test_u_goes_on_and_ub_leads_back(self):
+        for name, world in WORLDS.items():
+            ip = world.truth["threads"][0]["frames"][1]["ip"]
+            eight, first, second, back = world.run(f"u {ip} L8", f"u {ip} L3", "u L5", f"u {ip} L1;ub L1")
+            with self.subTest(name):
+                rows = [line for line in eight.splitlines() if not line.endswith(":")]
+                self.assertEqual(len(rows), 8)
+                self.assertEqual([line for line in (first + second).splitlines() if not line.endswith(":")], rows)
+                self.assertTrue(back)
+
+    def test_ub_of_a_return_address_says_what_the_call_called(self):
+        world = WORLDS["x64"]
+        frames = world.truth["threads"][0]["frames"]
+        names = [row[2].split("+")[0] for row in frames_of(world.run(f".thread {world.truth['threads'][0]['ethread']};kL ffff")[0])]
+        told = 0
+        for i in range(len(frames) - 2):
+            (answer,) = world.run(f"ub {frames[i]['return_address']} L1")
+            if match := re.search(r"^; called (\S+) \(", answer, re.M):
+                told += match[1] == names[i]
+        self.assertGreater(told, len(frames) // 2)
+
+    def test_uf_c_shows_the_calls_of_uf(self):
+        whole, calls, none = WORLDS["x64"].run("uf nt!KeWaitForSingleObject", "uf /c nt!KeWaitForSingleObject", "u fffff123`00000000")
+        self.assertEqual(len(re.findall(r" call +", whole)), calls.count(" call"))
+        self.assertIn("call to nt!KiCommitThreadWait (", calls)
+        self.assertNotIn("call", none)
+
+
 class Records(unittest.TestCase):
     def test_frames_are_those_of_kn(self):
         world = WORLDS["x64"]

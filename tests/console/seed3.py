@@ -113,6 +113,11 @@ class Seed3(unittest.TestCase):
         expected = words(seed[0].replace("BabyHog +", "MamaHog+"))
         self.assertEqual(ours[0].split(";")[0].split(), expected)
 
+    def test_disassemble_takes_the_consoles_expressions(self):
+        done = subprocess.run([PROGRAM, "disassemble", str(WORLD / "full.dmp"), "poi(b9596090)", "-y", str(WORLD / "symbols"),
+                               "-i", str(WORLD / "images"), "--offline"], capture_output=True, timeout=300, check=True)
+        self.assertEqual(done.stdout.decode().splitlines()[:2], ["MamaHog+0x30d0:", "b8d8c0d0 55               push    ebp"])
+
     def test_uf_lists_the_seeds_instructions(self):
         seed, ours = self.of("uf b8d8c0d0")
         self.assertEqual(ours[0], "MamaHog+0x30d0:")
