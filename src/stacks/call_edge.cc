@@ -138,7 +138,10 @@ CallEdge call_edge(const CodeAtHand& at_hand, std::uint64_t ip, bool is_call_sit
   if (!at_hand.modules->find(*target.address)) return CallEdge::unknown;
   const bool may_go_on =
       may_jump(*at_hand.modules, *at_hand.code, at_hand.architecture, last_known, inside);
-  return may_go_on ? CallEdge::elsewhere : CallEdge::differs;
+  if (!may_go_on) return CallEdge::differs;
+  // Tail calls are common, through registers too: nt!IofCallDriver ends in one. On x86, where no
+  // table says what a function may jump to, they are not, and it counts against the frame.
+  return at_hand.architecture == Architecture::x86 ? CallEdge::elsewhere : CallEdge::unknown;
 }
 
 }  // namespace ntstack::stacks

@@ -12,14 +12,12 @@
 namespace ntstack::stacks {
 
 enum class CallEdge : std::uint8_t {
-  no_code,  // the code before the return address is not at hand
-  unknown,  // a call is there, and where it goes is not known: through a register, say
-  matches,  // the call goes to the function that the frame is in
-  // The call goes to another one: surely, or for all that is known it may go on in the frame's by a
-  // jump.
-  differs,
-  elsewhere,
-  no_call  // no call ends at the return address
+  no_code,    // the code before the return address is not at hand
+  unknown,    // a call is there, and where it goes is not known: a register or a tail call decides
+  matches,    // the call goes to the function that the frame is in
+  differs,    // the call goes to another one, which does not jump to the frame's
+  elsewhere,  // x86: the call goes to another one, of whose jumps nothing is known
+  no_call     // no call ends at the return address
 };
 
 // The call is known not to be of the frame's function, or all but.

@@ -75,7 +75,7 @@ TEST(CallEdge, Arm64sBranchWithLinkTellsIt) {
   Code code(Architecture::arm64);
   code.word(kCaller, 0x940003c0);  // bl kModule + 0x100 + 0xf00
   EXPECT_EQ(code.edge(kModule + 0x1040, kCaller + 4), CallEdge::unknown);
-  EXPECT_EQ(code.edge(kModule + 0xff0, kCaller + 4), CallEdge::elsewhere);
+  EXPECT_EQ(code.edge(kModule + 0xff0, kCaller + 4), CallEdge::unknown);
   code.word(kCaller, 0xd63f0100);  // blr x8
   EXPECT_EQ(code.edge(kModule + 0xff0, kCaller + 4), CallEdge::unknown);
   code.word(kCaller, 0xd73f0900);  // blraa x8, x0

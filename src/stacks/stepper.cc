@@ -323,7 +323,10 @@ std::optional<unwind::ScanHit> Stepper::best_return_address(const Walk& walk, st
     // Where no code tells that a call ends there, a way that is cut short says little.
     const bool is_told = lead.outcome == Lead::Outcome::whole || lead.matching != 0 ||
                          (hit->verified_by_code && first->verified_by_code);
-    if (lead.is_good() && is_told) return hit;
+    // Where a register that the step needs is not known, nothing speaks against the place either.
+    const bool is_open = space_.is_64_bit() && hit->verified_by_code && !lead.is_disproved &&
+                         lead.outcome == Lead::Outcome::blocked;
+    if ((lead.is_good() && is_told) || is_open) return hit;
     if (!second_best && lead.outcome == Lead::Outcome::whole) second_best = hit;
     from = hit->slot + 1;
   }
@@ -439,7 +442,9 @@ bool Stepper::step_to_anchor(Walk& walk, const Anchor& anchor) const {
 // The thread's stack that this one was entered from, where unwinding could not cross the switch.
 bool Stepper::continue_below(Walk& walk) {
   const StackSegment* here = walk.segment();
-  if (!walk.stack.thread || (!here && walk.last().is_user)) return false;
+  // Registers that somebody gave may be on a stack of another thread.
+  const bool is_elsewhere = !here && (walk.last().is_user || walk.stack.start == Start::given);
+  if (!walk.stack.thread || is_elsewhere) return false;
   for (const StackSegment& next : walk.stack.thread->segments) {
     if (walk.has_been_in(next)) continue;
     std::uint64_t from = next.saved_sp.value_or(0);
