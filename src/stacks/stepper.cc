@@ -323,9 +323,10 @@ std::optional<unwind::ScanHit> Stepper::best_return_address(const Walk& walk, st
     // Where no code tells that a call ends there, a way that is cut short says little.
     const bool is_told = lead.outcome == Lead::Outcome::whole || lead.matching != 0 ||
                          (hit->verified_by_code && first->verified_by_code);
-    // Where a register that the step needs is not known, nothing speaks against the place either.
-    const bool is_open = space_.is_64_bit() && hit->verified_by_code && !lead.is_disproved &&
-                         lead.outcome == Lead::Outcome::blocked;
+    // Where the image, or a register that the step needs, is missing, nothing speaks against the
+    // place either.
+    const bool is_open =
+        space_.is_64_bit() && !lead.is_disproved && lead.outcome == Lead::Outcome::blocked;
     if ((lead.is_good() && is_told) || is_open) return hit;
     if (!second_best && lead.outcome == Lead::Outcome::whole) second_best = hit;
     from = hit->slot + 1;
