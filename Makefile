@@ -35,7 +35,7 @@ windows:
 bench:
 	@$(DEPENDENCIES) build test windows bench
 	@cmake --preset bench >/dev/null
-	@cmake --build build/bench
+	@cmake --build build/bench --target benchmarks
 	@bench/run.sh build/bench
 
 sanitize:

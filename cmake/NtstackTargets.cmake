@@ -46,8 +46,9 @@ if(NTSTACK_TESTS AND NOT CMAKE_CROSSCOMPILING)
   find_package(GTest REQUIRED)
 endif()
 
-# Precompiled headers, for src/ and for tests. They hide an include that is missing, so the release preset is without;
-# and ccache does not cache what is compiled with them, so a build through ccache is without too.
+# Precompiled headers, for src/ and for tests. A build takes a third of the time with them. They hide an include that
+# is missing: the preset "clang" is without. ccache does not cache what is compiled with them: a build through it is
+# without too.
 if(NTSTACK_PCH AND NOT CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
   set(precompiled <algorithm> <array> <cstdint> <expected> <filesystem> <functional> <map> <memory> <optional> <span>
     <string> <string_view> <unordered_map> <vector> <fmt/format.h>)

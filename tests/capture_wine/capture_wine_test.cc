@@ -37,7 +37,7 @@ class CaptureWineTest : public testing::Test {
     const ToolResult result =
         run("WINEDEBUG=-all DISPLAY= WINEPREFIX=" + quoted((binary_dir() / "wine").string()) +
             " wine " + quoted(probe().string()) + " " + in_wine(victim()) + " " +
-            in_wine(built("ntstack.exe")) + " " + in_wine(folder_->path()) + " 2>/dev/null");
+            in_wine(built("ntstack.exe")) + " " + in_wine(folder_->path()));
     exit_code_ = result.exit_code;
     std::istringstream text(result.out);
     for (std::string line; std::getline(text, line);) {
