@@ -7,10 +7,11 @@ namespace {
 
 // What a handler may touch: no object that could be gone.
 std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
+std::atomic<int> left = 0;  // interrupts that set the flag
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 extern "C" void on_signal(int signal) {
-  std::signal(signal, SIG_DFL);
+  std::signal(signal, left.fetch_sub(1) > 1 ? on_signal : SIG_DFL);
   interrupted = true;
 }
 
@@ -29,10 +30,11 @@ void give_back(int signal, Handler before) {
 
 }  // namespace
 
-Interrupt::Interrupt() {
+Interrupt::Interrupt(Of which, int most) {
   interrupted = false;
+  left = most;
   interrupt_before_ = take_over(SIGINT);
-  terminate_before_ = take_over(SIGTERM);
+  terminate_before_ = which == Of::all ? take_over(SIGTERM) : SIG_ERR;
 }
 
 Interrupt::~Interrupt() {

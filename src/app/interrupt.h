@@ -5,11 +5,12 @@
 
 namespace ntstack::app {
 
-// As long as one lives, the first interrupt sets its flag, and the second ends the program as it
+// As long as one lives, the first interrupts set its flag, and the next ends the program as it
 // would without. One at a time.
 class Interrupt {
  public:
-  Interrupt();
+  enum class Of : bool { all, ctrl_c_alone };
+  explicit Interrupt(Of which = Of::all, int most = 1);
   ~Interrupt();
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;

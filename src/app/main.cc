@@ -149,6 +149,7 @@ void declare_open(CLI::App& app, OpenOptions& options) {
   add_path_options(*open, options.dump);
   open->add_option("-c", options.commands, "Runs these commands and leaves: \"k; .echo done\"");
   open->add_option("--cf", options.command_file, "Runs a file's lines and leaves (also -cf)");
+  open->add_flag("--no-pager", options.no_pager, "Long output at a terminal runs through");
   open->add_flag("--help-markdown", options.help_markdown)->group("");
 }
 

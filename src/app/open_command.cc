@@ -9,7 +9,10 @@
 
 #include "app/downloads.h"
 #include "app/exit_code.h"
+#include "app/interrupt.h"
+#include "app/line_editor.h"
 #include "app/output.h"
+#include "app/pager.h"
 #include "app/terminal.h"
 #include "base/text.h"
 #include "console/console.h"
@@ -47,22 +50,35 @@ base::Result<Session> opened(const DumpOptions& options, Downloads& downloads) {
   }
 }
 
-// Runs lines until there are no more, or one ends the session. `echoes`: each is shown behind its
-// prompt, as in a debugger's log.
-void run_lines(console::Console& console, std::istream& lines, bool echoes, bool prompts,
-               std::FILE* out) {
+// Runs lines until there are no more, or one ends the session. Each is shown behind its prompt, as
+// in a debugger's log.
+void run_script(console::Console& console, std::istream& lines, std::FILE* out) {
   std::string line;
-  while (!console.is_over()) {
-    if (prompts) {
-      fmt::print(out, "{}", console.prompt());
-      std::fflush(out);
-    }
-    if (!std::getline(lines, line)) break;
+  while (!console.is_over() && std::getline(lines, line)) {
     if (line.ends_with('\r')) line.pop_back();
-    if (echoes) fmt::print(out, "{}{}\n", console.prompt(), base::printable(line));
+    fmt::print(out, "{}{}\n", console.prompt(), base::printable(line));
     console.run(line);
   }
-  if (prompts && !console.is_over()) fmt::print(out, "\n");
+}
+
+// The same at a terminal. An empty line is the last one once more; Ctrl-C ends what runs, and
+// pressed again and again the program.
+void run_typed(console::Console& console, Pager& pager) {
+  console::Completer completer(console);
+  LineEditor editor([&](std::string_view line) { return completer.of(line); });
+  std::string last;
+  while (!console.is_over()) {
+    std::fflush(stdout);
+    const auto line = editor.read(console.prompt());
+    if (!line) break;
+    if (line->find_first_not_of(" \t") != std::string::npos) last = *line;
+    pager.begin();
+    const Interrupt interrupt(Interrupt::Of::ctrl_c_alone, 3);
+    console.interrupted = [&] { return interrupt.requested() || pager.was_left(); };
+    console.run(last);
+    console.interrupted = nullptr;
+  }
+  if (!console.is_over()) std::fputs("\n", stdout);
 }
 
 }  // namespace
@@ -80,18 +96,21 @@ int run_open(const OpenOptions& options, std::istream& in, std::FILE* out, std::
   auto session = opened(options.dump, downloads);
   if (!session) return failed(session.error(), err);
   stacks::Walker walker(session->machine(), session->symbolizer(), session->symbolizer_maker());
-  console::Console console(
-      {&session->machine(), &session->symbolizer(), &walker},
-      [out](std::string_view text) { std::fwrite(text.data(), 1, text.size(), out); });
-  console.is_interactive = is_terminal(out);
   const bool is_unattended = !options.commands.empty() || !options.command_file.empty();
+  const bool is_typed = !is_unattended && is_terminal(stdin) && is_terminal(out);
+  Pager pager(out);
+  console::Console console({&session->machine(), &session->symbolizer(), &walker},
+                           [&](std::string_view text) {
+                             if (is_typed && !options.no_pager) return pager.write(text);
+                             std::fwrite(text.data(), 1, text.size(), out);
+                           });
+  console.is_interactive = is_terminal(out);
   if (is_unattended) {
     console.run(options.commands);
-    if (script.is_open()) run_lines(console, script, true, false, out);
+    if (script.is_open()) run_script(console, script, out);
   } else {
-    const bool is_typed = is_terminal(stdin) && is_terminal(out);
     fmt::print(out, "{}", report::heading_text(session->facts()));
-    run_lines(console, in, !is_typed, is_typed, out);
+    is_typed ? run_typed(console, pager) : run_script(console, in, out);
   }
   if (std::ferror(out) != 0) return failed({"the output could not be written whole", {}}, err);
   return write("", out, err);

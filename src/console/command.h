@@ -23,7 +23,7 @@ struct Arguments {
 using RunCommand = base::Result<void> (*)(Console& console, const Arguments& arguments);
 
 // What can be completed behind the name.
-enum class Completion : std::uint8_t { none, expression, thread, process, command };
+enum class Completion : std::uint8_t { none, expression, thread, process, command, type };
 
 struct Example {
   std::string_view command, what;

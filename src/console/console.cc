@@ -24,7 +24,7 @@ void Console::run(std::string_view line) {
   }
   ++depth_;
   for (const std::string_view command : commands_of(without_prompt(line))) {
-    if (is_over_) break;
+    if (is_over_ || is_interrupted()) break;
     run_command(command);
   }
   --depth_;

@@ -63,6 +63,9 @@ class Console {
   bool is_over() const { return is_over_; }
   // Whether the console stands on a terminal: .cls clears it.
   bool is_interactive = false;
+  // Asked by commands that take long; they end when it says so.
+  std::function<bool()> interrupted;
+  bool is_interrupted() const { return interrupted && interrupted(); }
 
   // For commands.
   const target::Machine& machine() const { return *target_.machine; }
@@ -72,7 +75,10 @@ class Console {
   bool is_user_dump() const { return machine().dump().kind == dump::Kind::minidump; }
   base::Architecture architecture() const { return machine().dump().architecture; }
   const std::vector<Family>& families() const { return families_; }
-  void write(std::string_view text) { sink_(text); }
+  // Not behind an interruption.
+  void write(std::string_view text) {
+    if (!is_interrupted()) sink_(text);
+  }
   void end() { is_over_ = true; }
 
   base::Result<std::uint64_t> evaluate(std::string_view text);

@@ -24,7 +24,7 @@ Done show_rows(Console& console, const Arguments& arguments, const RowFormat& fo
   if (!range) return std::unexpected(range.error());
   const std::uint64_t most = format.unit * format.columns;
   std::uint64_t left = range->count * format.unit, at = range->begin;
-  while (left > 0) {
+  while (left > 0 && !console.is_interrupted()) {
     const std::uint64_t size = std::min(left, most);
     const MemoryRow row = read_row(console.machine().memory(), at, static_cast<std::size_t>(size));
     console.write(row_text(row, format, console.is_64_bit()));
@@ -67,7 +67,7 @@ Done show_text(Console& console, const Arguments& arguments, std::uint64_t unit)
   std::uint64_t at = range->begin;
   std::uint64_t left = range->count;
   bool is_ended = false;
-  while (left > 0 && !is_ended) {
+  while (left > 0 && !is_ended && !console.is_interrupted()) {
     std::string text;
     const std::uint64_t line = at;
     for (; left > 0 && text.size() < in_line && !is_ended; --left, at += unit) {
@@ -136,7 +136,7 @@ Done show_slots(Console& console, const Arguments& arguments, std::size_t unit) 
   const auto range = range_of(console, options.range, unit, kUsualBytes / unit);
   if (!range) return std::unexpected(range.error());
   std::uint64_t at = range->begin;
-  for (std::uint64_t i = 0; i < range->count; ++i, at += unit) {
+  for (std::uint64_t i = 0; i < range->count && !console.is_interrupted(); ++i, at += unit) {
     const ListedSlot slot = read_slot(console, at, unit, !options.without_meaning);
     if (slot.value) console.memory.last_shown = *slot.value;
     if (options.only_symbols && !slot.has_symbol()) continue;

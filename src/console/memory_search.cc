@@ -14,12 +14,14 @@ constexpr std::uint64_t kMostHoles = 4'000'000;
 
 bool search_memory(const base::ByteSource& memory, const SearchRange& range,
                    const std::vector<std::byte>& pattern,
-                   const std::function<bool(std::uint64_t)>& visit) {
+                   const std::function<bool(std::uint64_t)>& visit,
+                   const std::function<bool()>& is_stopped) {
   if (pattern.empty() || range.size < pattern.size()) return true;
   const std::uint64_t last = range.begin + (range.size - pattern.size());  // where one may begin
   std::vector<std::byte> piece(kPiece + pattern.size());
   std::uint64_t at = range.begin, holes = 0;
   while (at <= last) {
+    if (is_stopped && is_stopped()) return false;
     const std::uint64_t wanted = std::min<std::uint64_t>(piece.size(), last - at + pattern.size());
     const std::size_t got =
         memory.read(at, std::span(piece).first(static_cast<std::size_t>(wanted)));

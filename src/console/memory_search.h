@@ -16,9 +16,11 @@ struct SearchRange {
 };
 
 // Calls `visit` with the address of each place that holds `pattern`, until it returns false. Says
-// whether all was searched: holes cost as good as nothing, but the dump may not say where they end.
+// whether all was searched: holes cost as good as nothing, but the dump may not say where they end,
+// and `is_stopped`, asked now and then, may end it.
 bool search_memory(const base::ByteSource& memory, const SearchRange& range,
                    const std::vector<std::byte>& pattern,
-                   const std::function<bool(std::uint64_t)>& visit);
+                   const std::function<bool(std::uint64_t)>& visit,
+                   const std::function<bool()>& is_stopped = {});
 
 }  // namespace ntstack::console

@@ -118,6 +118,7 @@ Done lm_command(Console& console, const Arguments& arguments) {
     console.write(console.is_64_bit() ? "start             end                 module name\n"
                                       : "start    end        module name\n");
   for (std::size_t i = 0; i < symbolizer.modules().size(); ++i) {
+    if (console.is_interrupted()) return {};
     if (!is_wanted(console, *options, i)) continue;
     const symbols::ModuleKey& key = symbolizer.modules()[i];
     const std::string name = base::printable(symbolizer.short_name(i));

@@ -123,11 +123,14 @@ Done s_command(Console& console, const Arguments& arguments) {
   if (!pattern) return std::unexpected(pattern.error());
   constexpr std::uint64_t most = 100'000;
   std::uint64_t found = 0;
-  const bool is_whole =
-      search_memory(console.machine().memory(), *range, *pattern, [&](std::uint64_t at) {
+  const bool is_whole = search_memory(
+      console.machine().memory(), *range, *pattern,
+      [&](std::uint64_t at) {
         show_match(console, *kind, at);
-        return ++found < most;
-      });
+        return ++found < most && !console.is_interrupted();
+      },
+      [&] { return console.is_interrupted(); });
+  if (console.is_interrupted()) return {};
   if (found == most)
     return base::fail("there are more than {} matches: the search ends here", most);
   if (!is_whole)
@@ -177,7 +180,7 @@ Done list_command(Console& console, const Arguments& arguments) {
   constexpr std::size_t most = 0x10000;
   std::unordered_set<std::uint64_t> seen;
   std::uint64_t at = as_address(*start, wide);
-  while (seen.size() < most && seen.insert(at).second) {
+  while (seen.size() < most && !console.is_interrupted() && seen.insert(at).second) {
     console.memory.list_element = at;
     console.run(fmt::format("{} 0x{} {}", command, console.address_text(at), added));
     const auto next = console.machine().memory().pointer(at + place->offset, wide);

@@ -141,7 +141,7 @@ Done process_command(Console& console, const Arguments& arguments) {
   if (!wanted) return std::unexpected(wanted.error());
   if (wanted->processes.empty()) return base::fail("the dump tells of no processes");
   for (const target::Process* process : wanted->processes)
-    console.write(process_text(console, *process, wanted->flags));
+    if (!console.is_interrupted()) console.write(process_text(console, *process, wanted->flags));
   return {};
 }
 

@@ -240,6 +240,7 @@ std::string process_text(Console& console, const target::Process& process, std::
   const std::string indent(8, ' ');
   bool has_threads = false;
   for (const Thread& thread : console.machine().threads()) {
+    if (console.is_interrupted()) break;
     if (console.machine().process_of(thread) != &process) continue;
     has_threads = true;
     out += thread_text(console, thread, flags, indent);

@@ -165,7 +165,7 @@ std::vector<Command> type_commands() {
            "ApcState.Process. What the dump does not have is shown as ????.",
            {{"dt nt!_KTHREAD Process", "where a field is"},
             {"dt nt!_KTHREAD $thread State", "its value"}},
-           Completion::expression,
+           Completion::type,
            dt_command}};
 }
 

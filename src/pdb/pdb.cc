@@ -67,6 +67,10 @@ std::optional<Structure> Pdb::structure(std::uint32_t type) const {
   return state_->types().structure(type);
 }
 
+std::vector<std::string_view> Pdb::structure_names() const {
+  return state_->types().structure_names();
+}
+
 std::optional<std::uint64_t> Pdb::size_of(std::uint32_t type) const {
   return state_->types().size(type);
 }

@@ -115,6 +115,8 @@ class Pdb {
   std::optional<Structure> structure(std::string_view name) const;
   // The same of a type index (a field's type); nothing for other types.
   std::optional<Structure> structure(std::uint32_t type) const;
+  // The names of all of them, each once, in no order: decodes every type. Valid as long as the Pdb.
+  std::vector<std::string_view> structure_names() const;
   // Bytes of a type: arrays, pointers, enums and simple types too. Nothing for functions.
   std::optional<std::uint64_t> size_of(std::uint32_t type) const;
   // "_LIST_ENTRY", "unsigned long*", "char[16]"; "?" for what has no name.

@@ -24,6 +24,17 @@ void Types::index_definitions() {
   }
 }
 
+std::vector<std::string_view> Types::structure_names() {
+  if (!definitions_) index_definitions();
+  std::vector<std::string_view> names;
+  for (const auto& [name, index] : *definitions_) {
+    const auto record = types_.record(index);
+    const auto type = record ? user_type_of(*record) : std::nullopt;
+    if (type && type->kind != LF_ENUM && type->name == name) names.push_back(name);
+  }
+  return names;
+}
+
 std::optional<std::uint32_t> Types::definition(std::string_view name) {
   std::optional<std::uint32_t> found;
   types_.look_up(name, [&](std::uint32_t index) {

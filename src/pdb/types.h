@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "pdb/pdb.h"
 #include "pdb/type_stream.h"
@@ -24,6 +25,8 @@ class Types {
   std::optional<std::uint32_t> definition(std::string_view name);
   // Of a class, structure or union, through modifiers and forward references.
   std::optional<Structure> structure(std::uint32_t type);
+  // Of all full definitions of classes, structures and unions; for each name once, in no order.
+  std::vector<std::string_view> structure_names();
   // Bytes; of arrays, pointers, enums and simple types too.
   std::optional<std::uint64_t> size(std::uint32_t type);
   // As in C: "_KTHREAD*", "unsigned long[4]".
