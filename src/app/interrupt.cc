@@ -30,7 +30,7 @@ void give_back(int signal, Handler before) {
 
 }  // namespace
 
-Interrupt::Interrupt(Of which, int most) {
+Interrupt::Interrupt(Of which, int most) : most_(most) {
   interrupted = false;
   left = most;
   interrupt_before_ = take_over(SIGINT);
@@ -40,6 +40,11 @@ Interrupt::Interrupt(Of which, int most) {
 Interrupt::~Interrupt() {
   give_back(SIGINT, interrupt_before_);
   give_back(SIGTERM, terminate_before_);
+}
+
+void Interrupt::reset() {
+  interrupted = false;
+  left = most_;
 }
 
 const std::atomic<bool>& Interrupt::requested() const { return interrupted; }

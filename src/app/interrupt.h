@@ -16,8 +16,11 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   const std::atomic<bool>& requested() const;
+  // As if it were new.
+  void reset();
 
  private:
+  int most_;
   void (*interrupt_before_)(int) = nullptr;  // what the program did before
   void (*terminate_before_)(int) = nullptr;
 };

@@ -4,51 +4,22 @@
 
 #include <fstream>
 #include <istream>
-#include <iterator>
 #include <sstream>
 
-#include "app/downloads.h"
 #include "app/exit_code.h"
 #include "app/interrupt.h"
 #include "app/line_editor.h"
+#include "app/opened_dump.h"
 #include "app/output.h"
 #include "app/pager.h"
 #include "app/terminal.h"
 #include "base/text.h"
 #include "console/console.h"
+#include "console/event_text.h"
 #include "report/text.h"
-#include "stacks/file_needs.h"
 
 namespace ntstack::app {
 namespace {
-
-using stacks::Stack;
-
-// What the first stack wants of the servers: what `k` shows is worth waiting for.
-std::vector<store::Wanted> wanted_at_first(Session& session, const Downloads& downloads) {
-  stacks::Walker walker(session.machine(), session.symbolizer(), session.symbolizer_maker());
-  std::vector<Stack> walked;
-  for (const target::Processor& processor : session.machine().processors())
-    if (processor.crashed) walked.push_back(walker.walk_processor(processor));
-  const auto is_hopeless = [&](const store::Wanted& file) { return downloads.is_hopeless(file); };
-  const auto symbolizer_of = [&](const Stack& stack, const stacks::Frame& frame) {
-    return walker.symbolizer_of(stack, frame);
-  };
-  std::vector<store::Wanted> wanted = session.lacking_kernel_files();
-  std::ranges::copy(files_of(file_needs(walked, symbolizer_of, is_hopeless, true), is_hopeless),
-                    std::back_inserter(wanted));
-  return wanted;
-}
-
-base::Result<Session> opened(const DumpOptions& options, Downloads& downloads) {
-  DumpOptions paths = options;
-  paths.answers = &downloads.answers();
-  while (true) {
-    auto session = Session::open(paths);
-    if (!session || !downloads.are_possible() || downloads.was_interrupted()) return session;
-    if (downloads.get(wanted_at_first(*session, downloads)).empty()) return session;
-  }
-}
 
 // Runs lines until there are no more, or one ends the session. Each is shown behind its prompt, as
 // in a debugger's log.
@@ -57,6 +28,7 @@ void run_script(console::Console& console, std::istream& lines, std::FILE* out) 
   while (!console.is_over() && std::getline(lines, line)) {
     if (line.ends_with('\r')) line.pop_back();
     fmt::print(out, "{}{}\n", console.prompt(), base::printable(line));
+    if (console.log) console.log->write(console.prompt() + base::printable(line) + "\n");
     console.run(line);
   }
 }
@@ -66,6 +38,8 @@ void run_script(console::Console& console, std::istream& lines, std::FILE* out) 
 void run_typed(console::Console& console, Pager& pager) {
   console::Completer completer(console);
   LineEditor editor([&](std::string_view line) { return completer.of(line); });
+  Interrupt interrupt(Interrupt::Of::ctrl_c_alone, 3);
+  console.interrupted = [&] { return interrupt.requested() || pager.was_left(); };
   std::string last;
   while (!console.is_over()) {
     std::fflush(stdout);
@@ -73,12 +47,22 @@ void run_typed(console::Console& console, Pager& pager) {
     if (!line) break;
     if (line->find_first_not_of(" \t") != std::string::npos) last = *line;
     pager.begin();
-    const Interrupt interrupt(Interrupt::Of::ctrl_c_alone, 3);
-    console.interrupted = [&] { return interrupt.requested() || pager.was_left(); };
+    interrupt.reset();
+    if (console.log) console.log->write(console.prompt() + base::printable(last) + "\n");
     console.run(last);
-    console.interrupted = nullptr;
   }
+  console.interrupted = nullptr;
   if (!console.is_over()) std::fputs("\n", stdout);
+}
+
+// Symbol paths can be changed, and files be read and written.
+void let_reopen(console::Console& console, OpenedDump& opened) {
+  console.may_use_files = true;
+  console.paths = opened.paths();
+  console.reopen = [&opened](const console::SymbolPaths& paths) { return opened.reopen(paths); };
+  console.fetch = [&opened](const std::vector<store::Wanted>& files) {
+    return opened.fetch(files);
+  };
 }
 
 }  // namespace
@@ -92,24 +76,23 @@ int run_open(const OpenOptions& options, std::istream& in, std::FILE* out, std::
     script.open(base::path_from_utf8(options.command_file));
     if (!script) return failed({fmt::format("{} can't be read", options.command_file), {}}, err);
   }
-  Downloads downloads(options.dump, err);
-  auto session = opened(options.dump, downloads);
-  if (!session) return failed(session.error(), err);
-  stacks::Walker walker(session->machine(), session->symbolizer(), session->symbolizer_maker());
+  auto opened = OpenedDump::open(options.dump, err);
+  if (!opened) return failed(opened.error(), err);
   const bool is_unattended = !options.commands.empty() || !options.command_file.empty();
   const bool is_typed = !is_unattended && is_terminal(stdin) && is_terminal(out);
   Pager pager(out);
-  console::Console console({&session->machine(), &session->symbolizer(), &walker},
-                           [&](std::string_view text) {
-                             if (is_typed && !options.no_pager) return pager.write(text);
-                             std::fwrite(text.data(), 1, text.size(), out);
-                           });
+  console::Console console(opened->target(), [&](std::string_view text) {
+    if (is_typed && !options.no_pager) return pager.write(text);
+    std::fwrite(text.data(), 1, text.size(), out);
+  });
+  let_reopen(console, *opened);
   console.is_interactive = is_terminal(out);
   if (is_unattended) {
     console.run(options.commands);
     if (script.is_open()) run_script(console, script, out);
   } else {
-    fmt::print(out, "{}", report::heading_text(session->facts()));
+    fmt::print(out, "{}{}", report::heading_text(opened->session().facts()),
+               console::opening_text(console));
     is_typed ? run_typed(console, pager) : run_script(console, in, out);
   }
   if (std::ferror(out) != 0) return failed({"the output could not be written whole", {}}, err);

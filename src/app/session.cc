@@ -33,15 +33,23 @@ std::vector<symbols::ModuleKey> keys_of(const std::vector<dump::ModuleRecord>& m
 
 }  // namespace
 
-symbols::Places places_of(const DumpOptions& options) {
-  symbols::Places places;
+std::string symbol_path_text(const DumpOptions& options) {
   std::string symbols = or_environment(options.symbol_path, "_NT_SYMBOL_PATH");
   if (options.ms_symbols) symbols.append(";").append(store::kMicrosoftServer);
+  return symbols;
+}
+
+std::string image_path_text(const DumpOptions& options) {
+  return or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH");
+}
+
+symbols::Places places_of(const DumpOptions& options) {
+  symbols::Places places;
+  std::string symbols = symbol_path_text(options);
   // Without a path what was downloaded or imported before is still used, and nobody is asked.
   if (symbols.empty()) symbols = "cache*";
   places.symbol_path = store::SymbolPath::parse(symbols);
-  places.image_path =
-      store::SymbolPath::parse(or_environment(options.image_path, "_NT_EXECUTABLE_IMAGE_PATH"));
+  places.image_path = store::SymbolPath::parse(image_path_text(options));
   for (const std::string& folder : options.folders)
     places.symbol_path.append(store::SymbolPath::of_folder(folder));
   places.answers = options.answers;

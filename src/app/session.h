@@ -33,6 +33,9 @@ struct DumpOptions {
   UnpackedZips* unpacked = nullptr;
 };
 
+// What stands for them, in WinDbg's syntax: also from the environment.
+std::string symbol_path_text(const DumpOptions& options);
+std::string image_path_text(const DumpOptions& options);
 // Both paths, parsed, and what servers answered.
 symbols::Places places_of(const DumpOptions& options);
 

@@ -74,6 +74,7 @@ class X86Reading {
     read_flow();
     read_target();
     read_slot();
+    read_memory();
     read_leaves();
     read_written();
     write_mnemonic();
@@ -164,6 +165,53 @@ class X86Reading {
       if (x86_.operands[i].type != X86_OP_MEM) continue;
       out_.slot = fixed_address(x86_.operands[i].mem);
       if (out_.slot) return;
+    }
+  }
+
+  // Where no segment is written, the stack's is for what counts from a stack or frame pointer.
+  char segment_of(const x86_op_mem& memory) const {
+    switch (memory.segment) {
+      case X86_REG_CS:
+        return 'c';
+      case X86_REG_ES:
+        return 'e';
+      case X86_REG_FS:
+        return 'f';
+      case X86_REG_GS:
+        return 'g';
+      case X86_REG_SS:
+        return 's';
+      default:
+        break;
+    }
+    const auto base = x86_number(memory.base);
+    const bool is_stack = base == RegisterNumber{4} || base == RegisterNumber{5};
+    return memory.segment == X86_REG_INVALID && is_stack ? 's' : 'd';
+  }
+
+  void read_memory() {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < x86_.op_count && count < out_.memory.size(); ++i) {
+      const cs_x86_op& op = x86_.operands[i];
+      if (op.type != X86_OP_MEM) continue;
+      MemoryOperand found;
+      found.place.base = x86_number(op.mem.base);
+      found.place.index = x86_number(op.mem.index);
+      found.place.scale = static_cast<std::uint8_t>(op.mem.scale);
+      found.place.displacement = op.mem.disp;
+      found.place.size = op.size;
+      found.segment = segment_of(op.mem);
+      found.bits = x86_.addr_size == 2 ? 16 : is_64_bit_ && x86_.addr_size == 8 ? 64 : 32;
+      found.is_only_address = only_computes();
+      if (const auto fixed = fixed_address(op.mem))
+        found.place.displacement = static_cast<std::int64_t>(*fixed);
+      // Its stack pointer is that behind the pop.
+      if (from_.id == X86_INS_POP && found.place.base == RegisterNumber{4})
+        found.place.displacement += op.size;
+      // Vector registers as an index have many addresses.
+      const bool is_vector = !is_fixed(op.mem) && !found.place.index && op.mem.index != 0 &&
+                             op.mem.index != X86_REG_RIZ && op.mem.index != X86_REG_EIZ;
+      if (!is_vector) out_.memory[count++] = found;
     }
   }
 
@@ -352,6 +400,7 @@ class Arm64Reading {
   void read() {
     read_flow();
     read_leaves();
+    read_memory();
     read_written();
     write_mnemonic();
     write_operands();
@@ -451,6 +500,53 @@ class Arm64Reading {
     }
     for (std::size_t i = 0; i < from_.detail->regs_write_count; ++i)
       out_.written |= bit_of(arm64_number(from_.detail->regs_write[i]));
+  }
+
+  // Bytes of a register by its kind.
+  static std::uint8_t bytes_of(unsigned reg) {
+    if (reg >= ARM64_REG_W0 && reg <= ARM64_REG_W30) return 4;
+    if (reg == ARM64_REG_WZR) return 4;
+    if (reg >= ARM64_REG_B0 && reg <= ARM64_REG_B31) return 1;
+    if (reg >= ARM64_REG_H0 && reg <= ARM64_REG_H31) return 2;
+    if (reg >= ARM64_REG_S0 && reg <= ARM64_REG_S31) return 4;
+    if (reg >= ARM64_REG_D0 && reg <= ARM64_REG_D31) return 8;
+    if (reg >= ARM64_REG_Q0 && reg <= ARM64_REG_Q31) return 16;
+    return 8;
+  }
+
+  // ldrb, sturh, ldrsw, ldp: what the mnemonic says goes before the register's size. `memory`: the
+  // operand's place among them.
+  std::uint8_t accessed_bytes(std::size_t memory) const {
+    const std::string_view name = from_.mnemonic;
+    if (name.starts_with("prf")) return 0;
+    if (name.ends_with("sw")) return 4;
+    if (name.ends_with('b')) return 1;
+    if (name.ends_with('h')) return 2;
+    const cs_arm64_op* last = memory > 0 ? operand(memory - 1) : nullptr;
+    return last && last->type == ARM64_OP_REG ? bytes_of(last->reg) : std::uint8_t{0};
+  }
+
+  void read_memory() {
+    for (std::size_t i = 0; i < arm64_.op_count; ++i) {
+      const cs_arm64_op& op = arm64_.operands[i];
+      if (op.type != ARM64_OP_MEM) continue;
+      MemoryOperand found;
+      found.place.base = arm64_number(op.mem.base);
+      found.place.index = arm64_number(op.mem.index);
+      found.place.displacement = op.mem.disp;
+      found.place.size = accessed_bytes(i);
+      const bool is_shifted = op.shift.type == ARM64_SFT_LSL && op.shift.value < 8;
+      if (is_shifted) found.place.scale = static_cast<std::uint8_t>(1u << op.shift.value);
+      found.index_is_word = op.ext == ARM64_EXT_UXTW || op.ext == ARM64_EXT_SXTW;
+      found.index_is_signed = op.ext == ARM64_EXT_SXTW;
+      if (found.place.base) out_.memory[0] = found;
+      return;
+    }
+    if (!out_.slot) return;
+    MemoryOperand literal;
+    literal.place.displacement = static_cast<std::int64_t>(*out_.slot);
+    literal.place.size = accessed_bytes(1);
+    out_.memory[0] = literal;
   }
 
   bool names_address() const {

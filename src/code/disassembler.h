@@ -3,6 +3,7 @@
 // pointer authentication, which Capstone 4 does not know, by arm64_atomics and arm64_pointer_auth.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,6 +52,17 @@ struct MemoryPlace {
   std::uint8_t size = 0;  // bytes, 0: not known
 };
 
+// A memory operand as the processor computes its address.
+struct MemoryOperand {
+  MemoryPlace place;       // a fixed address, RIP-relative too, is the displacement
+  char segment = 'd';      // x86, x64: c, d, e, f, g or s, for CS to SS
+  std::uint8_t bits = 64;  // that the sum is cut to
+  // ARM64: the index's low bits alone count, with their sign or without.
+  bool index_is_word = false, index_is_signed = false;
+  // The whole instruction has no other meaning than the address (lea), or it reads code there.
+  bool is_only_address = false;
+};
+
 // What an instruction leaves in a register, as far as the code alone tells.
 struct Leaves {
   enum Kind : std::uint8_t {
@@ -78,6 +90,8 @@ struct Disassembled {
   std::optional<MemoryPlace> target_memory;
   // The memory at a fixed address that it reads or writes.
   std::optional<std::uint64_t> slot;
+  // Those of an x86 string instruction are two, in the order of the text.
+  std::array<std::optional<MemoryOperand>, 2> memory;
   std::optional<Leaves> leaves;
   std::uint32_t written = 0;  // general registers, a bit each
 

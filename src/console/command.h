@@ -51,6 +51,12 @@ std::vector<Command> record_commands();
 std::vector<Command> module_commands();
 std::vector<Command> type_commands();
 std::vector<Command> search_commands();
+std::vector<Command> control_commands();
+std::vector<Command> alias_commands();
+std::vector<Command> printf_commands();
+std::vector<Command> symbol_path_commands();
+std::vector<Command> event_commands();
+std::vector<Command> log_commands();
 std::vector<Command> session_commands();
 std::vector<Command> help_commands();
 

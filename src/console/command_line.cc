@@ -40,6 +40,34 @@ std::string_view without_prompt(std::string_view line) {
   return without_blanks(line.substr(prompt_end(line)));
 }
 
+namespace {
+
+bool begins_word(std::string_view text, std::string_view word) {
+  return text.starts_with(word) &&
+         (text.size() == word.size() || is_blank(text[word.size()]) || text[word.size()] == '(');
+}
+
+// Commands whose parts have semicolons between them.
+bool has_parts(std::string_view command) {
+  for (const std::string_view name : {".if", ".for", ".while", ".do", ".foreach", ".block"})
+    if (command.starts_with(name)) return true;
+  return false;
+}
+
+// as, j and the aliases with fixed names take the rest of their line.
+bool takes_line(std::string_view command) {
+  return begins_word(command, "as") || begins_word(command, "j") || command.starts_with("r $.u");
+}
+
+// Whether a command goes on behind a semicolon: scripts have line breaks before { and .else.
+bool goes_on(std::string_view behind) {
+  while (!behind.empty() && (is_blank(behind.front()) || behind.front() == ';'))
+    behind.remove_prefix(1);
+  return behind.starts_with('{') || behind.starts_with(".else") || behind.starts_with(".elsif");
+}
+
+}  // namespace
+
 std::vector<std::string_view> commands_of(std::string_view line) {
   std::vector<std::string_view> commands;
   std::size_t begin = 0;
@@ -48,15 +76,27 @@ std::vector<std::string_view> commands_of(std::string_view line) {
     if (!command.empty() && !command.starts_with("$$")) commands.push_back(command);
     begin = end + 1;
   };
-  bool is_quoted = false;
-  std::size_t depth = 0;  // of braces
+  bool is_quoted = false, is_first = true;  // of the command's characters
+  std::size_t depth = 0, round = 0;         // of braces, of parentheses
+  bool parts = false;
   for (std::size_t at = 0; at < line.size(); ++at) {
-    const bool is_first = without_blanks(line.substr(begin, at - begin)).empty();
-    if (line[at] == '*' && is_first) return commands;
-    if (line[at] == '"') is_quoted = !is_quoted;
-    if (line[at] == '{' && !is_quoted) ++depth;
-    if (line[at] == '}' && !is_quoted && depth > 0) --depth;
-    if (line[at] == ';' && !is_quoted && depth == 0) add(at);
+    const char c = line[at];
+    if (is_first && !is_blank(c) && c != ';') {
+      if (c == '*') return commands;
+      if (takes_line(line.substr(at))) break;
+      is_first = false;
+      parts = has_parts(line.substr(at));
+    }
+    if (c == '"') is_quoted = !is_quoted;
+    if (is_quoted) continue;
+    if (c == '{') ++depth;
+    if (c == '}' && depth > 0) --depth;
+    if (c == '(' && parts) ++round;
+    if (c == ')' && round > 0) --round;
+    if (c != ';' || depth > 0 || round > 0) continue;
+    if (parts && goes_on(line.substr(at + 1))) continue;
+    add(at);
+    is_first = true;
   }
   if (begin <= line.size()) add(line.size());
   return commands;

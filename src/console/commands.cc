@@ -75,8 +75,14 @@ std::vector<Family> all_commands() {
           {"Modules and symbols", module_commands()},
           {"Types", type_commands()},
           {"Search and repetition", search_commands()},
+          {"Control", control_commands()},
+          {"Aliases", alias_commands()},
+          {"Formatted text", printf_commands()},
           {"Expressions", expression_commands()},
           {"Context", context_commands()},
+          {"Symbol paths", symbol_path_commands()},
+          {"Last event", event_commands()},
+          {"Log", log_commands()},
           {"Session", session_commands()},
           {"Help", help_commands()}};
 }

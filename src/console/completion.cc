@@ -159,6 +159,8 @@ void Completer::add_for(const Command& command, std::string_view before, std::st
 
 Completions Completer::of(std::string_view line) {
   words_.clear();
+  if (names_age_ != console_.reloads()) names_ = {};
+  names_age_ = console_.reloads();
   const std::string_view command = last_command(line);
   const std::string_view word = last_word(command);
   const std::string_view before = without_blanks(command.substr(0, command.size() - word.size()));

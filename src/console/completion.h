@@ -37,6 +37,7 @@ class Completer {
 
   Console& console_;
   NameLists names_;
+  std::size_t names_age_ = 0;  // Console::reloads() when they were begun
   std::vector<std::string> words_;
 };
 

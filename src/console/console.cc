@@ -17,25 +17,64 @@ Console::Console(const Target& target, Sink sink)
       families_(all_commands()) {}
 
 void Console::run(std::string_view line) {
-  constexpr std::size_t most = 16;
+  constexpr std::size_t most = 40;
   if (depth_ == most) {
-    write("commands run commands more than 16 deep: these are left out\n");
+    write("commands run commands more than 40 deep: these are left out\n");
+    return;
+  }
+  if (depth_ == 0) control = {};
+  const auto replaced = aliases.replaced_in(without_prompt(line));
+  if (!replaced) {
+    write(replaced.error().text() + "\n");
     return;
   }
   ++depth_;
-  for (const std::string_view command : commands_of(without_prompt(line))) {
-    if (is_over_ || is_interrupted()) break;
-    run_command(command);
-  }
+  run_all(*replaced);
   --depth_;
 }
 
+// The commands of a line, from its first on again where z says so.
+void Console::run_all(std::string_view line) {
+  bool is_first = true;
+  while (is_first || control.runs_again) {
+    is_first = control.runs_again = false;
+    for (const std::string_view command : commands_of(line)) {
+      if (is_over_ || is_interrupted() || control.leave != Control::Leave::nothing) return;
+      run_command(command);
+      if (control.runs_again) break;
+    }
+  }
+}
+
 std::string Console::output_of(std::string_view line) {
+  constexpr std::size_t most = 0x4000000;
   std::string text;
-  const Sink sink = std::exchange(sink_, [&](std::string_view piece) { text += piece; });
+  bool is_cut = false;
+  const Sink sink = std::exchange(sink_, [&](std::string_view piece) {
+    if (text.size() + piece.size() <= most)
+      text += piece;
+    else
+      is_cut = true;
+  });
+  ++captures_;
   run(line);
+  --captures_;
   sink_ = sink;
+  if (is_cut) write("the commands answered more than 64 MB: the rest is left out\n");
   return text;
+}
+
+base::Result<void> Console::reload() {
+  if (!reopen) return base::fail("the symbols of this dump can't be looked up anew here");
+  const ContextPlace place = place_of(context);
+  const auto opened = reopen(paths);
+  if (!opened) return std::unexpected(opened.error());
+  target_ = *opened;
+  ++reloads_;
+  slots_.reset();
+  code_.reset();
+  context = context_at(machine(), place);
+  return {};
 }
 
 void Console::run_command(std::string_view text) {

@@ -14,9 +14,12 @@
 #include "analysis/code_view.h"
 #include "analysis/slot_meaning.h"
 #include "base/error.h"
+#include "console/aliases.h"
 #include "console/commands.h"
 #include "console/context.h"
+#include "console/control.h"
 #include "console/expression.h"
+#include "console/log_file.h"
 #include "stacks/walker.h"
 #include "symbols/symbolizer.h"
 #include "target/machine.h"
@@ -28,6 +31,13 @@ struct Target {
   const target::Machine* machine = nullptr;
   symbols::Symbolizer* symbolizer = nullptr;
   stacks::Walker* walker = nullptr;
+  // For the images of processes; may be empty.
+  stacks::SymbolizerMaker symbolizer_maker = {};
+};
+
+// Where symbols and images are looked for, in WinDbg's syntax.
+struct SymbolPaths {
+  std::string symbols, images;
 };
 
 struct Settings {
@@ -35,6 +45,7 @@ struct Settings {
   unsigned radix = 16;
   std::uint64_t most_bytes = 0x10000000;      // of a range: 256 MB, as WinDbg has it
   std::uint64_t most_unlimited = UINT64_MAX;  // of a range with L?
+  std::uint64_t most_rounds = 0x100000;       // of the loops of a line
 };
 
 // What commands leave for those after them.
@@ -63,21 +74,30 @@ class Console {
   bool is_over() const { return is_over_; }
   // Whether the console stands on a terminal: .cls clears it.
   bool is_interactive = false;
+  // Whether commands may read and write files that the user names.
+  bool may_use_files = false;
   // Asked by commands that take long; they end when it says so.
   std::function<bool()> interrupted;
   bool is_interrupted() const { return interrupted && interrupted(); }
+  // Opens the dump anew by other paths. What was looked at until then is gone when it succeeds.
+  std::function<base::Result<Target>(const SymbolPaths&)> reopen;
+  // Asks the servers of `paths` for files, and returns how many came. Empty: nobody can be asked.
+  std::function<std::size_t(const std::vector<store::Wanted>&)> fetch;
 
   // For commands.
   const target::Machine& machine() const { return *target_.machine; }
   symbols::Symbolizer& symbolizer() { return *target_.symbolizer; }
   stacks::Walker& walker() { return *target_.walker; }
+  const stacks::SymbolizerMaker& symbolizer_maker() const { return target_.symbolizer_maker; }
   bool is_64_bit() const { return machine().is_64_bit(); }
   bool is_user_dump() const { return machine().dump().kind == dump::Kind::minidump; }
   base::Architecture architecture() const { return machine().dump().architecture; }
   const std::vector<Family>& families() const { return families_; }
   // Not behind an interruption.
   void write(std::string_view text) {
-    if (!is_interrupted()) sink_(text);
+    if (is_interrupted()) return;
+    if (log && captures_ == 0) log->write(text);
+    sink_(text);
   }
   void end() { is_over_ = true; }
 
@@ -85,6 +105,11 @@ class Console {
   base::Result<Evaluated> evaluate_first(std::string_view text);
   // The registers of the context, or why there are none.
   base::Result<RegisterContext> registers() const;
+  // Looks up all symbols anew, by `paths`. The context stays, as far as it is found again.
+  base::Result<void> reload();
+  // How often that was done: what was kept of symbols is as old as this.
+  std::size_t reloads() const { return reloads_; }
+
   // Made when first asked for.
   analysis::SlotReader& slots();
   const analysis::CodeView& code();
@@ -95,8 +120,13 @@ class Console {
   Context context;
   Settings settings;
   Memory memory;
+  Aliases aliases;
+  Control control;
+  SymbolPaths paths;
+  std::optional<LogFile> log;  // where everything that is written goes too
 
  private:
+  void run_all(std::string_view line);
   void run_command(std::string_view text);
 
   Target target_;
@@ -106,6 +136,8 @@ class Console {
   std::unique_ptr<analysis::CodeView> code_;
   bool is_over_ = false;
   std::size_t depth_ = 0;  // of commands that run commands
+  std::size_t reloads_ = 0;
+  std::size_t captures_ = 0;  // of output_of
 };
 
 }  // namespace ntstack::console

@@ -1,7 +1,9 @@
 #include "console/console_scope.h"
 
+#include <array>
 #include <charconv>
 
+#include "analysis/effective_address.h"
 #include "base/text.h"
 
 namespace ntstack::console {
@@ -52,6 +54,13 @@ ConsoleScope::Found ConsoleScope::pseudo_register(std::string_view name) {
   if (name == "$ptrsize") return std::optional<std::uint64_t>(console_.is_64_bit() ? 8 : 4);
   if (name == "$pagesize") return std::optional<std::uint64_t>(0x1000);
   if (name == "$ra") return return_address();
+  const auto& exception = console_.machine().dump().exception;
+  if (name == "$exr_code")
+    return known(exception ? std::optional<std::uint64_t>(exception->code) : std::nullopt, name);
+  if (name == "$exr_numparams")
+    return known(
+        exception ? std::optional<std::uint64_t>(exception->parameters.size()) : std::nullopt,
+        name);
   const auto& bugcheck = console_.machine().dump().bugcheck;
   if (name == "$bug_code")
     return known(bugcheck ? std::optional<std::uint64_t>(bugcheck->code) : std::nullopt, name);
@@ -69,13 +78,21 @@ ConsoleScope::Found ConsoleScope::of_objects(std::string_view name) {
   const auto of_thread = [&](auto member) {
     return context.thread ? std::optional<std::uint64_t>(context.thread->*member) : std::nullopt;
   };
-  if (name == "$ip" || name == "$csp" || name == "$scopeip" || name == "$eventip") {
+  if (name == "$eventip") {
+    const target::Machine& machine = console_.machine();
+    const auto registers = registers_of(first_context(machine), machine);
+    return known(registers ? std::optional(stacks::ip_of(registers->registers)) : std::nullopt,
+                 name);
+  }
+  if (name == "$ea" || name == "$ea2") return effective_address(name == "$ea" ? 0 : 1);
+  if (name == "$frame") return std::optional(context.frame);
+  if (name == "$ip" || name == "$csp" || name == "$scopeip") {
     const auto registers = console_.registers();
     if (!registers) return std::unexpected(registers.error());
     return std::optional(name == "$csp" ? stacks::sp_of(registers->registers)
                                         : stacks::ip_of(registers->registers));
   }
-  if (name == "$retreg") {
+  if (name == "$retreg" || (name == "$retreg64" && console_.is_64_bit())) {
     const bool arm = console_.architecture() == base::Architecture::arm64;
     return of_registers(arm ? "x0" : console_.is_64_bit() ? "rax" : "eax");
   }
@@ -86,7 +103,28 @@ ConsoleScope::Found ConsoleScope::of_objects(std::string_view name) {
   if (name == "$tid") return known(context.thread ? context.thread->id : std::nullopt, name);
   if (name == "$tpid") return known(context.process ? context.process->id : std::nullopt, name);
   if (name == "$peb") return known(context.process ? context.process->peb : std::nullopt, name);
+  return of_no_dump(name);
+}
+
+// Those that a running target alone has: there are such names, and no values.
+ConsoleScope::Found ConsoleScope::of_no_dump(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kOfLive = {"$callret", "$previp",  "$relip",
+                                                       "$bp",      "$exentry", "$lastclockhresult"};
+  for (const std::string_view each : kOfLive)
+    if (each == name) return base::fail("{} is of a running target: a dump does not have it", name);
   return std::nullopt;
+}
+
+// Of the instruction of the context: what its operand in memory is at.
+ConsoleScope::Found ConsoleScope::effective_address(std::size_t number) {
+  const auto context = console_.registers();
+  if (!context) return std::unexpected(context.error());
+  const auto instruction = console_.code().instruction_at(stacks::ip_of(context->registers));
+  if (instruction) {
+    const auto found = analysis::effective_addresses(*instruction, context->registers);
+    if (number < found.size()) return std::optional(found[number].address);
+  }
+  return base::fail("the instruction has no such operand in memory");
 }
 
 ConsoleScope::Found ConsoleScope::return_address() {

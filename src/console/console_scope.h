@@ -22,6 +22,8 @@ class ConsoleScope : public Scope {
   Found pseudo_register(std::string_view name);
   Found of_registers(std::string_view name);
   Found of_objects(std::string_view name);
+  Found of_no_dump(std::string_view name);
+  Found effective_address(std::size_t number);
   Found return_address();
 
   Console& console_;

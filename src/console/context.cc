@@ -59,6 +59,34 @@ Context first_context(const target::Machine& machine) {
   return threads.empty() ? Context{} : context_of(machine, threads.front());
 }
 
+ContextPlace place_of(const Context& context) {
+  ContextPlace place;
+  if (context.processor) place.processor = context.processor->number;
+  if (context.thread) {
+    place.thread = context.thread->address;
+    place.thread_id = context.thread->id;
+  }
+  if (context.process) place.process = context.process->address;
+  place.given = context.given;
+  place.frame = context.frame;
+  return place;
+}
+
+Context context_at(const target::Machine& machine, const ContextPlace& place) {
+  Context context;
+  for (const target::Processor& processor : machine.processors())
+    if (processor.number == place.processor) context.processor = &processor;
+  if (place.thread != 0) context.thread = machine.thread_at(place.thread);
+  for (const target::Thread& thread : machine.threads())
+    if (place.thread == 0 && place.thread_id && thread.id == place.thread_id)
+      context.thread = &thread;
+  for (const target::Process& process : machine.processes())
+    if (process.address == place.process) context.process = &process;
+  context.given = place.given;
+  context.frame = place.frame;
+  return context;
+}
+
 std::optional<RegisterContext> registers_of(const Context& context,
                                             const target::Machine& machine) {
   if (context.given) return context.given;

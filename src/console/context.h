@@ -28,6 +28,17 @@ struct Context {
   std::uint64_t frame = 0;  // that .frame chose
 };
 
+// A context by numbers and addresses: what is left of it when the machine is opened anew.
+struct ContextPlace {
+  std::optional<std::uint32_t> processor;
+  std::uint64_t thread = 0, process = 0;   // addresses; 0: none
+  std::optional<std::uint64_t> thread_id;  // of a user dump's, which has no address
+  std::optional<RegisterContext> given;
+  std::uint64_t frame = 0;
+};
+ContextPlace place_of(const Context& context);
+Context context_at(const target::Machine& machine, const ContextPlace& place);
+
 // Where a session begins: the crash's processor and thread; of a user dump the thread that crashed.
 Context first_context(const target::Machine& machine);
 // The context of a processor's current thread.

@@ -28,6 +28,12 @@ std::string_view without_switches(std::string_view text) {
 // r $t0 = expression; nothing else of a dump can be changed.
 Done assign(Console& console, std::string_view name, std::string_view text) {
   name = without_blanks(name);
+  if (name.size() == 4 && name.starts_with("$.u") && name[3] >= '0' && name[3] <= '9') {
+    const std::string_view value = without_blanks(text.substr(text.starts_with('=') ? 1 : 0));
+    if (value.size() > Aliases::kLongest) return base::fail("the alias's text is too long");
+    console.aliases.set_fixed(static_cast<std::size_t>(name[3] - '0'), value);
+    return {};
+  }
   if (name.starts_with('@')) name.remove_prefix(1);
   std::size_t number = console.memory.variables.size();
   for (std::size_t i = 0; i < console.memory.variables.size(); ++i)
@@ -254,9 +260,14 @@ Done tilde_command(Console& console, const Arguments& arguments) {
 std::vector<Command> context_commands() {
   return {{{"r"},
            "",
-           {"r", "r NAME[, NAME]", "r $t0 = EXPRESSION"},
+           {"r", "r NAME[, NAME]", "r $t0 = EXPRESSION", "r $.u0 = TEXT"},
            "The registers of the context, or some of them",
-           "What the dump does not tell is shown as question marks. $t0 to $t19 can be set.",
+           "What the dump does not tell is shown as question marks. $t0 to $t19 can be set. The "
+           "last line "
+           "is\n"
+           "the instruction there, with the address that it reads or writes and what is there; r "
+           "$.u0= to\n"
+           "r $.u9= set aliases (help as).",
            {{"r rip, rsp", "two registers"}},
            Completion::expression,
            r_command},

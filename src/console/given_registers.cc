@@ -1,5 +1,7 @@
 #include "console/given_registers.h"
 
+#include "console/event_text.h"
+
 namespace ntstack::console {
 
 void give_registers(Console& console, RegisterContext context) {
@@ -13,7 +15,7 @@ base::Result<void> show_registers(Console& console) {
   const auto registers = console.registers();
   if (!registers) return std::unexpected(registers.error());
   console.write(registers_text(registers->registers, registers->flags));
-  console.write(console.name_of(stacks::ip_of(registers->registers)) + ":\n");
+  console.write(instruction_text(console, *registers));
   return {};
 }
 

@@ -29,16 +29,8 @@ std::span<const std::string> beginning_with(const std::vector<std::string>& name
 
 }  // namespace
 
-void NameLists::renew(const symbols::Symbolizer& symbolizer) {
-  if (made_of_ == &symbolizer) return;
-  made_of_ = &symbolizer;
-  symbols_.clear();
-  types_.clear();
-}
-
 std::span<const std::string> NameLists::symbols(symbols::Symbolizer& symbolizer, std::size_t module,
                                                 std::string_view prefix) {
-  renew(symbolizer);
   const auto [list, is_new] = symbols_.try_emplace(module);
   if (is_new) {
     if (const pe::Image* image = symbolizer.image(module)) {
@@ -52,7 +44,6 @@ std::span<const std::string> NameLists::symbols(symbols::Symbolizer& symbolizer,
 
 std::span<const std::string> NameLists::types(symbols::Symbolizer& symbolizer, std::size_t module,
                                               std::string_view prefix) {
-  renew(symbolizer);
   const auto [list, is_new] = types_.try_emplace(module);
   if (is_new) {
     if (const pdb::Pdb* pdb = symbolizer.pdb(module))

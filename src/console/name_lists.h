@@ -13,8 +13,7 @@ namespace ntstack::console {
 
 class NameLists {
  public:
-  // Those that begin with `prefix` in any case of letters. Lists are made when first asked for, and
-  // again when they are asked of another symbolizer.
+  // Those that begin with `prefix` in any case of letters. Lists are made when first asked for.
   std::span<const std::string> symbols(symbols::Symbolizer& symbolizer, std::size_t module,
                                        std::string_view prefix);
   std::span<const std::string> types(symbols::Symbolizer& symbolizer, std::size_t module,
@@ -22,9 +21,6 @@ class NameLists {
 
  private:
   using Lists = std::map<std::size_t, std::vector<std::string>>;  // by module
-  void renew(const symbols::Symbolizer& symbolizer);
-
-  const symbols::Symbolizer* made_of_ = nullptr;
   Lists symbols_, types_;
 };
 

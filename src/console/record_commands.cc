@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console.h"
+#include "console/exception_words.h"
 #include "console/given_registers.h"
 #include "console/stack_listing.h"
 #include "unwind/x86_task.h"
@@ -41,25 +42,6 @@ Done frame_command(Console& console, const Arguments& arguments) {
   return {};
 }
 
-struct ExceptionCode {
-  std::uint32_t code;
-  std::string_view words;
-};
-// ntstatus.h's, in kd's words.
-constexpr std::array<ExceptionCode, 12> kCodes{
-    {{0xc0000005, "Access violation"},
-     {0xc0000006, "In-page I/O error"},
-     {0xc000001d, "Illegal instruction"},
-     {0xc0000094, "Integer divide-by-zero"},
-     {0xc0000095, "Integer overflow"},
-     {0xc0000096, "Privileged instruction"},
-     {0xc00000fd, "Stack overflow"},
-     {0xc0000374, "Heap corruption"},
-     {0xc0000409, "Security check failure or stack buffer overrun"},
-     {0x80000003, "Break instruction exception"},
-     {0x80000004, "Single step exception"},
-     {0xe06d7363, "C++ EH exception"}}};
-
 std::string attempt_text(const dump::ExceptionRecord& record, bool is_64_bit) {
   constexpr std::uint32_t access = 0xc0000005, in_page = 0xc0000006;
   if ((record.code != access && record.code != in_page) || record.parameters.size() < 2) return {};
@@ -78,13 +60,13 @@ std::string attempt_text(const dump::ExceptionRecord& record, bool is_64_bit) {
 
 std::string record_text(Console& console, const dump::ExceptionRecord& record) {
   const bool wide = console.is_64_bit();
-  const auto known = std::ranges::find(kCodes, record.code, &ExceptionCode::code);
+  const std::string_view words = exception_words(record.code);
   std::string out =
       fmt::format("ExceptionAddress: {} ({})\n", base::address_text(record.address, wide),
                   base::printable(console.name_of(record.address)));
   out += fmt::format("   ExceptionCode: {:08x}{}\n  ExceptionFlags: {:08x}\nNumberParameters: {}\n",
-                     record.code, known == kCodes.end() ? "" : fmt::format(" ({})", known->words),
-                     record.flags, record.parameters.size());
+                     record.code, words.empty() ? "" : fmt::format(" ({})", words), record.flags,
+                     record.parameters.size());
   for (std::size_t i = 0; i < record.parameters.size(); ++i)
     out += fmt::format("   Parameter[{}]: {:0{}x}\n", i, record.parameters[i], wide ? 16 : 8);
   return out + attempt_text(record, wide);

@@ -4,16 +4,29 @@
 
 namespace ntstack::console {
 
-std::optional<Block> take_block(std::string_view text, char open, char close) {
-  text = without_blanks(text);
-  if (text.empty() || text[0] != open) return std::nullopt;
+namespace {
+
+std::optional<Block> take_block(std::string_view text, char open, char close, bool minds_quotes) {
   std::size_t depth = 0;
+  bool is_quoted = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') is_quoted = minds_quotes && !is_quoted;
+    if (is_quoted) continue;
     if (text[at] == open) ++depth;
     if (text[at] == close && --depth == 0)
       return Block{without_blanks(text.substr(1, at - 1)), without_blanks(text.substr(at + 1))};
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Block> take_block(std::string_view text, char open, char close) {
+  text = without_blanks(text);
+  if (text.empty() || text[0] != open) return std::nullopt;
+  const auto block = take_block(text, open, close, true);
+  // A single quote is a letter like others.
+  return block ? block : take_block(text, open, close, false);
 }
 
 namespace {

@@ -180,9 +180,13 @@ Done list_command(Console& console, const Arguments& arguments) {
   constexpr std::size_t most = 0x10000;
   std::unordered_set<std::uint64_t> seen;
   std::uint64_t at = as_address(*start, wide);
-  while (seen.size() < most && !console.is_interrupted() && seen.insert(at).second) {
+  Loop loop(console);
+  while (seen.size() < most && seen.insert(at).second) {
     console.memory.list_element = at;
-    console.run(fmt::format("{} 0x{} {}", command, console.address_text(at), added));
+    const auto goes_on =
+        loop.run(fmt::format("{} 0x{} {}", command, console.address_text(at), added));
+    if (!goes_on) return std::unexpected(goes_on.error());
+    if (!*goes_on) return {};
     const auto next = console.machine().memory().pointer(at + place->offset, wide);
     if (!next)
       return base::fail("the link at {} is not in the dump",
@@ -228,9 +232,15 @@ Done foreach_command(Console& console, const Arguments& arguments) {
   constexpr std::size_t most = 100'000;
   const std::string commands(body->inside);
   const std::vector<std::string> words = words_of(tokens, most);
+  Loop loop(console);
   for (std::size_t i = static_cast<std::size_t>(std::min<std::uint64_t>(skip, most));
-       i < words.size(); i += 1 + static_cast<std::size_t>(std::min<std::uint64_t>(between, most)))
-    console.run(with_value(commands, name, words[i]));
+       i < words.size();
+       i += 1 + static_cast<std::size_t>(std::min<std::uint64_t>(between, most))) {
+    const auto goes_on = loop.run(with_value(commands, name, words[i]));
+    if (!goes_on) return std::unexpected(goes_on.error());
+    if (!*goes_on) return {};
+  }
+  if (!body->rest.empty()) console.run(body->rest);
   return {};
 }
 

@@ -119,7 +119,10 @@ class Typing(unittest.TestCase):
         self.terminal.until("kd> ")
 
     def test_ctrl_c_gives_a_line_up(self):
-        self.terminal.type("? 77\x03")
+        self.terminal.type("? 77")
+        self.terminal.until("77")
+        time.sleep(0.3)  # until the line is edited
+        self.terminal.type("\x03")
         self.terminal.until("kd> ")
         self.assertIn("00000000`00000002", self.terminal.line("? 2"))
 
