@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/session.h"
+#include "console/completion.h"
 #include "console/console.h"
 #include "dump/dump_samples.h"
 
@@ -65,8 +66,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   console::Console console(
       {&target.session.machine(), &target.session.symbolizer(), &target.walker}, check);
   console.settings.most_bytes = console.settings.most_unlimited = 0x1000;
+  console.settings.most_rounds = 64;
+  console::Completer completer(console);
   while (!text.empty() && !console.is_over()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
+    for (const std::string& word : completer.of(text.substr(0, end)).words) check(word);
     console.run(text.substr(0, end));
     if (console.prompt().empty()) std::abort();
     text.remove_prefix(std::min(end + 1, text.size()));
