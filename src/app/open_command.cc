@@ -81,7 +81,7 @@ int run_open(const OpenOptions& options, std::istream& in, std::FILE* out, std::
   if (!session) return failed(session.error(), err);
   stacks::Walker walker(session->machine(), session->symbolizer(), session->symbolizer_maker());
   console::Console console(
-      {&session->machine(), &session->symbolizer(), &walker},
+      {&session->machine(), &session->symbolizer(), &walker, session->facts().file_name},
       [out](std::string_view text) { std::fwrite(text.data(), 1, text.size(), out); });
   console.is_interactive = is_terminal(out);
   const bool is_unattended = !options.commands.empty() || !options.command_file.empty();

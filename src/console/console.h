@@ -28,6 +28,7 @@ struct Target {
   const target::Machine* machine = nullptr;
   symbols::Symbolizer* symbolizer = nullptr;
   stacks::Walker* walker = nullptr;
+  std::string file_name = {};  // of the dump, as the user named it
 };
 
 struct Settings {
@@ -61,6 +62,9 @@ class Console {
   // "3: kd> ", "0:000> "
   std::string prompt() const;
   bool is_over() const { return is_over_; }
+  // Says that the user wants the command to stop; may be empty.
+  std::function<bool()> interrupted;
+  bool is_interrupted() const { return interrupted && interrupted(); }
   // Whether the console stands on a terminal: .cls clears it.
   bool is_interactive = false;
 
@@ -68,6 +72,7 @@ class Console {
   const target::Machine& machine() const { return *target_.machine; }
   symbols::Symbolizer& symbolizer() { return *target_.symbolizer; }
   stacks::Walker& walker() { return *target_.walker; }
+  const std::string& file_name() const { return target_.file_name; }
   bool is_64_bit() const { return machine().is_64_bit(); }
   bool is_user_dump() const { return machine().dump().kind == dump::Kind::minidump; }
   base::Architecture architecture() const { return machine().dump().architecture; }
