@@ -276,7 +276,7 @@ Done kstack_command(Console& console, const Arguments& arguments) {
   facts.near_limits = analysis::threads_by_room(machine);
   const std::string text = report::near_limits_text(facts, {});
   if (text.empty()) return base::fail("the dump tells of no kernel stacks");
-  console.write(std::string(without_blanks(text.substr(1))));
+  console.write(text.substr(1));  // without the empty line in front
   if (facts.near_limits.terminated != 0)
     console.write(
         fmt::format("  {} terminated threads are left out\n", facts.near_limits.terminated));

@@ -135,7 +135,9 @@ TEST_P(ProcessorTest, ThePrcbHasItsThreads) {
                                     memory.hex(memory.at(0x50200)))),
             std::string::npos)
       << answer;
-  if (!memory.wide()) EXPECT_NE(answer.find("Current IRQL -- 2 (KPCR.Irql)"), std::string::npos);
+  if (!memory.wide()) {
+    EXPECT_NE(answer.find("Current IRQL -- 2 (KPCR.Irql)"), std::string::npos);
+  }
   EXPECT_NE(memory.run("!prcb 2").find("has the number 2: it has those up to 1"),
             std::string::npos);
 }

@@ -92,8 +92,8 @@ std::string debug_directory_text(const pe::Image& image) {
     };
     const auto type = field(0xc), size = field(0x10), rva = field(0x14), pointer = field(0x18);
     if (!type || !size || !rva || !pointer) return out + "             [Data not mapped]\n";
-    out += fmt::format("{:>21} {:>5x}, {:>6x}, {:>7x} {}", debug_name(*type), *size, *rva, *pointer,
-                       *type == 2 ? codeview_text(image) : "\n");
+    out += fmt::format("{:>21} {:>5x}, {:>6x}, {:>7x}{}", debug_name(*type), *size, *rva, *pointer,
+                       *type == 2 ? " " + codeview_text(image) : "\n");
   }
   return out;
 }

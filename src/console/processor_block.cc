@@ -1,6 +1,7 @@
 #include "console/processor_block.h"
 
 #include <array>
+#include <cstring>
 
 #include "console/kernel_types.h"
 #include "console/object_reader.h"
@@ -43,11 +44,11 @@ std::span<const KnownField> fields_of(Architecture architecture) {
   return architecture == Architecture::arm64 ? std::span<const KnownField>(kArm64) : kX64;
 }
 
-// x64: CR8 where the processor's state was saved as it was stopped (KSPECIAL_REGISTERS, public PDB
-// types). One that was not saved is all zeros.
-std::optional<std::uint64_t> saved_cr8(const Console& console, std::uint64_t prcb) {
+// x64: where a KPRCB has the control registers that were saved as the processor was stopped
+// (KSPECIAL_REGISTERS, public PDB types); nothing where none were: they are zeros then.
+std::optional<std::uint64_t> saved_registers_at(const Console& console, const PrcbMemory& prcb) {
   constexpr std::uint32_t special_registers_at = 0x2f2;  // in KDBG
-  constexpr std::uint64_t context_in_state = 0xf0, cr8 = 0xa0;
+  constexpr std::uint64_t context_in_state = 0xf0, protected_and_paged = 0x80000001;
   if (console.architecture() != Architecture::x64) return std::nullopt;
   const target::Machine& machine = console.machine();
   std::optional<std::uint64_t> at;
@@ -55,15 +56,49 @@ std::optional<std::uint64_t> saved_cr8(const Console& console, std::uint64_t prc
     if (const auto given = machine.kdbg()->u16(special_registers_at)) at = *given;
   const auto context = machine.offsets()[Field::kprcb_processor_state];
   if (!at && context && *context >= context_in_state) at = *context - context_in_state;
-  if (!at) return std::nullopt;
-  const auto cr0 = machine.memory().get<std::uint64_t>(prcb + *at);
-  const auto value = machine.memory().get<std::uint64_t>(prcb + *at + cr8);
-  constexpr std::uint64_t protected_and_paged = 0x80000001, highest = 15;
-  if (!cr0 || (*cr0 & protected_and_paged) != protected_and_paged) return std::nullopt;
+  const auto cr0 = at ? prcb.number(*at, 8) : std::nullopt;
+  const bool is_saved = cr0 && (*cr0 & protected_and_paged) == protected_and_paged;
+  return is_saved ? at : std::nullopt;
+}
+
+std::optional<std::uint64_t> saved_cr8(const Console& console, const target::Processor& processor) {
+  constexpr std::uint64_t cr8 = 0xa0, highest = 15;
+  const PrcbMemory prcb(console, processor);
+  const auto at = saved_registers_at(console, prcb);
+  const auto value = at ? prcb.number(*at + cr8, 8) : std::nullopt;
   return value && *value <= highest ? value : std::nullopt;
 }
 
 }  // namespace
+
+PrcbMemory::PrcbMemory(const Console& console, const target::Processor& processor)
+    : address_(processor.prcb), wide_(console.is_64_bit()) {
+  const auto& triage = console.machine().dump().triage;
+  if (processor.prcb != 0)
+    memory_ = &console.machine().memory();
+  else if (processor.crashed && triage)
+    bytes_ = triage->prcb;
+}
+
+std::optional<std::uint64_t> PrcbMemory::number(std::uint64_t offset, std::uint64_t size) const {
+  if (memory_) return number_at(*memory_, address_ + offset, size);
+  const auto bytes = bytes_.slice(offset, size);
+  if (!bytes || size > 8) return std::nullopt;
+  std::uint64_t value = 0;
+  std::memcpy(&value, bytes->data(), bytes->size());
+  return value;
+}
+
+std::optional<SavedTables> saved_tables_of(const Console& console,
+                                           const target::Processor& processor) {
+  constexpr std::uint64_t gdtr_base = 0x58, idtr_base = 0x68;
+  const PrcbMemory prcb(console, processor);
+  const auto at = saved_registers_at(console, prcb);
+  if (!at) return std::nullopt;
+  const auto gdt = prcb.number(*at + gdtr_base, 8), idt = prcb.number(*at + idtr_base, 8);
+  if (!gdt || !idt || *gdt == 0 || *idt == 0) return std::nullopt;
+  return SavedTables{*gdt, *idt};
+}
 
 base::Result<ProcessorBlock> processor_block_of(Console& console,
                                                 const target::Processor& processor) {
@@ -109,10 +144,10 @@ std::optional<std::uint64_t> next_thread_of(const Console& console,
 }
 
 std::optional<Irql> irql_of(Console& console, const target::Processor& processor) {
-  if (processor.prcb == 0) return std::nullopt;
-  const auto saved = kernel_field(console, processor.prcb, "_KPRCB", "DebuggerSavedIRQL");
-  if (saved) return Irql{*saved & 0xff, "KPRCB.DebuggerSavedIRQL"};
-  if (const auto cr8 = saved_cr8(console, processor.prcb)) return Irql{*cr8, "the saved CR8"};
+  const auto saved = field_place(console, "nt", "_KPRCB", "DebuggerSavedIRQL");
+  const auto level = saved ? PrcbMemory(console, processor).number(saved->offset, 1) : std::nullopt;
+  if (level) return Irql{*level, "KPRCB.DebuggerSavedIRQL"};
+  if (const auto cr8 = saved_cr8(console, processor)) return Irql{*cr8, "the saved CR8"};
   if (console.architecture() != Architecture::x86) return std::nullopt;
   const auto block = processor_block_of(console, processor);
   if (!block || !block->doubt.empty() || !block->irql) return std::nullopt;

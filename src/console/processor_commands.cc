@@ -78,8 +78,9 @@ Done pcr_command(Console& console, const Arguments& arguments) {
   out += fmt::format("{:>23}: {}\n", "Irql",
                      irql ? fmt::format("{:x} ({})", irql->level, irql->from) : "????");
   if (console.architecture() != base::Architecture::arm64) {
-    row("IDT", block->idt);
-    row("GDT", block->gdt);
+    const auto saved = saved_tables_of(console, **processor);
+    row("IDT", block->idt || !saved ? block->idt : saved->idt);
+    row("GDT", block->gdt || !saved ? block->gdt : saved->gdt);
     row("TSS", block->tss);
   }
   out += "\n";
@@ -90,20 +91,22 @@ Done pcr_command(Console& console, const Arguments& arguments) {
   return {};
 }
 
-// A count of the KPRCB that types alone lead to.
-std::string count_of(Console& console, const target::Processor& processor, std::string_view field) {
-  const auto value = kernel_field(console, processor.prcb, "_KPRCB", field);
-  return value ? fmt::format("{:08x}", *value & UINT32_MAX) : std::string(8, '?');
+// A number of the KPRCB that types alone lead to.
+std::optional<std::uint64_t> number_of(Console& console, const target::Processor& processor,
+                                       std::string_view field, std::uint64_t size) {
+  const auto place = field_place(console, "nt", "_KPRCB", field);
+  return place ? PrcbMemory(console, processor).number(place->offset, size) : std::nullopt;
 }
 
 Done prcb_command(Console& console, const Arguments& arguments) {
   const auto found = processor_of(console, arguments.text);
   if (!found) return std::unexpected(found.error());
   const target::Processor& processor = **found;
-  if (processor.prcb == 0)
-    return base::fail("the KPRCB of processor {} is not in the dump", processor.number);
   const auto irql = irql_of(console, processor);
-  const auto count = [&](std::string_view field) { return count_of(console, processor, field); };
+  const auto count = [&](std::string_view field) {
+    const auto value = number_of(console, processor, field, 4);
+    return value ? fmt::format("{:08x}", *value) : std::string(8, '?');
+  };
   std::string out = fmt::format("PRCB for Processor {} at {}:\n", processor.number,
                                 plain_address(console, processor.prcb)) +
                     fmt::format("Current IRQL -- {}\n",
@@ -112,10 +115,10 @@ Done prcb_command(Console& console, const Arguments& arguments) {
                                 plain_address(console, processor.current_thread),
                                 address_or_unknown(console, next_thread_of(console, processor)),
                                 plain_address(console, processor.idle_thread));
-  const auto group = kernel_field(console, processor.prcb, "_KPRCB", "Group");
-  const auto in_group = kernel_field(console, processor.prcb, "_KPRCB", "GroupIndex");
+  const auto group = number_of(console, processor, "Group", 1);
+  const auto in_group = number_of(console, processor, "GroupIndex", 1);
   out += fmt::format("Processor Index {}", processor.number);
-  if (group && in_group) out += fmt::format(" Number ({}, {})", *group & 0xff, *in_group & 0xff);
+  if (group && in_group) out += fmt::format(" Number ({}, {})", *group, *in_group);
   out += fmt::format("\nInterrupt Count -- {}\n", count("InterruptCount"));
   out += fmt::format("Times -- Dpc    {} Interrupt {}\n", count("DpcTime"), count("InterruptTime"));
   out += fmt::format("         Kernel {} User      {}\n", count("KernelTime"), count("UserTime"));

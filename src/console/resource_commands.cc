@@ -75,6 +75,10 @@ Done show_one(Console& console, std::string_view text) {
   if (!resource->doubt.empty())
     return base::fail("no resource is at {}: {}", plain_address(console, address), resource->doubt);
   console.write(resource_text(console, *resource));
+  if (!resource->is_confirmed)
+    console.write(
+        "note: that it is a resource is not confirmed: its neighbours in the list of resources are "
+        "not in the dump\n");
   return {};
 }
 

@@ -86,7 +86,7 @@ std::optional<Resource> ResourceReader::at(std::uint64_t address) const {
   resource.contention_count = resource_.read_or(address, "ContentionCount", 0);
   resource.shared_waiters = resource_.read_or(address, "NumberOfSharedWaiters", 0);
   resource.exclusive_waiters = resource_.read_or(address, "NumberOfExclusiveWaiters", 0);
-  resource.doubt = doubt_of(resource);
+  look_for_doubt(resource);
   if (!resource.doubt.empty()) return resource;
   read_owners(resource);
   resource.waiting_shared = waiters_of(resource_.read_or(address, "SharedWaiters", 0));
@@ -95,21 +95,28 @@ std::optional<Resource> ResourceReader::at(std::uint64_t address) const {
 }
 
 // Every resource is in the list of them all, and its owner table is the kernel's or none.
-std::string ResourceReader::doubt_of(const Resource& resource) const {
+void ResourceReader::look_for_doubt(Resource& resource) const {
   const base::ByteSource& memory = console_.machine().memory();
   const bool wide = console_.is_64_bit();
   const std::uint64_t word = wide ? 8 : 4;
+  const auto is_pointer = [&](std::optional<std::uint64_t> value) {
+    return value && *value % word == 0 && !stacks::is_user_address(*value, console_.architecture());
+  };
   const auto next = memory.pointer(resource.address, wide);
   const auto before = memory.pointer(resource.address + word, wide);
-  if (!next || !before || *next == 0 || *before == 0)
-    return "it is in no list of resources, so it is none";
-  const auto back = memory.pointer(*next + word, wide);
-  if (back && *back != resource.address)
-    return "the resource behind it in the list does not point back to it, so it is none";
-  if (resource.active_count < 0) return "its ActiveCount is below 0, so it is no resource";
+  if (!is_pointer(next) || !is_pointer(before)) {
+    resource.doubt = "it is in no list of resources";
+    return;
+  }
+  const auto from_next = memory.pointer(*next + word, wide);
+  const auto from_before = memory.pointer(*before, wide);
+  if ((from_next && *from_next != resource.address) ||
+      (from_before && *from_before != resource.address))
+    resource.doubt = "its neighbours in the list of resources do not point back to it";
+  resource.is_confirmed = from_next || from_before;
   const std::uint64_t table = resource_.read_or(resource.address, "OwnerTable", 0);
-  if (table % word != 0) return "its OwnerTable is no pointer, so it is no resource";
-  return {};
+  if (resource.active_count < 0) resource.doubt = "its ActiveCount is below 0";
+  if (table != 0 && !is_pointer(table)) resource.doubt = "its OwnerTable is no pointer";
 }
 
 void ResourceReader::add_owner(Resource& resource, std::uint64_t entry) const {

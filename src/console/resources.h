@@ -24,7 +24,8 @@ struct Resource {
   std::uint64_t contention_count = 0, shared_waiters = 0, exclusive_waiters = 0;
   std::vector<ResourceOwner> owners;
   std::vector<std::uint64_t> waiting_shared, waiting_exclusive;  // threads
-  std::string doubt;  // what of it can't be; a sentence, empty: it looks like a resource
+  std::string doubt;          // what of it can't be; a sentence, empty: it looks like a resource
+  bool is_confirmed = false;  // a neighbour in the list of resources points back to it
 
   bool is_held() const { return active_count != 0; }
 };
@@ -41,7 +42,7 @@ class ResourceReader {
   void add_owner(Resource& resource, std::uint64_t entry) const;
   void read_owner_table(Resource& resource) const;
   std::vector<std::uint64_t> waiters_of(std::uint64_t object) const;
-  std::string doubt_of(const Resource& resource) const;
+  void look_for_doubt(Resource& resource) const;
 
   Console& console_;
   ObjectReader resource_, owner_;

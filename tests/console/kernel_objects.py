@@ -136,16 +136,16 @@ class AllStacks(unittest.TestCase):
             done = subprocess.run([PROGRAM, "stack-use", str(world.dump), *world.paths, "--offline", "--json"], capture_output=True,
                                   check=True)
             answer, two = world.run("!kstack", "!kstack 2")
-            rows = re.findall(r"(?m)^ *([0-9a-f`]{8,17}) +(\S+) +(\d+) +(\d+) +(\d+)", answer)
+            found = re.findall(r"(?m)^ *([0-9a-f`]{8,17}) +(\S+) +(\d+) +(\d+) +(\d+)", answer)
+            rows = [(number(thread), int(left), int(used), int(size)) for thread, _, left, used, size in found]
+            near = json.loads(done.stdout)["near_limits"]
             with self.subTest(name):
-                for _, _, left, used, size in rows:
-                    self.assertEqual(int(left) + int(used), int(size))
-                self.assertEqual([int(r[2]) for r in rows], sorted(int(r[2]) for r in rows))
-                self.assertLessEqual(len(re.findall(r"(?m)^ *[0-9a-f`]{8,17} +\S+ +\d+ +\d+ +\d+", two)), 2)
-                near = json.loads(done.stdout).get("near_limits", {}).get("threads", [])
-                for thread in near:
+                self.assertTrue(all(left + used == size for _, left, used, size in rows), answer)
+                self.assertEqual([row[1] for row in rows], sorted(row[1] for row in rows))
+                self.assertEqual(len(re.findall(r"(?m)^ *[0-9a-f`]{8,17} +\S+ +\d+ +\d+ +\d+", two)), min(2, len(rows)))
+                for said, row in zip(near, rows):
                     compared += 1
-                    self.assertIn(number(thread["thread"]), [number(r[0]) for r in rows])
+                    self.assertEqual((number(said["thread"]["address"]), said["left"], said["used"], said["size"]), row)
         self.assertGreater(compared, 10)
 
     def test_user_dumps_have_stacks_and_no_kernel(self):
@@ -194,22 +194,21 @@ class Pointers(unittest.TestCase):
         for name, world in WORLDS.items():
             sp = number(known_threads(world)[0]["frames"][0]["child_sp"])
             answer, plain = world.run(f"dpp {sp:x} L10", f"dp {sp:x} L10")
-            values = [number(v) for line in plain.splitlines() for v in line.split()[1:]]
-            rows = [line.split() for line in answer.splitlines()]
+            values = [v for line in plain.splitlines() for v in line.split()[1:] if "?" not in v]
+            rows = [line.split() for line in answer.splitlines() if len(line.split()) > 2]
             with self.subTest(name):
-                self.assertEqual([number(r[1]) for r in rows], values)
-                pointed = world.run(*[f"dp {v:x} L1" for v in values])
+                self.assertTrue(values)
+                self.assertEqual([r[1] for r in rows], values)
+                pointed = world.run(*[f"dp {v} L1" for v in values])
                 self.assertEqual([r[2] for r in rows], [p.split()[1] for p in pointed])
 
     def test_text_is_shown_behind_pointers(self):
         world = WORLDS["x64"]
-        nt = next(m for m in world.truth["modules"] if m["image"] == "ntoskrnl.exe")
         sp = number(known_threads(world)[0]["frames"][0]["child_sp"])
         byte, wide = world.run(f"dpa {sp:x} L4", f"dpu {sp:x} L4")
         for answer in (byte, wide):
             for line in answer.splitlines():
                 self.assertRegex(line, r'^[0-9a-f`]{17}  [0-9a-f`]{17}  ("[ -~]*"|\?\?\?\?)$')
-        self.assertTrue(nt)
 
 
 HEADER = {8: {"MajorVersion": (8, "I"), "MinorVersion": (0xc, "I"), "DirectoryTableBase": (0x10, "Q"), "MachineImageType": (0x30, "I"),
