@@ -48,7 +48,7 @@ base::Result<OpenedDump> OpenedDump::open(const DumpOptions& options, std::FILE*
 
 console::Target OpenedDump::target() {
   return {&session_->machine(), &session_->symbolizer(), walker_.get(),
-          session_->symbolizer_maker()};
+          session_->symbolizer_maker(), session_->facts().file_name};
 }
 
 console::SymbolPaths OpenedDump::paths() const {

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <iterator>
-#include <unordered_set>
 
-#include "analysis/stack_room.h"
+#include "analysis/stacks_in_question.h"
 #include "app/downloads.h"
 #include "app/exit_code.h"
 #include "app/output.h"
 #include "app/terminal.h"
+#include "report/analyze.h"
 #include "report/stack_use.h"
 #include "stacks/file_needs.h"
 #include "stacks/walker.h"
@@ -21,8 +21,6 @@ namespace {
 using analysis::StackCrash;
 using stacks::Stack;
 
-constexpr std::size_t kMostAccounts = 3;  // of threads that nothing but their room speaks of
-
 // One look at a dump: its answer, and the files that would better it.
 struct Look {
   std::vector<Stack> stacks;
@@ -31,12 +29,6 @@ struct Look {
   std::vector<symbols::Missing> missing;
   std::vector<store::Wanted> wanted;
 };
-
-const target::Thread* crashed_thread(const target::Machine& machine) {
-  for (const target::Processor& processor : machine.processors())
-    if (processor.crashed) return machine.thread_at(processor.current_thread);
-  return nullptr;
-}
 
 // Walks what is asked for: one thread; else that of a stack's crash; else those that are nearest
 // to their limits.
@@ -50,8 +42,11 @@ class Looking {
 
   Look run(const Downloads& downloads) {
     if (choice_.is_all()) {
-      look_.near_limits = analysis::threads_by_room(session_.machine());
-      if (!walk_crash()) walk_nearest();
+      analysis::StacksInQuestion found = analysis::stacks_by_use(
+          session_.machine(), walker_, std::min(report::kMostAccounts, options_.top));
+      look_.stacks = std::move(found.stacks);
+      look_.crash = std::move(found.crash);
+      look_.near_limits = std::move(found.near_limits);
     } else {
       walk([&](const target::Thread& thread) { return choice_.takes(session_.machine(), thread); });
       look_.crash = analysis::stack_crash_of(session_.machine(), nullptr);
@@ -65,30 +60,6 @@ class Looking {
   void walk(const stacks::Walker::IsWanted& is_wanted) {
     look_.stacks = walker_.walk_all(is_wanted);
     std::erase_if(look_.stacks, [](const Stack& stack) { return !stack.thread; });
-  }
-
-  bool walk_crash() {
-    const target::Thread* crashed = crashed_thread(session_.machine());
-    if (!crashed) {
-      look_.crash = analysis::stack_crash_of(session_.machine(), nullptr);
-      return false;
-    }
-    walk([&](const target::Thread& thread) { return &thread == crashed; });
-    look_.crash = analysis::stack_crash_of(session_.machine(),
-                                           look_.stacks.empty() ? nullptr : &look_.stacks.front());
-    return look_.crash && !look_.stacks.empty();
-  }
-
-  void walk_nearest() {
-    std::unordered_set<const target::Thread*> nearest;
-    const auto& threads = look_.near_limits.threads;
-    for (std::size_t i = 0; i < threads.size() && i < std::min(kMostAccounts, options_.top); ++i)
-      nearest.insert(threads[i].thread);
-    walk([&](const target::Thread& thread) { return nearest.contains(&thread); });
-    const auto place_of = [&](const Stack& stack) {
-      return std::ranges::find(threads, stack.thread, &analysis::ThreadRoom::thread);
-    };
-    std::ranges::stable_sort(look_.stacks, {}, place_of);
   }
 
   void add_wanted(const Downloads& downloads) {
@@ -108,29 +79,6 @@ class Looking {
   stacks::Walker walker_;
   Look look_;
 };
-
-report::StackUse use_of(const Stack& stack, Session& session, std::size_t top) {
-  const target::Machine& machine = session.machine();
-  const base::Architecture architecture = machine.dump().architecture;
-  report::StackUse use;
-  use.stack = &stack;
-  use.account = analysis::account_of(stack, architecture);
-  for (analysis::SegmentUse& each : use.account.segments) look_at_room(machine, stack.thread, each);
-  use.verdict = analysis::verdict_of(use.account);
-  std::vector<std::size_t> shown(use.account.largest);
-  shown.resize(std::min(shown.size(), (top + 1) / 2));
-  const auto named = largest_of(use.account, stack, use.verdict.modules);
-  if (named && std::ranges::find(shown, *named) == shown.end()) shown.push_back(*named);
-  const analysis::EvidenceReader reader(machine.memory(), session.symbolizer());
-  for (const std::size_t each : shown) {
-    const analysis::FrameUse& frame_use = use.account.frames[each];
-    const stacks::Frame& frame = stack.frames[frame_use.frame];
-    use.largest.push_back(
-        {each, reader.of(frame, frame_use.bytes, architecture),
-         analysis::frame_locals_of(frame, frame_use.bytes, session.symbolizer())});
-  }
-  return use;
-}
 
 }  // namespace
 
@@ -154,7 +102,8 @@ int run_stack_use(const StackUseOptions& options, std::FILE* out, std::FILE* err
     report::StackUseFacts facts{session->facts(), look.crash, {}, {}, options.top, look.missing};
     facts.near_limits = std::move(look.near_limits);
     for (const Stack& stack : look.stacks)
-      facts.stacks.push_back(use_of(stack, *session, options.top));
+      facts.stacks.push_back(
+          report::stack_use_of(stack, session->machine(), session->symbolizer(), options.top));
     return write(options.json ? report::stack_use_json(facts)
                               : report::stack_use_text(facts, {wants_colour(out), true}),
                  out, err);

@@ -43,12 +43,18 @@ struct Command {
 // By family, in the order of the help.
 std::vector<Command> expression_commands();
 std::vector<Command> memory_commands();
+std::vector<Command> pointed_commands();
 std::vector<Command> stack_commands();
 std::vector<Command> code_commands();
 std::vector<Command> thread_commands();
+std::vector<Command> all_stacks_commands();
+std::vector<Command> resource_commands();
+std::vector<Command> irp_commands();
+std::vector<Command> processor_commands();
 std::vector<Command> context_commands();
 std::vector<Command> record_commands();
 std::vector<Command> module_commands();
+std::vector<Command> image_commands();
 std::vector<Command> type_commands();
 std::vector<Command> search_commands();
 std::vector<Command> control_commands();
@@ -57,6 +63,8 @@ std::vector<Command> printf_commands();
 std::vector<Command> symbol_path_commands();
 std::vector<Command> event_commands();
 std::vector<Command> log_commands();
+std::vector<Command> analyze_commands();
+std::vector<Command> dump_commands();
 std::vector<Command> session_commands();
 std::vector<Command> help_commands();
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <initializer_list>
 
 #include "base/text.h"
 
@@ -64,26 +65,32 @@ std::string names_text(const Command& command) {
   return text;
 }
 
+// Families that are declared in parts.
+std::vector<Command> together(std::initializer_list<std::vector<Command>> parts) {
+  std::vector<Command> all;
+  for (const std::vector<Command>& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
 }  // namespace
 
 std::vector<Family> all_commands() {
   return {{"Stacks", stack_commands()},
-          {"Memory", memory_commands()},
+          {"Memory", together({memory_commands(), pointed_commands()})},
           {"Code", code_commands()},
           {"Threads and processes", thread_commands()},
+          {"Stacks of all threads", all_stacks_commands()},
+          {"Kernel objects", together({resource_commands(), irp_commands(), processor_commands()})},
           {"Frames and records", record_commands()},
-          {"Modules and symbols", module_commands()},
+          {"Modules and symbols",
+           together({module_commands(), image_commands(), symbol_path_commands()})},
           {"Types", type_commands()},
           {"Search and repetition", search_commands()},
-          {"Control", control_commands()},
-          {"Aliases", alias_commands()},
-          {"Formatted text", printf_commands()},
+          {"Control", together({control_commands(), alias_commands(), printf_commands()})},
           {"Expressions", expression_commands()},
           {"Context", context_commands()},
-          {"Symbol paths", symbol_path_commands()},
-          {"Last event", event_commands()},
-          {"Log", log_commands()},
-          {"Session", session_commands()},
+          {"The dump", together({analyze_commands(), event_commands(), dump_commands()})},
+          {"Session", together({log_commands(), session_commands()})},
           {"Help", help_commands()}};
 }
 

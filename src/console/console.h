@@ -33,6 +33,7 @@ struct Target {
   stacks::Walker* walker = nullptr;
   // For the images of processes; may be empty.
   stacks::SymbolizerMaker symbolizer_maker = {};
+  std::string file_name = {};  // of the dump, as the user named it
 };
 
 // Where symbols and images are looked for, in WinDbg's syntax.
@@ -76,7 +77,8 @@ class Console {
   bool is_interactive = false;
   // Whether commands may read and write files that the user names.
   bool may_use_files = false;
-  // Asked by commands that take long; they end when it says so.
+  // Asked by commands that take long; they end when it says so. May be
+  // empty.
   std::function<bool()> interrupted;
   bool is_interrupted() const { return interrupted && interrupted(); }
   // Opens the dump anew by other paths. What was looked at until then is gone when it succeeds.
@@ -89,6 +91,7 @@ class Console {
   symbols::Symbolizer& symbolizer() { return *target_.symbolizer; }
   stacks::Walker& walker() { return *target_.walker; }
   const stacks::SymbolizerMaker& symbolizer_maker() const { return target_.symbolizer_maker; }
+  const std::string& file_name() const { return target_.file_name; }
   bool is_64_bit() const { return machine().is_64_bit(); }
   bool is_user_dump() const { return machine().dump().kind == dump::Kind::minidump; }
   base::Architecture architecture() const { return machine().dump().architecture; }

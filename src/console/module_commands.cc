@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console.h"
+#include "console/wildcards.h"
 #include "pe/symbols.h"
 #include "report/times.h"
 #include "symbols/undecorate.h"
@@ -14,27 +15,6 @@ namespace ntstack::console {
 namespace {
 
 using Done = base::Result<void>;
-
-// * and ? as WinDbg has them, in any case of letters. Linear in both but for the last *.
-bool matches(std::string_view text, std::string_view pattern) {
-  std::size_t t = 0, p = 0, star = std::string_view::npos, resume = 0;
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || lower(pattern[p]) == lower(text[t]))) {
-      ++t, ++p;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 // "(pdb symbols)" as kd has it behind a module's name.
 std::string symbols_text(symbols::Symbolizer& symbolizer, std::size_t index) {

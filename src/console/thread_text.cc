@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "console/all_stacks.h"
 #include "console/kernel_types.h"
 #include "console/stack_listing.h"
 #include "console/wait_objects.h"
@@ -170,22 +171,20 @@ std::string plain_address(const Console& console, std::uint64_t address) {
   return fmt::format("{:0{}x}", address, console.is_64_bit() ? 16 : 8);
 }
 
-std::string stack_text(Console& console, const Thread& thread, bool with_arguments) {
-  const auto& processors = console.machine().processors();
-  const auto runs = std::ranges::find_if(processors, [&](const target::Processor& processor) {
-    return thread.address != 0 && processor.current_thread == thread.address;
-  });
-  const stacks::Stack stack = runs == processors.end() ? console.walker().walk_thread(thread)
-                                                       : console.walker().walk_processor(*runs);
+std::string stack_text(Console& console, const stacks::Stack& stack, const StackColumns& columns) {
   if (stack.frames.empty()) return fmt::format("no frames: {}\n", stack.end_reason);
-  StackColumns columns;
-  columns.arguments = columns.notes = with_arguments;
   const StackListing listing = list_stack(console, stack, columns, console.settings.frames);
   std::string out = listing_text(listing, columns, console.architecture());
   const bool is_whole = stack.end == stacks::End::base || stack.end == stacks::End::user_mode;
   if (!is_whole && !listing.is_cut)
     out += fmt::format("note: the stack is not whole: {}\n", stack.end_reason);
   return out;
+}
+
+std::string stack_text(Console& console, const Thread& thread, bool with_arguments) {
+  StackColumns columns;
+  columns.arguments = columns.notes = with_arguments;
+  return stack_text(console, stack_of(console, thread), columns);
 }
 
 std::string thread_heading(Console& console, const Thread& thread) {

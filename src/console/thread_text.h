@@ -5,6 +5,7 @@
 #include <string>
 
 #include "console/console.h"
+#include "console/stack_listing.h"
 
 namespace ntstack::console {
 
@@ -22,6 +23,8 @@ std::string thread_text(Console& console, const target::Thread& thread, std::uin
 std::string process_text(Console& console, const target::Process& process, std::uint64_t flags);
 // Its stack as k lists it.
 std::string stack_text(Console& console, const target::Thread& thread, bool with_arguments);
+// A stack that was walked already; says where it is not whole.
+std::string stack_text(Console& console, const stacks::Stack& stack, const StackColumns& columns);
 
 // As kd has addresses there: without a `.
 std::string plain_address(const Console& console, std::uint64_t address);

@@ -231,7 +231,22 @@ std::string growth_text(const SegmentUse& use) {
   return fmt::format("{} grow by {}", use.grows ? "may" : "might", *use.may_grow);
 }
 
-std::string near_text(const StackUseFacts& facts, const TextStyle& style) {
+}  // namespace
+
+const LargeFrame* StackUse::frame_of_verdict() const {
+  const auto wanted = largest_of(account, *stack, verdict.modules);
+  const auto found = std::ranges::find_if(
+      largest, [&](const LargeFrame& each) { return wanted && each.use == *wanted; });
+  return found == largest.end() ? nullptr : &*found;
+}
+
+std::string StackUse::sentence(bool is_64_bit) const {
+  const LargeFrame* frame = frame_of_verdict();
+  return sentence_of(verdict, account, *stack, frame ? &frame->evidence : nullptr,
+                     frame ? &frame->locals : nullptr, is_64_bit);
+}
+
+std::string near_limits_text(const StackUseFacts& facts, const TextStyle& style) {
   const analysis::NearLimits& near = facts.near_limits;
   if (near.threads.empty() && near.not_known == 0) return "";
   const bool is_64_bit = facts.of.machine.is_64_bit();
@@ -259,29 +274,14 @@ std::string near_text(const StackUseFacts& facts, const TextStyle& style) {
   return out;
 }
 
-}  // namespace
-
-const LargeFrame* StackUse::frame_of_verdict() const {
-  const auto wanted = largest_of(account, *stack, verdict.modules);
-  const auto found = std::ranges::find_if(
-      largest, [&](const LargeFrame& each) { return wanted && each.use == *wanted; });
-  return found == largest.end() ? nullptr : &*found;
-}
-
-std::string StackUse::sentence(bool is_64_bit) const {
-  const LargeFrame* frame = frame_of_verdict();
-  return sentence_of(verdict, account, *stack, frame ? &frame->evidence : nullptr,
-                     frame ? &frame->locals : nullptr, is_64_bit);
-}
-
 std::string stack_use_text(const StackUseFacts& facts, const TextStyle& style) {
   std::string out = heading_text(facts.of);
   for (const std::string& warning : warnings_of(facts.of))
     out += fmt::format("note: {}\n", warning);
   if (facts.crash) out += facts.crash.sentence + "\n";
-  if (!facts.crash) out += near_text(facts, style);
+  if (!facts.crash) out += near_limits_text(facts, style);
   for (const StackUse& use : facts.stacks) out += account_text(use, facts, style);
-  if (facts.crash) out += near_text(facts, style);
+  if (facts.crash) out += near_limits_text(facts, style);
   if (facts.missing.empty()) return out;
   std::vector<Row> rows;
   for (const symbols::Missing& missing : facts.missing)

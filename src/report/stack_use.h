@@ -38,6 +38,8 @@ struct StackUseFacts {
   std::vector<symbols::Missing> missing;
 };
 
+// The list of threads by the room that is left, as many as `top`; empty where nothing is known.
+std::string near_limits_text(const StackUseFacts& facts, const TextStyle& style);
 std::string stack_use_text(const StackUseFacts& facts, const TextStyle& style);
 std::string stack_use_json(const StackUseFacts& facts);
 

@@ -179,6 +179,13 @@ std::vector<Missing> ModuleFiles::missing() const {
   return all;
 }
 
+FilePaths ModuleFiles::paths() {
+  FilePaths found;
+  if (image_file()) found.image = base::path_text(mapped_image_->path());
+  if (pdb()) found.pdb = base::path_text(mapped_pdb_->path());
+  return found;
+}
+
 Lacking ModuleFiles::lacking() {
   Lacking lacking;
   if (!image_file()) lacking.image = {image_key(), file_names_of(key_->name)};

@@ -31,6 +31,8 @@ class ModuleFiles {
   const dwarf::Dwarf* dwarf();
 
   Lacking lacking();
+  // Of the files that were found; looks for both.
+  FilePaths paths();
 
   // What was looked for and not found, and what of the DWARF could not be read.
   std::vector<Missing> missing() const;

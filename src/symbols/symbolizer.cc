@@ -96,6 +96,7 @@ dwarf::TypeSource Symbolizer::types(std::size_t module) {
 }
 
 Lacking Symbolizer::lacking(std::size_t module) { return state_->named.at(module).files.lacking(); }
+FilePaths Symbolizer::paths(std::size_t module) { return state_->named.at(module).files.paths(); }
 
 const Frames& Symbolizer::name(std::uint64_t address, bool is_call_site) {
   const auto [entry, is_new] = state_->known[is_call_site ? 1 : 0].try_emplace(address);

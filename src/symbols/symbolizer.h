@@ -45,6 +45,11 @@ struct Lacking {
   bool pdb_is_unknown = false;  // which PDB belongs to it only its image tells
 };
 
+// Where a module's files were found, UTF-8; empty: not found.
+struct FilePaths {
+  std::string image, pdb;
+};
+
 // Where all modules' files are looked for.
 struct Places {
   store::SymbolPath symbol_path;
@@ -85,6 +90,8 @@ class Symbolizer {
 
   // Looks for both files, and says what was not found.
   Lacking lacking(std::size_t module);
+  // Looks for both files, and says where they are.
+  FilePaths paths(std::size_t module);
 
   // Names for an address. `is_call_site`: looks the instruction before it up (its line, its inline
   // frames), while the offset is still that of the address itself. An address outside of all
