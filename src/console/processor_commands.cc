@@ -79,8 +79,8 @@ Done pcr_command(Console& console, const Arguments& arguments) {
                      irql ? fmt::format("{:x} ({})", irql->level, irql->from) : "????");
   if (console.architecture() != base::Architecture::arm64) {
     const auto saved = saved_tables_of(console, **processor);
-    row("IDT", block->idt || !saved ? block->idt : saved->idt);
-    row("GDT", block->gdt || !saved ? block->gdt : saved->gdt);
+    row("IDT", block->idt.value_or(0) != 0 || !saved ? block->idt : saved->idt);
+    row("GDT", block->gdt.value_or(0) != 0 || !saved ? block->gdt : saved->gdt);
     row("TSS", block->tss);
   }
   out += "\n";

@@ -89,8 +89,10 @@ std::optional<Resource> ResourceReader::at(std::uint64_t address) const {
   look_for_doubt(resource);
   if (!resource.doubt.empty()) return resource;
   read_owners(resource);
-  resource.waiting_shared = waiters_of(resource_.read_or(address, "SharedWaiters", 0));
-  resource.waiting_exclusive = waiters_of(resource_.read_or(address, "ExclusiveWaiters", 0));
+  if (resource.shared_waiters != 0)
+    resource.waiting_shared = waiters_of(resource_.read_or(address, "SharedWaiters", 0));
+  if (resource.exclusive_waiters != 0)
+    resource.waiting_exclusive = waiters_of(resource_.read_or(address, "ExclusiveWaiters", 0));
   return resource;
 }
 
