@@ -49,6 +49,7 @@ std::vector<Command> thread_commands();
 std::vector<Command> context_commands();
 std::vector<Command> record_commands();
 std::vector<Command> module_commands();
+std::vector<Command> symbol_commands();
 std::vector<Command> type_commands();
 std::vector<Command> search_commands();
 std::vector<Command> control_commands();

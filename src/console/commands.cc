@@ -73,6 +73,7 @@ std::vector<Family> all_commands() {
           {"Threads and processes", thread_commands()},
           {"Frames and records", record_commands()},
           {"Modules and symbols", module_commands()},
+          {"Symbols by name", symbol_commands()},
           {"Types", type_commands()},
           {"Search and repetition", search_commands()},
           {"Control", control_commands()},
