@@ -65,6 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   console::Console console(
       {&target.session.machine(), &target.session.symbolizer(), &target.walker}, check);
   console.settings.most_bytes = console.settings.most_unlimited = 0x1000;
+  console.settings.most_rounds = 0x40;
   while (!text.empty() && !console.is_over()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     console.run(text.substr(0, end));
