@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <compare>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/text.h"
@@ -126,14 +128,15 @@ base::Result<ListOptions> take_options(std::string_view& text) {
 }
 
 void sort(std::vector<FoundSymbol>& found, const ListOptions& options) {
-  const auto less = [&](const FoundSymbol& a, const FoundSymbol& b) {
-    if (options.order == 'n') return a.name < b.name;
-    if (options.order == 'z') return a.size < b.size;
-    return a.address < b.address;
+  const auto order = [&](const FoundSymbol& a, const FoundSymbol& b) {
+    if (options.order == 'n') return a.name <=> b.name;
+    if (options.order == 'z') return std::strong_ordering(a.size <=> b.size);
+    return std::strong_ordering(a.address <=> b.address);
   };
-  std::ranges::stable_sort(found, {}, &FoundSymbol::address);
-  std::ranges::stable_sort(found, [&](const FoundSymbol& a, const FoundSymbol& b) {
-    return options.falls ? less(b, a) : less(a, b);
+  std::ranges::sort(found, [&](const FoundSymbol& a, const FoundSymbol& b) {
+    const std::strong_ordering by = options.falls ? order(b, a) : order(a, b);
+    if (by != std::strong_ordering::equal) return by == std::strong_ordering::less;
+    return std::tie(a.address, a.name) < std::tie(b.address, b.name);
   });
 }
 
