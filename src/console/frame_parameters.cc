@@ -72,7 +72,8 @@ std::string parameters_text(Console& console, const stacks::Stack& stack,
     out += in_lines ? "\n\t\t\t" : out.empty() ? "" : " ";
     out += text_of(console, frame, local, pdb->machine());
   }
-  return "(" + out + ")";
+  // Whether it has none, or has them in registers alone, is not known.
+  return out.empty() ? out : "(" + out + ")";
 }
 
 }  // namespace ntstack::console

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <compare>
-#include <set>
+#include <map>
 #include <tuple>
 #include <utility>
 
@@ -81,7 +81,11 @@ class ModuleSearch {
   }
 
   bool add(std::string name, std::uint32_t rva, std::uint32_t size) {
-    if (!seen_.insert({rva, name}).second) return true;
+    const auto [known, is_new] = seen_.try_emplace({rva, name}, found_.size());
+    if (!is_new) {  // a public name has no size, its procedure has
+      found_[known->second].size = std::max(found_[known->second].size, size);
+      return true;
+    }
     const std::uint64_t base = console_.symbolizer().modules()[module_].base;
     found_.push_back(
         {console_.symbolizer().short_name(module_), std::move(name), base + rva, size});
@@ -92,7 +96,7 @@ class ModuleSearch {
   std::size_t module_;
   std::string_view pattern_;
   std::vector<FoundSymbol>& found_;
-  std::set<std::pair<std::uint32_t, std::string>> seen_;
+  std::map<std::pair<std::uint32_t, std::string>, std::size_t> seen_;
 };
 
 struct ListOptions {

@@ -165,6 +165,15 @@ class Names(unittest.TestCase):
         self.assertIn("no symbol matches", none)
         self.assertIn("rdbss!RxCommonCreate\n", everywhere)
 
+    def test_sizes_are_the_procedures(self):
+        (found,) = WORLD.run("x /v /Z nt!Ke*")
+        # Assembly has public names alone, without sizes.
+        rows = [line.split() for line in found.splitlines()]
+        sizes = [0 if row[1] == "?" else int(row[1], 16) for row in rows]
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        self.assertGreater(sizes[0], 0)
+        self.assertEqual(len({row[2] for row in rows}), len(rows))
+
     def test_every_name_of_x_leads_back(self):
         (found,) = WORLD.run("x nt!Ob*")
         rows = [line.split() for line in found.splitlines()]
