@@ -189,6 +189,23 @@ class X86Reading {
     return memory.segment == X86_REG_INVALID && is_stack ? 's' : 'd';
   }
 
+  // movs, cmps, stos and scas have one operand at ES:RDI, whose segment none can change.
+  bool writes_string() const {
+    switch (from_.id) {
+      case X86_INS_STOSB:
+      case X86_INS_STOSW:
+      case X86_INS_STOSD:
+      case X86_INS_STOSQ:
+      case X86_INS_SCASB:
+      case X86_INS_SCASW:
+      case X86_INS_SCASD:
+      case X86_INS_SCASQ:
+        return true;
+      default:
+        return is_string_instruction();
+    }
+  }
+
   void read_memory() {
     std::size_t count = 0;
     for (std::size_t i = 0; i < x86_.op_count && count < out_.memory.size(); ++i) {
@@ -205,6 +222,7 @@ class X86Reading {
       found.is_only_address = only_computes();
       if (const auto fixed = fixed_address(op.mem))
         found.place.displacement = static_cast<std::int64_t>(*fixed);
+      if (writes_string() && found.place.base == RegisterNumber{7}) found.segment = 'e';
       // Its stack pointer is that behind the pop.
       if (from_.id == X86_INS_POP && found.place.base == RegisterNumber{4})
         found.place.displacement += op.size;

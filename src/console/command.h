@@ -55,6 +55,7 @@ std::vector<Command> context_commands();
 std::vector<Command> record_commands();
 std::vector<Command> module_commands();
 std::vector<Command> image_commands();
+std::vector<Command> symbol_commands();
 std::vector<Command> type_commands();
 std::vector<Command> search_commands();
 std::vector<Command> control_commands();

@@ -31,6 +31,23 @@ TEST(CommandLine, SemicolonsSeparateOutsideOfQuotes) {
   EXPECT_EQ(commands_of(""), Commands{});
 }
 
+TEST(CommandLine, PartsOfControlCommandsStayTogether) {
+  const char* loop = ".for (r $t0=0; @$t0<3; r $t0=@$t0+1) { k; r }";
+  EXPECT_EQ(commands_of(std::string(loop) + "; x"), (Commands{loop, "x"}));
+  const char* choice = ".if (1) ; { k } ; .else ; { r }";
+  EXPECT_EQ(commands_of(std::string(choice) + "; x"), (Commands{choice, "x"}));
+  EXPECT_EQ(commands_of(".do { k; r } (poi(@rsp) > 1); x"),
+            (Commands{".do { k; r } (poi(@rsp) > 1)", "x"}));
+  EXPECT_EQ(commands_of(".echo (; x"), (Commands{".echo (", "x"}));
+}
+
+TEST(CommandLine, SomeCommandsTakeTheirWholeLine) {
+  EXPECT_EQ(commands_of("k; as x a; b"), (Commands{"k", "as x a; b"}));
+  EXPECT_EQ(commands_of("aS x a; b"), (Commands{"aS x a", "b"}));
+  EXPECT_EQ(commands_of("j (1) 'k' ; 'r'"), (Commands{"j (1) 'k' ; 'r'"}));
+  EXPECT_EQ(commands_of("r $.u0=a; b"), (Commands{"r $.u0=a; b"}));
+}
+
 TEST(CommandLine, CommentsAreLeftOut) {
   EXPECT_EQ(commands_of("* k; r"), Commands{});
   EXPECT_EQ(commands_of("k; * r; x"), Commands{"k"});

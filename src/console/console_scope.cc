@@ -106,12 +106,12 @@ ConsoleScope::Found ConsoleScope::of_objects(std::string_view name) {
   return of_no_dump(name);
 }
 
-// Those that a running target alone has: there are such names, and no values.
+// Those that only a running target has, or that are not looked for: names without values.
 ConsoleScope::Found ConsoleScope::of_no_dump(std::string_view name) {
   constexpr std::array<std::string_view, 6> kOfLive = {"$callret", "$previp",  "$relip",
                                                        "$bp",      "$exentry", "$lastclockhresult"};
   for (const std::string_view each : kOfLive)
-    if (each == name) return base::fail("{} is of a running target: a dump does not have it", name);
+    if (each == name) return base::fail("{} is not known from a dump", name);
   return std::nullopt;
 }
 

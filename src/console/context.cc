@@ -69,6 +69,7 @@ ContextPlace place_of(const Context& context) {
   if (context.process) place.process = context.process->address;
   place.given = context.given;
   place.frame = context.frame;
+  place.is_set = context.is_set;
   return place;
 }
 
@@ -84,6 +85,7 @@ Context context_at(const target::Machine& machine, const ContextPlace& place) {
     if (process.address == place.process) context.process = &process;
   context.given = place.given;
   context.frame = place.frame;
+  context.is_set = place.is_set;
   return context;
 }
 

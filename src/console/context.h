@@ -26,6 +26,7 @@ struct Context {
   // Given by a command (.trap, .cxr); nothing: the thread's own.
   std::optional<RegisterContext> given;
   std::uint64_t frame = 0;  // that .frame chose
+  bool is_set = false;      // by .thread: k says so
 };
 
 // A context by numbers and addresses: what is left of it when the machine is opened anew.
@@ -35,6 +36,7 @@ struct ContextPlace {
   std::optional<std::uint64_t> thread_id;  // of a user dump's, which has no address
   std::optional<RegisterContext> given;
   std::uint64_t frame = 0;
+  bool is_set = false;
 };
 ContextPlace place_of(const Context& context);
 Context context_at(const target::Machine& machine, const ContextPlace& place);

@@ -88,6 +88,7 @@ Done thread_command(Console& console, const Arguments& arguments) {
     if (!thread)
       return base::fail("no thread of this dump has the address or the ID {:x}", address);
     console.context = context_of(console.machine(), *thread);
+    console.context.is_set = true;
   }
   const target::Thread* thread = console.context.thread;
   console.write(
@@ -216,12 +217,24 @@ Done list_processors(Console& console) {
   return {};
 }
 
+// kd's row of a user dump's thread: what its list has of it.
+std::string user_thread_text(Console& console, std::size_t index) {
+  const target::Thread& thread = console.machine().threads()[index];
+  std::string out =
+      fmt::format("{} {:>2}  Id: {:x}.{:x}", &thread == console.context.thread ? '.' : ' ', index,
+                  thread.process_id.value_or(0), thread.id.value_or(0));
+  for (const dump::ThreadRecord& record : console.machine().dump().threads)
+    if (thread.id == record.id)
+      out += fmt::format(" Suspend: {} Teb: {} {}", record.suspend_count,
+                         console.address_text(record.teb),
+                         record.suspend_count == 0 ? "Unfrozen" : "Frozen");
+  if (!thread.name.empty()) out += fmt::format(" \"{}\"", base::printable(thread.name));
+  return out + "\n";
+}
+
 Done list_user_threads(Console& console) {
-  const auto& threads = console.machine().threads();
-  for (std::size_t i = 0; i < threads.size(); ++i)
-    console.write(fmt::format("{} {:>3}  Id: {:x}.{:x}\n",
-                              &threads[i] == console.context.thread ? '.' : ' ', i,
-                              threads[i].process_id.value_or(0), threads[i].id.value_or(0)));
+  for (std::size_t i = 0; i < console.machine().threads().size(); ++i)
+    console.write(user_thread_text(console, i));
   return {};
 }
 

@@ -1,4 +1,4 @@
-// lm, ln, x: what is loaded, and symbols.
+// lm, ln: what is loaded, and the symbol of an address.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +9,6 @@
 #include "console/wildcards.h"
 #include "pe/symbols.h"
 #include "report/times.h"
-#include "symbols/undecorate.h"
 
 namespace ntstack::console {
 namespace {
@@ -152,85 +151,29 @@ Done ln_command(Console& console, const Arguments& arguments) {
   return {};
 }
 
-// Of one module: its exports that match; a name without wildcards is asked of its symbols too.
-void find_in(Console& console, std::size_t index, std::string_view pattern, std::size_t& found) {
-  symbols::Symbolizer& symbolizer = console.symbolizer();
-  const symbols::ModuleKey& key = symbolizer.modules()[index];
-  const std::string module = base::printable(symbolizer.short_name(index));
-  const auto show = [&](std::uint64_t address, const std::string& name) {
-    ++found;
-    console.write(fmt::format("{}          {}!{}\n", console.address_text(address), module,
-                              base::printable(name)));
-  };
-  if (pattern.find_first_of("*?") == std::string_view::npos) {
-    if (const auto address =
-            symbolizer.address_of(symbolizer.short_name(index) + "!" + std::string(pattern)))
-      show(*address, std::string(pattern));
-    return;
-  }
-  const pe::Image* image = symbolizer.image(index);
-  if (!image) return;
-  const auto exports = pe::exports(*image);
-  if (!exports) return;
-  for (const pe::ImageSymbol& symbol : *exports)
-    if (matches(symbol.name, pattern)) show(key.base + symbol.rva, symbol.name);
-}
-
-Done x_command(Console& console, const Arguments& arguments) {
-  std::string_view text = arguments.text;
-  while (text.starts_with('/'))
-    text = without_blanks(text.substr(std::min(text.find(' '), text.size())));
-  const std::size_t bang = text.find('!');
-  if (bang == std::string_view::npos || bang + 1 == text.size())
-    return base::fail("x takes MODULE!NAME, both with * and ? where wanted");
-  const std::string_view module = text.substr(0, bang), name = text.substr(bang + 1);
-  std::size_t modules = 0, found = 0;
-  for (std::size_t i = 0; i < console.symbolizer().modules().size(); ++i) {
-    if (!matches(console.symbolizer().short_name(i), module)) continue;
-    ++modules;
-    find_in(console, i, name, found);
-  }
-  if (modules == 0) return base::fail("no module is called {}", base::printable(module));
-  if (name.find_first_of("*?") != std::string_view::npos)
-    console.write("note: names with * and ? are looked for among exports alone, not in PDBs\n");
-  if (found == 0) return base::fail("no symbol matches {}", base::printable(text));
-  return {};
-}
-
 }  // namespace
 
 std::vector<Command> module_commands() {
-  return {
-      {{"lm"},
-       "vkum1a",
-       {"lm[v][k][u] [m PATTERN]", "lm[v] a ADDRESS", "lm 1m [PATTERN]"},
-       "The modules that are loaded",
-       "k shows those of the kernel alone, u of user mode, v more of each, 1m names alone; m "
-       "those whose\n"
-       "name PATTERN matches, a the one that holds an address. Behind the name stands what "
-       "symbols there\n"
-       "are: those of the PDB, of the image's exports, or none.",
-       {{"lmvm nt", "all of one"}, {"lm a 8081df65", "whose address it is"}},
-       Completion::expression,
-       lm_command},
-      {{"ln"},
-       "",
-       {"ln [ADDRESS]"},
-       "The symbol nearest before an address",
-       "",
-       {{"ln 8081df65", "nt!IofCallDriver+0x45"}},
-       Completion::expression,
-       ln_command},
-      {{"x"},
-       "",
-       {"x MODULE!NAME"},
-       "Symbols and their addresses",
-       "A name without * and ? is looked up in the module's PDB, its DWARF and its exports; with "
-       "them\n"
-       "among its exports alone.",
-       {{"x nt!IofCallDriver", "where it is"}, {"x nt!Io*Driver*", "exports"}},
-       Completion::expression,
-       x_command}};
+  return {{{"lm"},
+           "vkum1a",
+           {"lm[v][k][u] [m PATTERN]", "lm[v] a ADDRESS", "lm 1m [PATTERN]"},
+           "The modules that are loaded",
+           "k shows those of the kernel alone, u of user mode, v more of each, 1m names alone; m "
+           "those whose\n"
+           "name PATTERN matches, a the one that holds an address. Behind the name stands what "
+           "symbols there\n"
+           "are: those of the PDB, of the image's exports, or none.",
+           {{"lmvm nt", "all of one"}, {"lm a 8081df65", "whose address it is"}},
+           Completion::expression,
+           lm_command},
+          {{"ln"},
+           "",
+           {"ln [ADDRESS]"},
+           "The symbol nearest before an address",
+           "",
+           {{"ln 8081df65", "nt!IofCallDriver+0x45"}},
+           Completion::expression,
+           ln_command}};
 }
 
 }  // namespace ntstack::console

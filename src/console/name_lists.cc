@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "pe/symbols.h"
+#include "symbols/undecorate.h"
 
 namespace ntstack::console {
 namespace {
@@ -15,6 +16,21 @@ void put_in_order(std::vector<std::string>& names) {
     return left != right ? left < right : a < b;
   });
   names.erase(std::ranges::unique(names).begin(), names.end());
+}
+
+// Names alone are asked for: nothing is decoded of where they are.
+void add_symbols(const pdb::Pdb& pdb, std::vector<std::string>& names) {
+  constexpr std::uint32_t x86 = 0x014c;
+  constexpr std::size_t longest = 256;  // what nobody types
+  pdb.each_symbol(
+      [&](std::string_view name, pdb::NameKind kind) {
+        if (name.size() > longest) return false;
+        names.push_back(kind == pdb::NameKind::public_name
+                            ? symbols::undecorate(name, pdb.machine() == x86)
+                            : std::string(name));
+        return false;
+      },
+      [](const pdb::ListedSymbol&) { return true; });
 }
 
 std::span<const std::string> beginning_with(const std::vector<std::string>& names,
@@ -33,7 +49,10 @@ std::span<const std::string> NameLists::symbols(symbols::Symbolizer& symbolizer,
                                                 std::string_view prefix) {
   const auto [list, is_new] = symbols_.try_emplace(module);
   if (is_new) {
-    if (const pe::Image* image = symbolizer.image(module)) {
+    const pe::Image* image = symbolizer.image(module);
+    if (const pdb::Pdb* pdb = symbolizer.pdb(module)) {
+      add_symbols(*pdb, list->second);
+    } else if (image) {
       if (const auto exports = pe::exports(*image))
         for (const pe::ImageSymbol& symbol : *exports) list->second.emplace_back(symbol.name);
     }

@@ -91,7 +91,7 @@ class ObjectMemory {
     symbols::Symbolizer symbolizer({}, {});
     stacks::Walker walker(machine, symbolizer);
     std::string answer;
-    Console console({&machine, &symbolizer, &walker, "built.dmp"},
+    Console console({&machine, &symbolizer, &walker, {}, "built.dmp"},
                     [&](std::string_view text) { answer += text; });
     console.interrupted = interrupted;
     console.run(commands);

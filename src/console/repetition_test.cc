@@ -38,5 +38,14 @@ TEST(Repetition, OptionsTakeValuesWithTheirQuotesOff) {
   EXPECT_EQ(read_options("-e -x \"a b\" 10", "x").value_of('x'), "a b");
 }
 
+TEST(Repetition, BracesInQuotesAreText) {
+  const auto block = take_block(R"({ .echo "}" } rest)", '{', '}');
+  ASSERT_TRUE(block);
+  EXPECT_EQ(block->inside, R"(.echo "}")");
+  EXPECT_EQ(block->rest, "rest");
+  ASSERT_TRUE(take_block("{ it\"s }", '{', '}'));
+  EXPECT_FALSE(take_block("{ a { b }", '{', '}'));
+}
+
 }  // namespace
 }  // namespace ntstack::console

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <unordered_set>
 
 #include "base/text.h"
@@ -198,47 +199,73 @@ Done list_command(Console& console, const Arguments& arguments) {
   return {};
 }
 
-// ".foreach [/pS N] [/ps N] (name { commands }) { commands }", and (name "text").
-Done foreach_command(Console& console, const Arguments& arguments) {
-  std::string_view text = arguments.text;
-  std::uint64_t skip = 0, between = 0;
+struct EachOptions {
+  std::uint64_t skip = 0, between = 0;  // /pS, /ps
+  bool of_file = false;                 // /f
+};
+
+base::Result<EachOptions> take_each_options(Console& console, std::string_view& text) {
+  EachOptions options;
   while (text.starts_with('/')) {
-    const bool at_first = text.starts_with("/pS");
-    if (!at_first && !text.starts_with("/ps"))
-      return base::fail(".foreach takes /pS and /ps, no other options");
-    text = without_blanks(text.substr(3));
-    const std::size_t end = std::min(text.find(' '), text.size());
+    std::size_t end = std::min(text.find_first_of(" ("), text.size());
+    const std::string_view word = text.substr(0, end);
+    text = without_blanks(text.substr(end));
+    if (word == "/f" || word == "/s") {
+      options.of_file = word == "/f";
+      continue;
+    }
+    if (word != "/pS" && word != "/ps")
+      return base::fail(".foreach takes /pS, /ps, /s and /f, not {}", base::printable(word));
+    end = std::min(text.find(' '), text.size());
     const auto value = console.evaluate(text.substr(0, end));
     if (!value) return std::unexpected(value.error());
-    (at_first ? skip : between) = *value;
+    (word == "/pS" ? options.skip : options.between) = *value;
     text = without_blanks(text.substr(end));
   }
+  return options;
+}
+
+// What the words are of: what commands in braces answer, or text in quotes, or a file of that name.
+base::Result<std::string> each_text(Console& console, std::string_view source, bool of_file) {
+  if (const auto block = take_block(source, '{', '}')) return console.output_of(block->inside);
+  if (!source.starts_with('"'))
+    return base::fail(".foreach takes commands in braces, or text in quotes");
+  source = source.substr(1, source.size() - (source.ends_with('"') && source.size() > 1 ? 2 : 1));
+  if (!of_file) return std::string(source);
+  if (!console.may_use_files) return base::fail("no files are read here");
+  constexpr std::size_t most = 0x1000000;
+  std::ifstream file(base::path_from_utf8(source), std::ios::binary);
+  if (!file) return base::fail("{} can't be read", base::printable(source));
+  std::string text(most, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(most));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+// ".foreach [/pS N] [/ps N] (name { commands }) { commands }", and (name "text").
+Done foreach_command(Console& console, const Arguments& arguments) {
+  constexpr std::string_view form = ".foreach takes (NAME { COMMANDS }) { COMMANDS }";
+  std::string_view text = arguments.text;
+  const auto options = take_each_options(console, text);
+  if (!options) return std::unexpected(options.error());
   const auto head = take_block(text, '(', ')');
-  if (!head) return base::fail(".foreach takes (NAME {{ COMMANDS }}) {{ COMMANDS }}");
+  if (!head) return base::fail("{}", form);
   const std::size_t end = std::min(head->inside.find_first_of(" {\""), head->inside.size());
   const std::string name(head->inside.substr(0, end));
   const std::string_view source = without_blanks(head->inside.substr(end));
   const auto body = take_block(head->rest, '{', '}');
-  if (name.empty() || source.empty() || !body)
-    return base::fail(".foreach takes (NAME {{ COMMANDS }}) {{ COMMANDS }}");
-  std::string tokens;
-  if (source.starts_with('"')) {
-    tokens = source.substr(1, source.size() - (source.ends_with('"') && source.size() > 1 ? 2 : 1));
-  } else if (const auto block = take_block(source, '{', '}')) {
-    tokens = console.output_of(block->inside);
-  } else {
-    return base::fail(".foreach takes commands in braces, or text in quotes");
-  }
-  constexpr std::size_t most = 100'000;
-  const std::string commands(body->inside);
-  const std::vector<std::string> words = words_of(tokens, most);
+  if (name.empty() || source.empty() || !body) return base::fail("{}", form);
+  const auto found = each_text(console, source, options->of_file);
+  if (!found) return std::unexpected(found.error());
+  constexpr std::uint64_t most = 100'000;
+  const std::vector<std::string> words = words_of(*found, most);
   Loop loop(console);
-  for (std::size_t i = static_cast<std::size_t>(std::min<std::uint64_t>(skip, most));
-       i < words.size();
-       i += 1 + static_cast<std::size_t>(std::min<std::uint64_t>(between, most))) {
-    const auto goes_on = loop.run(with_value(commands, name, words[i]));
+  for (std::uint64_t i = std::min(options->skip, most); i < words.size();
+       i += 1 + std::min(options->between, most)) {
+    const auto goes_on =
+        loop.run(with_value(body->inside, name, words[static_cast<std::size_t>(i)]));
     if (!goes_on) return std::unexpected(goes_on.error());
-    if (!*goes_on) return {};
+    if (!*goes_on) break;
   }
   if (!body->rest.empty()) console.run(body->rest);
   return {};
@@ -277,8 +304,9 @@ std::vector<Command> search_commands() {
       {{".foreach"},
        "",
        {".foreach [/pS N] [/ps N] (NAME { COMMANDS }) { COMMANDS }",
-        ".foreach [/pS N] [/ps N] (NAME \"TEXT\") { COMMANDS }"},
-       "Runs commands for each word of what other commands answer",
+        ".foreach [/pS N] [/ps N] [/s] (NAME \"TEXT\") { COMMANDS }",
+        ".foreach [/pS N] [/ps N] /f (NAME \"FILE\") { COMMANDS }"},
+       "Runs commands for each word of what other commands answer, of a text or of a file",
        "NAME as a word of its own, or as ${NAME}, is the word. /pS leaves words out at first, "
        "/ps\n"
        "between.",

@@ -26,6 +26,8 @@ StackColumns columns_of(std::string_view flags) {
   columns.notes = has('v');
   columns.lines = !has('L');
   columns.only_names = has('c');
+  columns.in_lines = has('P');
+  columns.parameters = has('p') || has('P');
   return columns;
 }
 
@@ -105,6 +107,10 @@ void show(Console& console, const Stack& stack, const StackColumns& columns, std
   const bool is_whole = stack.end == stacks::End::base || stack.end == stacks::End::user_mode;
   if (!is_whole) console.write(fmt::format("note: the stack is not whole: {}\n", stack.end_reason));
   for (const std::string& note : stack.notes) console.write(fmt::format("note: {}\n", note));
+  if (columns.parameters)
+    console.write(
+        "note: parameters are those that private symbols have in memory, with what lies there: "
+        "optimized code may keep others in registers and put other things there\n");
   const bool has_home = columns.arguments && console.is_64_bit();
   if (has_home && !console.memory.has_told_of_home_space) {
     console.memory.has_told_of_home_space = true;
@@ -131,9 +137,9 @@ Done k_command(Console& console, const Arguments& arguments) {
   }
   const auto stack = stack_of_context(console);
   if (!stack) return std::unexpected(stack.error());
+  if (console.context.is_set || console.context.given)
+    console.write("  *** Stack trace for last set context - .thread/.cxr resets it\n");
   show(console, *stack, columns, most);
-  if (arguments.flags.find_first_of("pP") != std::string_view::npos)
-    console.write("note: parameters are in private symbols, which are not read: shown as k\n");
   return {};
 }
 
@@ -156,8 +162,10 @@ constexpr std::string_view kDetails =
     "chose then. Letters may be put together (kvn, knf): b and v show the words where the first\n"
     "arguments are, v also what the PDB says of x86 frames and trap frames, n numbers the frames, "
     "f\n"
-    "shows the bytes from the frame before, L leaves source lines out, c shows names alone. COUNT "
-    "and\n"
+    "shows the bytes from the frame before, p shows parameters with values where symbols are "
+    "private "
+    "(P\n"
+    "each on a line), L leaves source lines out, c shows names alone. COUNT and\n"
     "all numbers are hexadecimal.\n"
     "Behind = stands where to begin, for stacks whose start is lost: x86 BasePtr, StackPtr and\n"
     "InstructionPtr; x64 and ARM64 StackPtr and InstructionPtr; with blanks or commas between "
@@ -172,7 +180,7 @@ constexpr std::string_view kDetails =
 std::vector<Command> stack_commands() {
   return {{{"k"},
            "bcfnpPvLM",
-           {"k[bcfnvL] [COUNT]", "k[bcfnvL] = BASEPTR STACKPTR INSTRUCTIONPTR [COUNT]    (x86)",
+           {"k[bcfnpPvL] [COUNT]", "k[bcfnvL] = BASEPTR STACKPTR INSTRUCTIONPTR [COUNT]    (x86)",
             "k[bcfnvL] = STACKPTR INSTRUCTIONPTR [COUNT]    (x64, ARM64)"},
            "The stack",
            kDetails,

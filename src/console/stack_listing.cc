@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "console/frame_notes.h"
+#include "console/frame_parameters.h"
 
 namespace ntstack::console {
 namespace {
@@ -104,6 +105,8 @@ StackListing list_stack(Console& console, const stacks::Stack& stack, const Stac
             console.machine().memory().pointer(*at + n * word, console.is_64_bit());
     }
     if (columns.notes) listed.note = note_of(console, frame);
+    if (columns.parameters)
+      listed.parameters = parameters_text(console, stack, frame, columns.in_lines);
     // The first frame's own registers are known.
     listed.may_be_wrong = !is_warned && i > 0 && may_be_wrong(console, frame);
     is_warned |= listed.may_be_wrong;
@@ -129,8 +132,11 @@ std::string heading_of(const StackColumns& columns, bool is_x86) {
 std::string site_of(const ListedFrame& listed, const StackColumns& columns, bool wide) {
   const Frame& frame = *listed.frame;
   std::string text = frame.symbol.text();
-  if (text.empty()) text = "0x" + base::address_text(frame.ip, wide);
+  const bool is_nowhere = frame.symbol.module.empty() && frame.symbol.name.empty();
+  if (is_nowhere) text = "0x" + base::address_text(frame.ip, wide);
   if (columns.only_names && !frame.symbol.name.empty()) return text.substr(0, text.rfind("+0x"));
+  if (!listed.parameters.empty())
+    text.insert(std::min(text.rfind("+0x"), text.size()), listed.parameters);
   text += listed.note;
   if (columns.lines && frame.symbol.source)
     text += fmt::format(" [{} @ {}]", base::printable(frame.symbol.source->file),

@@ -19,6 +19,8 @@ struct StackColumns {
   bool notes = false;       // v
   bool lines = true;        // not L
   bool only_names = false;  // c
+  bool parameters = false;  // p, P
+  bool in_lines = false;    // P: each parameter on its own
 };
 
 struct ListedFrame {
@@ -29,6 +31,7 @@ struct ListedFrame {
   std::optional<std::uint64_t> bytes;
   std::array<std::optional<std::uint64_t>, 4> arguments{};
   std::string note;           // "(FPO: [2,0,4])"
+  std::string parameters;     // "(unsigned long Count = 5)"
   bool may_be_wrong = false;  // from here on
 };
 

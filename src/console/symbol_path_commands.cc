@@ -143,8 +143,9 @@ std::string outcome_text(symbols::Symbolizer& symbolizer, std::size_t index) {
   std::string remedy;
   for (const symbols::Missing& missing : symbolizer.missing())
     if (missing.module == symbolizer.modules()[index].name)
-      remedy += fmt::format("    {} is not at hand: {}\n", missing.what, missing.remedy);
-  return fmt::format("*** No symbols of its own for {}\n{}", name, base::printable(remedy));
+      remedy +=
+          fmt::format("    {} is not at hand: {}\n", missing.what, base::printable(missing.remedy));
+  return fmt::format("*** No symbols of its own for {}\n{}", name, remedy);
 }
 
 Done reload_module(Console& console, const std::string& name) {

@@ -132,6 +132,26 @@ base::Result<Request> request_of(Console& console, const FoundType& type, std::s
   return request;
 }
 
+// Fields of the kernel's structures whose offsets this dump tells, where no types are at hand.
+// False: not all of them are known.
+bool show_by_offsets(Console& console, std::string_view type, std::string_view fields) {
+  const bool has_module = type.starts_with("nt!");
+  if (!has_module && type.find('!') != std::string_view::npos) return false;
+  const std::string_view structure = type.substr(has_module ? 3 : 0);
+  std::string out = fmt::format("nt!{}\n", base::printable(structure));
+  if (fields.empty()) return false;
+  while (!fields.empty()) {
+    const std::size_t end = std::min(fields.find(' '), fields.size());
+    const std::string_view field = fields.substr(0, end);
+    const auto place = field_place(console, "nt", structure, field);
+    if (!place) return false;
+    out += fmt::format("   +0x{:03x} {:<16} : ?\n", place->offset, base::printable(field));
+    fields = without_blanks(fields.substr(end));
+  }
+  console.write(out + "note: the kernel's types are not at hand: offsets are those of this dump\n");
+  return true;
+}
+
 Done dt_command(Console& console, const Arguments& arguments) {
   std::string_view text = arguments.text;
   while (text.starts_with('-'))  // -b, -v, -r: all is shown one level deep
@@ -139,6 +159,8 @@ Done dt_command(Console& console, const Arguments& arguments) {
   if (text.empty()) return base::fail("dt takes MODULE!TYPE: help dt");
   const std::size_t end = std::min(text.find(' '), text.size());
   const auto type = type_named(console, text.substr(0, end));
+  if (!type && show_by_offsets(console, text.substr(0, end), without_blanks(text.substr(end))))
+    return {};
   if (!type) return std::unexpected(type.error());
   const auto request = request_of(console, *type, without_blanks(text.substr(end)));
   if (!request) return std::unexpected(request.error());

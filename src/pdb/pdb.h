@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -83,6 +84,15 @@ struct FrameLocals {
   std::vector<Local> locals;  // of all its scopes
 };
 
+// A name among all that a PDB has of its whole image.
+enum class NameKind : std::uint8_t { procedure, data, public_name };
+struct ListedSymbol {
+  std::string_view name;  // of a public: decorated
+  std::uint32_t rva = 0;
+  std::uint32_t size = 0;  // 0: not known
+  NameKind kind = NameKind::procedure;
+};
+
 class Pdb {
  public:
   // `file` outlives the Pdb. Opening reads the directory and a few headers alone.
@@ -107,6 +117,11 @@ class Pdb {
   FrameLocals locals_at(std::uint32_t rva) const;
   // The RVA of a name: procedures, then publics (decorated or plain C name), then global data.
   std::optional<std::uint32_t> rva_of(std::string_view name) const;
+
+  // Every procedure, global datum and public whose name wants() takes, in the file's order, until
+  // found() returns false. Publics may repeat the others.
+  void each_symbol(const std::function<bool(std::string_view name, NameKind kind)>& wants,
+                   const std::function<bool(const ListedSymbol&)>& found) const;
 
   std::optional<FpoRecord> fpo_at(std::uint32_t rva) const;
   std::optional<FrameDataRecord> frame_data_at(std::uint32_t rva) const;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "base/mapped_file.h"
 #include "pdb/pdb_builder.h"
 #include "pdb/symbol_records.h"
@@ -140,6 +142,29 @@ TEST(Pdb, NamesAreFoundByProcedureThenPublicThenData) {
   EXPECT_EQ(pdb->rva_of("KiData"), 0x1100U);
   EXPECT_FALSE(pdb->rva_of("gone"));
   EXPECT_FALSE(pdb->rva_of(""));
+}
+
+TEST(Pdb, EveryNameIsListedOnceWithItsPlace) {
+  PdbBuilder builder = two_functions();
+  builder.add_global("first", record(S_PROCREF, Blob().u32(0).u32(4).u16(1).text("first")));
+  builder.add_global("gone", record(S_PROCREF, Blob().u32(0).u32(4).u16(9).text("gone")));
+  builder.add_global("KiData", record(S_GDATA32, Blob().u32(0).u32(0x100).u16(1).text("KiData")));
+  for (const bool scattered : {false, true}) {
+    const Opened pdb(builder, scattered);
+    std::map<std::string, std::uint32_t> found;
+    const auto all = [](std::string_view, NameKind) { return true; };
+    pdb->each_symbol(all, [&](const ListedSymbol& symbol) {
+      EXPECT_TRUE(found.emplace(symbol.name, symbol.rva).second) << symbol.name;
+      return true;
+    });
+    EXPECT_EQ(found["first"], 0x1010U);
+    EXPECT_EQ(found["KiData"], 0x1100U);
+    EXPECT_EQ(found["KiSystemCall64"], 0x1080U);
+    EXPECT_FALSE(found.contains("gone"));
+    std::size_t count = 0;
+    pdb->each_symbol(all, [&](const ListedSymbol&) { return ++count < 2; });
+    EXPECT_EQ(count, 2U);
+  }
 }
 
 TEST(Pdb, DecoratedNamesOfX86AreFoundByTheirPlainName) {

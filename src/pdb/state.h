@@ -77,6 +77,9 @@ struct Pdb::State {
 
   std::optional<Line> line_at(SectionOffset place, std::uint32_t rva);
 
+  // all_symbols.cc
+  std::optional<ProcedureSymbol> procedure_by(const ProcedureReference& reference);
+
   // functions.cc
   std::optional<Function> function_at(SectionOffset place, std::uint32_t rva);
   std::optional<std::uint32_t> procedure_named(std::string_view name);

@@ -55,7 +55,7 @@ class Locks : public testing::Test {
     app::Session session = app::Session::over(std::move(*dump), options);
     stacks::Walker walker(session.machine(), session.symbolizer(), {});
     std::string answer;
-    console::Console console({&session.machine(), &session.symbolizer(), &walker, "w3wp.dmp"},
+    console::Console console({&session.machine(), &session.symbolizer(), &walker, {}, "w3wp.dmp"},
                              [&](std::string_view text) { answer += text; });
     console.run(line);
     return answer;
