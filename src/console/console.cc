@@ -88,7 +88,8 @@ void Console::run_command(std::string_view text) {
     return;
   }
   const auto done = found->command->run(*this, found->arguments);
-  if (!done) write(base::printable(done.error().text()) + "\n");
+  // Of an interrupted command too: it says so.
+  if (!done) put(base::printable(done.error().text()) + "\n");
 }
 
 std::string Console::prompt() const {

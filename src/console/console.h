@@ -98,9 +98,7 @@ class Console {
   const std::vector<Family>& families() const { return families_; }
   // Not behind an interruption.
   void write(std::string_view text) {
-    if (is_interrupted()) return;
-    if (log && captures_ == 0) log->write(text);
-    sink_(text);
+    if (!is_interrupted()) put(text);
   }
   void end() { is_over_ = true; }
 
@@ -129,6 +127,10 @@ class Console {
   std::optional<LogFile> log;  // where everything that is written goes too
 
  private:
+  void put(std::string_view text) {
+    if (log && captures_ == 0) log->write(text);
+    sink_(text);
+  }
   void run_all(std::string_view line);
   void run_command(std::string_view text);
 
