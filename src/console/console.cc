@@ -39,8 +39,9 @@ void Console::run_all(std::string_view line) {
   while (is_first || control.runs_again) {
     is_first = control.runs_again = false;
     for (const std::string_view command : commands_of(line)) {
-      if (is_over_ || is_interrupted() || control.leave != Control::Leave::nothing) return;
+      if (is_over_ || control.leave != Control::Leave::nothing) return;
       run_command(command);
+      if (is_interrupted()) return;
       if (control.runs_again) break;
     }
   }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # both_systems.sh LINUX_PROGRAM WINDOWS_PROGRAM BUILD: the console answers a script on Windows, under Wine, as on Linux,
-# byte for byte but for the line ends.
+# byte for byte but for the line ends and the separators of paths.
 set -uo pipefail
 linux=$1 windows=$2 build=$3
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,9 +12,9 @@ data=${NTSTACK_DATA:-../shared/data}
 out=$build/both_systems
 compared=0
 compare() {
-  "$linux" open "$@" --offline -cf "$here/both_systems.txt" >"$out/linux" 2>"$out/linux.err"
-  local code=$?
-  wine "$windows" open "$@" --offline -cf "$here/both_systems.txt" 2>"$out/windows.err" | tr -d '\r' >"$out/windows"
+  "$linux" open "$@" --offline -cf "$here/both_systems.txt" 2>"$out/linux.err" | tr '\\' / >"$out/linux"
+  local code=${PIPESTATUS[0]}
+  wine "$windows" open "$@" --offline -cf "$here/both_systems.txt" 2>"$out/windows.err" | tr -d '\r' | tr '\\' / >"$out/windows"
   if [ "${PIPESTATUS[0]}" -ne "$code" ] || ! cmp -s "$out/linux" "$out/windows"; then
     echo "differs: ntstack open $*"
     diff "$out/linux" "$out/windows" | head -n 20
