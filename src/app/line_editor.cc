@@ -144,6 +144,7 @@ LineEditor::~LineEditor() = default;
 std::optional<std::string> LineEditor::read(const std::string& prompt) {
   state_->prompt = prompt;
   int length = 0;
+  el_set(state_->editor, EL_PREP_TERM, 1);  // before the prompt is seen: a key may come at once
   const char* line = el_gets(state_->editor, &length);
   if (!line || length <= 0) return std::nullopt;
   std::string text(line, static_cast<std::size_t>(length));

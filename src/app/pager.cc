@@ -13,21 +13,38 @@
 namespace ntstack::app {
 namespace {
 
-#ifndef _WIN32
-// A key without its echo and without a signal for Ctrl-C; 'q' where the input has ended.
-char read_key() {
-  termios before{};
-  if (tcgetattr(STDIN_FILENO, &before) != 0) return 'q';
-  termios raw = before;
-  raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
-  raw.c_cc[VMIN] = 1;
-  raw.c_cc[VTIME] = 0;
-  tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
-  char key = 'q';
-  const bool is_read = ::read(STDIN_FILENO, &key, 1) == 1;
-  tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
-  return is_read ? key : 'q';
-}
+#ifdef _WIN32
+struct Keys {
+  char read() const { return read_key(); }
+};
+#else
+// Keys without their echo and without a signal for Ctrl-C, as long as it lives.
+class Keys {
+ public:
+  Keys() {
+    is_set_ = tcgetattr(STDIN_FILENO, &before_) == 0;
+    termios raw = before_;
+    raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
+    raw.c_cc[VMIN] = 1;
+    raw.c_cc[VTIME] = 0;
+    if (is_set_) tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+  }
+  ~Keys() {
+    if (is_set_) tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+  }
+  Keys(const Keys&) = delete;
+  Keys& operator=(const Keys&) = delete;
+
+  // 'q' where the input has ended.
+  char read() const {
+    char key = 'q';
+    return is_set_ && ::read(STDIN_FILENO, &key, 1) == 1 ? key : 'q';
+  }
+
+ private:
+  termios before_{};
+  bool is_set_ = false;
+};
 #endif
 
 // How many columns a text takes: a character each, whatever its bytes.
@@ -77,9 +94,10 @@ void Pager::write_row(std::string_view row) {
 
 void Pager::wait_for_key() {
   constexpr std::string_view question = "-- more: Space a page, Enter a line, q no more --";
+  const Keys keys;  // before the question is seen
   std::fwrite(question.data(), 1, question.size(), out_);
   std::fflush(out_);
-  const char key = read_key();
+  const char key = keys.read();
   std::fputs(("\r" + std::string(question.size(), ' ') + "\r").c_str(), out_);
   std::fflush(out_);
   constexpr char ctrl_c = 3, escape = 27;

@@ -57,7 +57,9 @@ class Terminal:
         return self.until("kd> ")
 
     def end(self):
-        self.type("\x03\x04")
+        self.type("\x03")
+        self.until("kd> ")
+        self.type("\x04")
         end = time.time() + DEADLINE
         while time.time() < end:
             if select.select([self.fd], [], [], 0.2)[0]:
@@ -120,8 +122,6 @@ class Typing(unittest.TestCase):
 
     def test_ctrl_c_gives_a_line_up(self):
         self.terminal.type("? 77")
-        self.terminal.until("77")
-        time.sleep(0.3)  # until the line is edited
         self.terminal.type("\x03")
         self.terminal.until("kd> ")
         self.assertIn("00000000`00000002", self.terminal.line("? 2"))
