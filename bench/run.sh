@@ -13,6 +13,10 @@ for program in "$build"/bench/*_bench; do
 done
 echo "== ntstack stacks, whole process"
 bench/stacks_cost.py "$build/ntstack" samples/seed1/w3wp.dmp "$data/kernel/triage_x64_19041.dmp"
+echo "== the console's first stack against ntstack stacks"
+hyperfine --warmup 3 --shell none \
+  "$build/ntstack open samples/seed1/w3wp.dmp -y samples/seed1/symbols --offline -c k" \
+  "$build/ntstack stacks samples/seed1/w3wp.dmp -y samples/seed1/symbols --offline"
 if [ -x "$build/tests/world_physical/make_physical" ]; then
   echo "== all stacks of a machine of 2,000 and 4,000 threads"
   bench/physical_cost.py "$build/ntstack" "$build/tests/world_physical/make_physical" "$build/tests/world_physical/modules/known"
