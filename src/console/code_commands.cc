@@ -86,7 +86,7 @@ Done u_command(Console& console, const Arguments& arguments) {
   if (const auto possible = checked(); !possible) return possible;
   const auto range = code_range_of(console, arguments.text);
   if (!range) return std::unexpected(range.error());
-  const analysis::CodeView& code = console.code();
+  const analysis::CodeView& code = console.code_at(range->address);
   const analysis::Listing listing =
       analysis::list_from(code, range->address, range->count, range->end);
   if (listing.lines.empty()) return base::fail("{}", listing.why_ended);
@@ -101,7 +101,7 @@ Done ub_command(Console& console, const Arguments& arguments) {
   const auto range = code_range_of(console, arguments.text);
   if (!range) return std::unexpected(range.error());
   if (range->end != UINT64_MAX) return base::fail("ub takes ADDRESS and L COUNT");
-  const analysis::CodeView& code = console.code();
+  const analysis::CodeView& code = console.code_at(range->address);
   const bool is_64_bit = code.is_64_bit_at(range->address);
   analysis::Listing listing = analysis::list_before(code, range->address, range->count);
   if (listing.lines.empty()) return base::fail("{}", listing.why_ended);
@@ -159,7 +159,7 @@ Done uf_command(Console& console, const Arguments& arguments) {
   }
   const auto range = code_range_of(console, text);
   if (!range) return std::unexpected(range.error());
-  const analysis::CodeView& code = console.code();
+  const analysis::CodeView& code = console.code_at(range->address);
   const bool is_64_bit = code.is_64_bit_at(range->address);
   const analysis::FunctionCode function = analysis::function_code(code, range->address);
   if (function.blocks.empty())

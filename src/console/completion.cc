@@ -68,8 +68,9 @@ void Completer::add(std::string_view candidate, std::string_view word) {
 }
 
 void Completer::add_modules(std::string_view word, bool with_bang) {
-  for (std::size_t i = 0; i < console_.symbolizer().modules().size(); ++i)
-    add(console_.symbolizer().short_name(i) + (with_bang ? "!" : ""), word);
+  for (symbols::Symbolizer* each : console_.symbolizers())
+    for (std::size_t i = 0; i < each->modules().size(); ++i)
+      add(each->short_name(i) + (with_bang ? "!" : ""), word);
 }
 
 // "nt!Ke", "@rs", "$thr", "n".

@@ -74,6 +74,7 @@ base::Result<void> Console::reload() {
   ++reloads_;
   slots_.reset();
   code_.reset();
+  user_half_.forget();
   context = context_at(machine(), place);
   return {};
 }
@@ -125,9 +126,23 @@ analysis::SlotReader& Console::slots() {
   return *slots_;
 }
 
-const analysis::CodeView& Console::code() {
-  if (!code_)
-    code_ = std::make_unique<analysis::CodeView>(machine().memory(), symbolizer(), architecture());
+symbols::Symbolizer& Console::symbolizer_at(std::uint64_t address) {
+  symbols::Symbolizer* user = user_half_.images_of(context.process);
+  return user && user->module_at(address) ? *user : symbolizer();
+}
+
+std::vector<symbols::Symbolizer*> Console::symbolizers() {
+  std::vector<symbols::Symbolizer*> all;
+  if (symbols::Symbolizer* user = user_half_.images_of(context.process)) all.push_back(user);
+  all.push_back(&symbolizer());
+  return all;
+}
+
+const analysis::CodeView& Console::code_at(std::uint64_t address) {
+  symbols::Symbolizer& images = symbolizer_at(address);
+  if (code_symbolizer_ != &images) code_.reset();
+  if (!code_) code_ = std::make_unique<analysis::CodeView>(context_memory(), images, architecture());
+  code_symbolizer_ = &images;
   return *code_;
 }
 
@@ -136,7 +151,7 @@ std::string Console::address_text(std::uint64_t address) const {
 }
 
 std::string Console::name_of(std::uint64_t address) {
-  const std::string text = symbolizer().name(address, false).function.text();
+  const std::string text = symbolizer_at(address).name(address, false).function.text();
   return text.empty() ? address_text(address) : text;
 }
 

@@ -20,6 +20,7 @@
 #include "console/control.h"
 #include "console/expression.h"
 #include "console/log_file.h"
+#include "console/user_half.h"
 #include "stacks/walker.h"
 #include "symbols/symbolizer.h"
 #include "target/machine.h"
@@ -65,6 +66,8 @@ class Console {
   using Sink = std::function<void(std::string_view)>;
 
   Console(const Target& target, Sink sink);
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
 
   // Runs what a line holds. Errors are written like answers, and end nothing but their command.
   void run(std::string_view line);
@@ -88,7 +91,15 @@ class Console {
 
   // For commands.
   const target::Machine& machine() const { return *target_.machine; }
+  // What addresses are looked up in: user addresses in the implicit process.
+  const base::ByteSource& context_memory() const { return context_memory_; }
+  // The kernel's modules, or a user dump's.
   symbols::Symbolizer& symbolizer() { return *target_.symbolizer; }
+  // The same, or the implicit process's modules where the address lies in one of them.
+  symbols::Symbolizer& symbolizer_at(std::uint64_t address);
+  // Both: the process's first, where .reload /user looked them up.
+  std::vector<symbols::Symbolizer*> symbolizers();
+  UserHalf& user_half() { return user_half_; }
   stacks::Walker& walker() { return *target_.walker; }
   const stacks::SymbolizerMaker& symbolizer_maker() const { return target_.symbolizer_maker; }
   const std::string& file_name() const { return target_.file_name; }
@@ -113,7 +124,7 @@ class Console {
 
   // Made when first asked for.
   analysis::SlotReader& slots();
-  const analysis::CodeView& code();
+  const analysis::CodeView& code_at(std::uint64_t address);
   // "nt!KeBugCheckEx+0x12", or the address where nothing is known of it.
   std::string name_of(std::uint64_t address);
   std::string address_text(std::uint64_t address) const;
@@ -139,6 +150,9 @@ class Console {
   std::vector<Family> families_;
   std::unique_ptr<analysis::SlotReader> slots_;
   std::unique_ptr<analysis::CodeView> code_;
+  symbols::Symbolizer* code_symbolizer_ = nullptr;  // that code_ is made with
+  UserHalf user_half_;
+  ContextMemory context_memory_{*this};
   bool is_over_ = false;
   std::size_t depth_ = 0;  // of commands that run commands
   std::size_t reloads_ = 0;

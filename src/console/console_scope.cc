@@ -119,7 +119,8 @@ ConsoleScope::Found ConsoleScope::of_no_dump(std::string_view name) {
 ConsoleScope::Found ConsoleScope::effective_address(std::size_t number) {
   const auto context = console_.registers();
   if (!context) return std::unexpected(context.error());
-  const auto instruction = console_.code().instruction_at(stacks::ip_of(context->registers));
+  const std::uint64_t ip = stacks::ip_of(context->registers);
+  const auto instruction = console_.code_at(ip).instruction_at(ip);
   if (instruction) {
     const auto found = analysis::effective_addresses(*instruction, context->registers);
     if (number < found.size()) return std::optional(found[number].address);

@@ -11,10 +11,12 @@ class ConsoleScope : public Scope {
 
   bool is_64_bit() const override { return console_.is_64_bit(); }
   bool is_kernel() const override { return !console_.is_user_dump(); }
-  const base::ByteSource& memory() const override { return console_.machine().memory(); }
+  const base::ByteSource& memory() const override { return console_.context_memory(); }
   base::Result<std::optional<std::uint64_t>> register_named(std::string_view name) override;
   std::optional<std::uint64_t> address_of(const std::string& symbol) override {
-    return console_.symbolizer().address_of(symbol);
+    for (symbols::Symbolizer* each : console_.symbolizers())
+      if (const auto address = each->address_of(symbol)) return address;
+    return std::nullopt;
   }
 
  private:

@@ -50,7 +50,7 @@ std::string segment_text(const Console& console, const RegisterContext& context,
 std::string value_text(const Console& console, std::optional<std::uint64_t> address,
                        std::size_t size) {
   const std::vector<std::byte> bytes =
-      address ? console.machine().memory().copy(*address, size) : std::vector<std::byte>();
+      address ? console.context_memory().copy(*address, size) : std::vector<std::byte>();
   if (bytes.size() != size) return std::string(size * 2, '?');
   std::string out;
   for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte)
@@ -69,7 +69,7 @@ std::string operand_text(Console& console, const RegisterContext& context,
       base ? std::optional(as_address(*base + operand.address, console.is_64_bit())) : std::nullopt;
   const bool leads_on = instruction.target_memory.has_value();
   const auto pointer = leads_on && address
-                           ? console.machine().memory().pointer(*address, console.is_64_bit())
+                           ? console.context_memory().pointer(*address, console.is_64_bit())
                            : std::nullopt;
   if (!pointer) return out + "=" + value_text(console, address, operand.size);
   return out + fmt::format("={{{} ({})}}", base::printable(console.name_of(*pointer)),
@@ -79,14 +79,14 @@ std::string operand_text(Console& console, const RegisterContext& context,
 // The instruction's line, without where pointers in memory lead: the operands say it.
 std::string line_text(Console& console, const RegisterContext& context) {
   const std::uint64_t ip = stacks::ip_of(context.registers);
-  const auto instruction = console.code().instruction_at(ip);
+  const auto instruction = console.code_at(ip).instruction_at(ip);
   if (!code::can_disassemble() || !instruction) return {};
-  analysis::Line line = analysis::line_of(console.code(), *instruction, nullptr);
+  analysis::Line line = analysis::line_of(console.code_at(ip), *instruction, nullptr);
   for (analysis::Reference& reference : line.references) {
     reference.value.reset();
     reference.import_name.clear();
   }
-  std::string out = report::line_text(line, console.code().is_64_bit_at(ip));
+  std::string out = report::line_text(line, console.code_at(ip).is_64_bit_at(ip));
   out.pop_back();
   for (const EffectiveAddress& operand :
        analysis::effective_addresses(*instruction, context.registers))

@@ -47,7 +47,7 @@ std::string text_of(const Console& console, const stacks::Frame& frame, const pd
   std::uint64_t value = 0;
   const auto out =
       std::as_writable_bytes(std::span(&value, 1)).first(static_cast<std::size_t>(size));
-  if (console.machine().memory().read(at, out) != size) return heading + "<value unavailable>";
+  if (console.context_memory().read(at, out) != size) return heading + "<value unavailable>";
   return heading + value_text(console, local, value, size);
 }
 

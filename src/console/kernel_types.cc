@@ -60,25 +60,36 @@ std::optional<FieldPlace> known_place(Console& console, std::string_view structu
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<std::size_t> module_named(Console& console, std::string_view name) {
-  symbols::Symbolizer& symbolizer = console.symbolizer();
+std::optional<std::size_t> index_of(symbols::Symbolizer& symbolizer, std::string_view name) {
   for (std::size_t i = 0; i < symbolizer.modules().size(); ++i)
     if (base::equals_ignoring_case(symbolizer.short_name(i), name)) return i;
   return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<std::size_t> module_named(Console& console, std::string_view name) {
+  return index_of(console.symbolizer(), name);
+}
+
+std::optional<NamedModule> any_module_named(Console& console, std::string_view name) {
+  if (const auto index = module_named(console, name))
+    return NamedModule{&console.symbolizer(), *index};
+  for (symbols::Symbolizer* each : console.symbolizers())
+    if (const auto index = index_of(*each, name)) return NamedModule{each, *index};
+  return std::nullopt;
+}
+
 std::optional<FieldPlace> field_place(Console& console, std::string_view module,
                                       std::string_view structure, std::string_view member) {
-  const auto index = module_named(console, module);
-  if (index) {
-    const pdb::Pdb* pdb = console.symbolizer().pdb(*index);
+  const auto named = any_module_named(console, module);
+  if (named) {
+    const pdb::Pdb* pdb = named->symbolizer->pdb(named->index);
     const auto found =
-        place_in(pdb, console.symbolizer().types(*index).structure(structure), member);
+        place_in(pdb, named->symbolizer->types(named->index).structure(structure), member);
     if (found) return found;
   }
-  const bool is_kernel = !index || base::equals_ignoring_case(module, "nt");
+  const bool is_kernel = !named || base::equals_ignoring_case(module, "nt");
   return is_kernel ? known_place(console, structure, member) : std::nullopt;
 }
 

@@ -18,8 +18,14 @@ struct FieldPlace {
 // Of "_KTHREAD" and "ThreadListEntry.Flink". `module`: "nt".
 std::optional<FieldPlace> field_place(Console& console, std::string_view module,
                                       std::string_view structure, std::string_view member);
-// The module of a short name, in any case of letters.
+// The kernel's (a user dump's) module of a short name, in any case of letters.
 std::optional<std::size_t> module_named(Console& console, std::string_view name);
+// The same of all modules: the kernel's first, then the implicit process's.
+struct NamedModule {
+  symbols::Symbolizer* symbolizer;
+  std::size_t index;
+};
+std::optional<NamedModule> any_module_named(Console& console, std::string_view name);
 // A number of at most 8 bytes in an object of the kernel; nothing where the field or the memory is
 // not known.
 std::optional<std::uint64_t> kernel_field(Console& console, std::uint64_t object,

@@ -26,7 +26,7 @@ Done show_rows(Console& console, const Arguments& arguments, const RowFormat& fo
   std::uint64_t left = range->count * format.unit, at = range->begin;
   while (left > 0 && !console.is_interrupted()) {
     const std::uint64_t size = std::min(left, most);
-    const MemoryRow row = read_row(console.machine().memory(), at, static_cast<std::size_t>(size));
+    const MemoryRow row = read_row(console.context_memory(), at, static_cast<std::size_t>(size));
     console.write(row_text(row, format, console.is_64_bit()));
     std::uint64_t last = 0;
     for (std::size_t i = 0; i < format.unit; ++i)
@@ -63,7 +63,7 @@ Done show_text(Console& console, const Arguments& arguments, std::uint64_t unit)
   constexpr std::uint64_t usual = 0x200, in_line = 48;
   const auto range = range_of(console, arguments.text, unit, usual);
   if (!range) return std::unexpected(range.error());
-  const base::ByteSource& memory = console.machine().memory();
+  const base::ByteSource& memory = console.context_memory();
   std::uint64_t at = range->begin;
   std::uint64_t left = range->count;
   bool is_ended = false;
@@ -119,13 +119,13 @@ SlotOptions options_of(std::string_view text) {
 ListedSlot read_slot(Console& console, std::uint64_t address, std::size_t unit, bool with_meaning) {
   ListedSlot slot;
   slot.address = address;
-  slot.value = console.machine().memory().pointer(address, unit == 8);
+  slot.value = console.context_memory().pointer(address, unit == 8);
   if (!slot.value) return slot;
   // ARM64 signs return addresses: their symbol is that of the address without the signature.
   const bool may_be_signed = console.architecture() == base::Architecture::arm64;
   const std::uint64_t named = may_be_signed ? unwind::arm64::without_pac(*slot.value) : *slot.value;
-  if (console.symbolizer().module_at(named))
-    slot.symbol = console.symbolizer().name(named, false).function;
+  if (symbols::Symbolizer& images = console.symbolizer_at(named); images.module_at(named))
+    slot.symbol = images.name(named, false).function;
   const bool is_pointer = (unit == 8) == console.is_64_bit();
   if (is_pointer && with_meaning) slot.meaning = console.slots().of(address, *slot.value);
   return slot;

@@ -28,7 +28,7 @@ std::optional<std::vector<std::byte>> terminated(const base::ByteSource& memory,
 
 // _UNICODE_STRING and _STRING: Length, MaximumLength, Buffer.
 std::optional<std::vector<std::byte>> counted(const Console& console, std::uint64_t address) {
-  const base::ByteSource& memory = console.machine().memory();
+  const base::ByteSource& memory = console.context_memory();
   const bool wide = console.is_64_bit();
   const auto length = memory.get<std::uint16_t>(address);
   const auto buffer = memory.pointer(address + (wide ? 8 : 4), wide);
@@ -44,7 +44,7 @@ base::Result<std::string> text_at(Console& console, std::uint64_t address, TextK
   const bool is_counted = kind == TextKind::ansi_string || kind == TextKind::unicode_string;
   const bool is_wide = kind == TextKind::utf16 || kind == TextKind::unicode_string;
   const auto bytes = is_counted ? counted(console, address)
-                                : terminated(console.machine().memory(), address, is_wide ? 2 : 1);
+                                : terminated(console.context_memory(), address, is_wide ? 2 : 1);
   if (!bytes) return base::fail("the text at {} is not in the dump", console.address_text(address));
   const base::Bytes view{std::span<const std::byte>(*bytes)};
   if (is_wide) return base::printable(base::utf8_from_utf16(view));

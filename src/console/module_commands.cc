@@ -63,8 +63,7 @@ base::Result<ModuleOptions> module_options(Console& console, const Arguments& ar
   return options;
 }
 
-std::string verbose_text(Console& console, std::size_t index) {
-  const symbols::ModuleKey& key = console.symbolizer().modules()[index];
+std::string verbose_text(Console& console, const symbols::ModuleKey& key) {
   std::string out;
   for (const dump::ModuleRecord& record : console.machine().kernel().modules()) {
     if (record.base != key.base) continue;
@@ -80,28 +79,23 @@ std::string verbose_text(Console& console, std::size_t index) {
   return out;
 }
 
-bool is_wanted(Console& console, const ModuleOptions& options, std::size_t index) {
-  const symbols::ModuleKey& key = console.symbolizer().modules()[index];
+bool is_wanted(Console& console, symbols::Symbolizer& symbolizer, const ModuleOptions& options,
+               std::size_t index) {
+  const symbols::ModuleKey& key = symbolizer.modules()[index];
   const bool is_user = stacks::is_user_address(key.base, console.architecture());
   if ((options.only_kernel && is_user) || (options.only_user && !is_user)) return false;
   if (options.address) return *options.address - key.base < key.size;
-  return matches(console.symbolizer().short_name(index), options.pattern) ||
+  return matches(symbolizer.short_name(index), options.pattern) ||
          matches(key.name, options.pattern);
 }
 
-Done lm_command(Console& console, const Arguments& arguments) {
-  const auto options = module_options(console, arguments);
-  if (!options) return std::unexpected(options.error());
-  symbols::Symbolizer& symbolizer = console.symbolizer();
-  if (!options->only_names)
-    console.write(console.is_64_bit() ? "start             end                 module name\n"
-                                      : "start    end        module name\n");
+void list_modules(Console& console, symbols::Symbolizer& symbolizer, const ModuleOptions& options) {
   for (std::size_t i = 0; i < symbolizer.modules().size(); ++i) {
-    if (console.is_interrupted()) return {};
-    if (!is_wanted(console, *options, i)) continue;
+    if (console.is_interrupted()) return;
+    if (!is_wanted(console, symbolizer, options, i)) continue;
     const symbols::ModuleKey& key = symbolizer.modules()[i];
     const std::string name = base::printable(symbolizer.short_name(i));
-    if (options->only_names) {
+    if (options.only_names) {
       console.write(name + "\n");
       continue;
     }
@@ -110,8 +104,17 @@ Done lm_command(Console& console, const Arguments& arguments) {
                     console.address_text(key.base + key.size), name, symbols_text(symbolizer, i));
     while (row.ends_with(' ')) row.pop_back();
     console.write(row + "\n");
-    if (options->is_verbose) console.write(verbose_text(console, i));
+    if (options.is_verbose) console.write(verbose_text(console, key));
   }
+}
+
+Done lm_command(Console& console, const Arguments& arguments) {
+  const auto options = module_options(console, arguments);
+  if (!options) return std::unexpected(options.error());
+  if (!options->only_names)
+    console.write(console.is_64_bit() ? "start             end                 module name\n"
+                                      : "start    end        module name\n");
+  for (symbols::Symbolizer* each : console.symbolizers()) list_modules(console, *each, *options);
   const auto& unloaded = console.machine().kernel().unloaded_modules();
   const bool shows_all =
       options->pattern == "*" && !options->address && !options->only_names && !options->only_user;
@@ -134,7 +137,7 @@ Done ln_command(Console& console, const Arguments& arguments) {
     if (!value) return std::unexpected(value.error());
     address = as_address(*value, console.is_64_bit());
   }
-  const symbols::Symbol& symbol = console.symbolizer().name(address, false).function;
+  const symbols::Symbol& symbol = console.symbolizer_at(address).name(address, false).function;
   if (symbol.text().empty()) return base::fail("no module is at {}", console.address_text(address));
   if (symbol.name.empty()) {
     console.write(fmt::format("{} (no symbol is before it)\n", base::printable(symbol.text())));
@@ -162,7 +165,9 @@ std::vector<Command> module_commands() {
            "those whose\n"
            "name PATTERN matches, a the one that holds an address. Behind the name stands what "
            "symbols there\n"
-           "are: those of the PDB, of the image's exports, or none.",
+           "are: those of the PDB, of the image's exports, or none. The implicit process's modules "
+           "are there\n"
+           "after .reload /user.",
            {{"lmvm nt", "all of one"}, {"lm a 8081df65", "whose address it is"}},
            Completion::expression,
            lm_command},

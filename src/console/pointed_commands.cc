@@ -19,7 +19,7 @@ std::string unit_text(std::optional<std::uint64_t> value, std::size_t unit) {
 // As many characters as kd shows; what is no character is a point.
 std::string text_at(Console& console, std::uint64_t address, std::size_t unit) {
   constexpr std::size_t most = 47;
-  const base::ByteSource& memory = console.machine().memory();
+  const base::ByteSource& memory = console.context_memory();
   std::string text;
   for (std::size_t i = 0; i < most; ++i) {
     const std::uint64_t at = address + i * unit;
@@ -34,9 +34,9 @@ std::string text_at(Console& console, std::uint64_t address, std::size_t unit) {
 }
 
 std::string pointed_text(Console& console, std::uint64_t value, std::size_t unit) {
-  const auto pointed = console.machine().memory().pointer(value, unit == 8);
+  const auto pointed = console.context_memory().pointer(value, unit == 8);
   std::string out = unit_text(pointed, unit);
-  if (pointed && console.symbolizer().module_at(*pointed))
+  if (pointed && console.symbolizer_at(*pointed).module_at(*pointed))
     out += " " + base::printable(console.name_of(*pointed));
   return out;
 }
@@ -50,7 +50,7 @@ Done show(Console& console, const Arguments& arguments, std::size_t unit, char w
   std::uint64_t at = range->begin;
   for (std::uint64_t i = 0; i < range->count; ++i, at += unit) {
     if (console.is_interrupted()) return base::fail("interrupted");
-    const auto value = console.machine().memory().pointer(at, unit == 8);
+    const auto value = console.context_memory().pointer(at, unit == 8);
     std::string row = console.address_text(at) + "  " + unit_text(value, unit);
     if (value) console.memory.last_shown = *value;
     if (value && what == 'p') row += "  " + pointed_text(console, *value, unit);

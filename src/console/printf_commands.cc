@@ -23,7 +23,7 @@ std::size_t closing_quote(std::string_view text) {
 }
 
 std::string symbol_text(Console& console, std::uint64_t address, bool with_line) {
-  const symbols::Symbol& symbol = console.symbolizer().name(address, false).function;
+  const symbols::Symbol& symbol = console.symbolizer_at(address).name(address, false).function;
   std::string text = base::printable(symbol.text());
   if (text.empty()) return console.address_text(address);
   text += fmt::format(" ({})", console.address_text(address));

@@ -111,7 +111,7 @@ void show_match(Console& console, const SearchKind& kind, std::uint64_t at) {
   const RowFormat format{static_cast<std::size_t>(unit), static_cast<std::size_t>(16 / unit),
                          unit != 8};
   console.write(
-      row_text(read_row(console.machine().memory(), at, 16), format, console.is_64_bit()));
+      row_text(read_row(console.context_memory(), at, 16), format, console.is_64_bit()));
 }
 
 Done s_command(Console& console, const Arguments& arguments) {
@@ -125,7 +125,7 @@ Done s_command(Console& console, const Arguments& arguments) {
   constexpr std::uint64_t most = 100'000;
   std::uint64_t found = 0;
   const bool is_whole = search_memory(
-      console.machine().memory(), *range, *pattern,
+      console.context_memory(), *range, *pattern,
       [&](std::uint64_t at) {
         show_match(console, *kind, at);
         return ++found < most && !console.is_interrupted();
@@ -188,7 +188,7 @@ Done list_command(Console& console, const Arguments& arguments) {
         loop.run(fmt::format("{} 0x{} {}", command, console.address_text(at), added));
     if (!goes_on) return std::unexpected(goes_on.error());
     if (!*goes_on) return {};
-    const auto next = console.machine().memory().pointer(at + place->offset, wide);
+    const auto next = console.context_memory().pointer(at + place->offset, wide);
     if (!next)
       return base::fail("the link at {} is not in the dump",
                         console.address_text(at + place->offset));

@@ -30,24 +30,24 @@ struct FoundSymbol {
 // The symbols of one module that match.
 class ModuleSearch {
  public:
-  ModuleSearch(Console& console, std::size_t module, std::string_view pattern,
+  ModuleSearch(Console& console, symbols::Symbolizer& symbolizer, std::size_t module, std::string_view pattern,
                std::vector<FoundSymbol>& found)
-      : console_(console), module_(module), pattern_(pattern), found_(found) {}
+      : console_(console), symbolizer_(symbolizer), module_(module), pattern_(pattern), found_(found) {}
 
   // False: there are too many, or the search was interrupted.
   bool run() {
     if (!has_wildcards(pattern_) && find_exactly()) return true;
-    if (const pdb::Pdb* pdb = console_.symbolizer().pdb(module_)) return search(*pdb);
-    const pe::Image* file = console_.symbolizer().image_file(module_);
-    const pe::Image* image = console_.symbolizer().image(module_);
+    if (const pdb::Pdb* pdb = symbolizer_.pdb(module_)) return search(*pdb);
+    const pe::Image* file = symbolizer_.image_file(module_);
+    const pe::Image* image = symbolizer_.image(module_);
     if (file && !search(pe::coff_symbols(*file))) return false;
     return !image || search(pe::exports(*image));
   }
 
  private:
   bool find_exactly() {
-    const std::string& name = console_.symbolizer().short_name(module_);
-    const auto address = console_.symbolizer().address_of(name + "!" + std::string(pattern_));
+    const std::string& name = symbolizer_.short_name(module_);
+    const auto address = symbolizer_.address_of(name + "!" + std::string(pattern_));
     if (address) found_.push_back({name, std::string(pattern_), *address, 0});
     return address.has_value();
   }
@@ -86,13 +86,14 @@ class ModuleSearch {
       found_[known->second].size = std::max(found_[known->second].size, size);
       return true;
     }
-    const std::uint64_t base = console_.symbolizer().modules()[module_].base;
+    const std::uint64_t base = symbolizer_.modules()[module_].base;
     found_.push_back(
-        {console_.symbolizer().short_name(module_), std::move(name), base + rva, size});
+        {symbolizer_.short_name(module_), std::move(name), base + rva, size});
     return found_.size() < kMostFound && !console_.is_interrupted();
   }
 
   Console& console_;
+  symbols::Symbolizer& symbolizer_;
   std::size_t module_;
   std::string_view pattern_;
   std::vector<FoundSymbol>& found_;
@@ -167,10 +168,12 @@ Done x_command(Console& console, const Arguments& arguments) {
   std::vector<FoundSymbol> found;
   std::size_t modules = 0;
   bool is_whole = true;
-  for (std::size_t i = 0; i < console.symbolizer().modules().size() && is_whole; ++i) {
-    if (!matches(console.symbolizer().short_name(i), module)) continue;
-    ++modules;
-    is_whole = ModuleSearch(console, i, name.empty() ? "*" : name, found).run();
+  for (symbols::Symbolizer* each : console.symbolizers()) {
+    for (std::size_t i = 0; i < each->modules().size() && is_whole; ++i) {
+      if (!matches(each->short_name(i), module)) continue;
+      ++modules;
+      is_whole = ModuleSearch(console, *each, i, name.empty() ? "*" : name, found).run();
+    }
   }
   if (modules == 0) return base::fail("no module is called {}", base::printable(module));
   sort(found, *options);

@@ -116,7 +116,7 @@ std::string process_lines(Console& console, const Thread& thread) {
 std::string start_text(Console& console, const Thread& thread) {
   const auto start = report::start_of(console.machine(), thread);
   if (!start || *start == 0) return {};
-  const symbols::Symbol& symbol = console.symbolizer().name(*start, false).function;
+  const symbols::Symbol& symbol = console.symbolizer_at(*start).name(*start, false).function;
   const std::string name = symbol.text();
   if (symbol.module.empty())
     return fmt::format("Win32 Start Address 0x{}\n", plain_address(console, *start));

@@ -20,14 +20,14 @@ struct FoundType {
   const pdb::Pdb* pdb = nullptr;  // null: the fields' types are not known
 };
 
-std::optional<FoundType> type_in(Console& console, std::size_t module, const std::string& name) {
-  symbols::Symbolizer& symbolizer = console.symbolizer();
-  auto structure = symbolizer.types(module).structure(name);
+std::optional<FoundType> type_in(const NamedModule& module, const std::string& name) {
+  symbols::Symbolizer& symbolizer = *module.symbolizer;
+  auto structure = symbolizer.types(module.index).structure(name);
   if (!structure && !name.starts_with('_'))
-    structure = symbolizer.types(module).structure("_" + name);
+    structure = symbolizer.types(module.index).structure("_" + name);
   if (!structure) return std::nullopt;
-  return FoundType{symbolizer.short_name(module) + "!" + structure->name, std::move(*structure),
-                   symbolizer.pdb(module)};
+  return FoundType{symbolizer.short_name(module.index) + "!" + structure->name, std::move(*structure),
+                   symbolizer.pdb(module.index)};
 }
 
 // "nt!_KTHREAD"; without a module nt's, then any's.
@@ -36,12 +36,12 @@ base::Result<FoundType> type_named(Console& console, std::string_view text) {
   const std::string_view module =
       bang == std::string_view::npos ? std::string_view("nt") : text.substr(0, bang);
   const std::string name(bang == std::string_view::npos ? text : text.substr(bang + 1));
-  const auto index = module_named(console, module);
-  if (!index && bang != std::string_view::npos)
+  const auto named = any_module_named(console, module);
+  if (!named && bang != std::string_view::npos)
     return base::fail("no module is called {}", base::printable(module));
-  if (index) {
-    if (auto found = type_in(console, *index, name)) return std::move(*found);
-    if (!console.symbolizer().types(*index))
+  if (named) {
+    if (auto found = type_in(*named, name)) return std::move(*found);
+    if (!named->symbolizer->types(named->index))
       return base::fail("{} has no PDB or DWARF at hand, which would have its types (-y)",
                         base::printable(module));
   }
@@ -70,7 +70,7 @@ void show_field(Console& console, const FoundType& type, const pdb::Field& field
   std::string shown;
   if (address) {
     const std::uint64_t size = type.pdb ? type.pdb->size_of(field.type).value_or(0) : 0;
-    shown = dt_value(console.machine().memory(), *address + offset, field, type_name, size, wide);
+    shown = dt_value(console.context_memory(), *address + offset, field, type_name, size, wide);
   } else if (field.bit_length != 0) {
     shown = fmt::format("Pos {}, {} Bit{}", field.bit_position, field.bit_length,
                         field.bit_length == 1 ? "" : "s");

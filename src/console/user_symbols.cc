@@ -29,8 +29,7 @@ base::Result<void> load_user_symbols(Console& console) {
   if (!process->peb || *process->peb == 0)
     return base::fail("{} has no user part: its PEB is not known",
                       name.empty() ? "the process" : name);
-  const auto memory =
-      console.machine().kernel().address_space(process->directory_table_base.value_or(0));
+  const base::ByteSource* memory = console.user_half().memory_of(console.machine(), process);
   if (!memory)
     return base::fail(
         "this dump has no memory of processes, so {}'s modules are not known: a user "
@@ -56,8 +55,9 @@ base::Result<void> load_user_symbols(Console& console) {
                               base::printable(symbolizer->short_name(i)),
                               has ? "(pdb symbols)" : "(no symbols of its own)"));
   }
-  console.write(fmt::format("{} of {} modules of {} have symbols; stacks show them\n", found,
+  console.write(fmt::format("{} of {} modules of {} have symbols\n", found,
                             symbolizer->modules().size(), name));
+  console.user_half().set_images(std::move(symbolizer));
   return {};
 }
 
