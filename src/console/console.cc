@@ -141,7 +141,8 @@ std::vector<symbols::Symbolizer*> Console::symbolizers() {
 const analysis::CodeView& Console::code_at(std::uint64_t address) {
   symbols::Symbolizer& images = symbolizer_at(address);
   if (code_symbolizer_ != &images) code_.reset();
-  if (!code_) code_ = std::make_unique<analysis::CodeView>(context_memory(), images, architecture());
+  if (!code_)
+    code_ = std::make_unique<analysis::CodeView>(context_memory(), images, architecture());
   code_symbolizer_ = &images;
   return *code_;
 }

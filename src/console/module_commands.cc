@@ -138,7 +138,7 @@ Done ln_command(Console& console, const Arguments& arguments) {
     address = as_address(*value, console.is_64_bit());
   }
   const symbols::Symbol& symbol = console.symbolizer_at(address).name(address, false).function;
-  if (symbol.text().empty()) return base::fail("no module is at {}", console.address_text(address));
+  if (symbol.module.empty()) return base::fail("no module is at {}", console.address_text(address));
   if (symbol.name.empty()) {
     console.write(fmt::format("{} (no symbol is before it)\n", base::printable(symbol.text())));
     return {};

@@ -110,8 +110,7 @@ void show_match(Console& console, const SearchKind& kind, std::uint64_t at) {
   const std::uint64_t unit = kind.unit == 'u' ? 2 : kind.size();
   const RowFormat format{static_cast<std::size_t>(unit), static_cast<std::size_t>(16 / unit),
                          unit != 8};
-  console.write(
-      row_text(read_row(console.context_memory(), at, 16), format, console.is_64_bit()));
+  console.write(row_text(read_row(console.context_memory(), at, 16), format, console.is_64_bit()));
 }
 
 Done s_command(Console& console, const Arguments& arguments) {

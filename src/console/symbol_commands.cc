@@ -30,9 +30,13 @@ struct FoundSymbol {
 // The symbols of one module that match.
 class ModuleSearch {
  public:
-  ModuleSearch(Console& console, symbols::Symbolizer& symbolizer, std::size_t module, std::string_view pattern,
-               std::vector<FoundSymbol>& found)
-      : console_(console), symbolizer_(symbolizer), module_(module), pattern_(pattern), found_(found) {}
+  ModuleSearch(Console& console, symbols::Symbolizer& symbolizer, std::size_t module,
+               std::string_view pattern, std::vector<FoundSymbol>& found)
+      : console_(console),
+        symbolizer_(symbolizer),
+        module_(module),
+        pattern_(pattern),
+        found_(found) {}
 
   // False: there are too many, or the search was interrupted.
   bool run() {
@@ -87,8 +91,7 @@ class ModuleSearch {
       return true;
     }
     const std::uint64_t base = symbolizer_.modules()[module_].base;
-    found_.push_back(
-        {symbolizer_.short_name(module_), std::move(name), base + rva, size});
+    found_.push_back({symbolizer_.short_name(module_), std::move(name), base + rva, size});
     return found_.size() < kMostFound && !console_.is_interrupted();
   }
 

@@ -26,8 +26,8 @@ std::optional<FoundType> type_in(const NamedModule& module, const std::string& n
   if (!structure && !name.starts_with('_'))
     structure = symbolizer.types(module.index).structure("_" + name);
   if (!structure) return std::nullopt;
-  return FoundType{symbolizer.short_name(module.index) + "!" + structure->name, std::move(*structure),
-                   symbolizer.pdb(module.index)};
+  return FoundType{symbolizer.short_name(module.index) + "!" + structure->name,
+                   std::move(*structure), symbolizer.pdb(module.index)};
 }
 
 // "nt!_KTHREAD"; without a module nt's, then any's.
