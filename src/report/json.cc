@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/bugcheck.h"
+#include "analysis/bugcheck_values.h"
 #include "base/text.h"
 #include "dump/header.h"
 #include "report/captures.h"
@@ -103,11 +104,15 @@ Json bugcheck_json(const dump::Dump& dump) {
   Json json;
   json["code"] = hex_text(dump.bugcheck->code);
   json["name"] = text_or_null(meaning ? meaning->name : "");
+  json["meaning"] = text_or_null(meaning ? meaning->sentence : "");
   json["parameters"] = Json::array();
   json["parameter_meanings"] = Json::array();
+  json["parameter_values"] = Json::array();
   for (std::size_t i = 0; i < 4; ++i) {
     json["parameters"].push_back(hex_text(dump.bugcheck->parameters[i]));
     json["parameter_meanings"].push_back(text_or_null(meaning ? meaning->parameters[i] : ""));
+    json["parameter_values"].push_back(
+        text_or_null(analysis::parameter_words(*dump.bugcheck, i, dump.architecture)));
   }
   return json;
 }
@@ -279,6 +284,19 @@ Json header(const DumpFacts& facts) {
 
 nlohmann::ordered_json header_json(const DumpFacts& facts) { return header(facts); }
 nlohmann::ordered_json bugcheck_json(const DumpFacts& facts) { return bugcheck_json(facts.dump); }
+nlohmann::ordered_json exception_json(const DumpFacts& facts) { return exception_json(facts.dump); }
+nlohmann::ordered_json stack_json(const target::Machine& machine, const stacks::Stack& stack) {
+  Json json = stack_json(machine, stack, false);
+  const auto frames = [](const std::vector<stacks::Frame>& all) {
+    FrameTexts texts;
+    std::string text = "[";
+    texts.append(all, text);
+    return Json::parse(text + "]");
+  };
+  json["frames"] = frames(stack.frames);
+  json["bugcheck_frames"] = frames(stack.bugcheck_frames);
+  return json;
+}
 nlohmann::ordered_json owner_json(const target::Machine& machine, const target::Thread* thread) {
   const target::Process* process = thread ? machine.process_of(*thread) : nullptr;
   return {{"thread", thread_json(machine, thread)}, {"process", process_json(process)}};
