@@ -1,11 +1,13 @@
 #include "analysis/analyze.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "analysis/bugcheck.h"
 #include "analysis/findings.h"
+#include "analysis/stack_verdict.h"
 #include "base/text.h"
 #include "dump/header.h"
 
@@ -93,8 +95,29 @@ class Analyzing {
     if (!is_user_dump()) found_.crash = stack_crash_of(machine_, stack);
     if (found_.crash && stack && stack->thread) found_.happened = Happened::stack_crash;
     found_.blame = blame_of(crash_facts(stack), &symbolizer_);
+    if (found_.happened == Happened::stack_crash && !found_.crash.is_smashed)
+      blame_stack_use(*stack);
     if (stack && !stack->frames.empty())
       found_.signature = signature_of(beginning(), *stack, is_user_dump());
+  }
+
+  // A full stack: who has most of it, not where it was full at last.
+  void blame_stack_use(const Stack& stack) {
+    const StackAccount account = account_of(stack, machine_.dump().architecture);
+    const StackVerdict verdict = verdict_of(account);
+    if (verdict.modules.empty()) return;
+    Blame& blame = found_.blame = {};
+    blame.by = Blame::By::stack;
+    blame.module = fmt::format("{}", fmt::join(verdict.modules, ", "));
+    blame.short_name = verdict.modules.front();
+    blame.reason = sentence_of(verdict, account, stack, nullptr, nullptr, machine_.is_64_bit());
+    blame.confidence = verdict.confidence;
+    blame.because = verdict.because;
+    const auto largest = largest_of(account, stack, verdict.modules);
+    if (!largest) return;
+    blame.frame = account.frames[*largest].frame;
+    blame.address = stack.frames[*blame.frame].ip;
+    blame.symbol = stack.frames[*blame.frame].symbol.text();
   }
 
   std::string beginning() const {

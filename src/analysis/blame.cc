@@ -16,7 +16,7 @@ using unwind::Trust;
 // Public codes by which the hardware itself speaks.
 constexpr std::uint32_t kOfHardware[] = {0x9C, 0x124, 0xFB};
 // Those that find damage which somebody else did before: whoever finds it is a victim.
-constexpr std::uint32_t kOfVictims[] = {0x19, 0x1A, 0x4E,  0xC5,  0xD0,
+constexpr std::uint32_t kOfVictims[] = {0x19, 0x1A,  0x4E,  0xC5,  0xD0,
                                         0xDE, 0x109, 0x127, 0x13A, 0x1C7};
 
 bool is_of_a_victim(const CrashFacts& facts) {
@@ -48,9 +48,7 @@ class Blaming {
       blame_hardware();
     } else if (!facts_.process.empty()) {
       blame_process();
-    } else if (!take_parameter(Passed::no) && !take_frame(driver_) &&
-               !take_parameter(Passed::windows) && !take_frame(windows_) &&
-               !take_parameter(Passed::framework) && !take_frame(framework_)) {
+    } else if (!take_anybody()) {
       blame_kernel();
     }
     weigh_damage();
@@ -58,9 +56,23 @@ class Blaming {
   }
 
  private:
-  bool is_of_interest(const Frame& frame) const {
-    return facts_.is_user_dump || !frame.is_user;
+  // What the bugcheck names for certain counts more than a driver on the stack that only guesses
+  // lead to.
+  bool take_anybody() {
+    if (take_parameter(Passed::no)) return true;
+    const bool is_guess = driver_ && is_guessed_to(*driver_);
+    if (!is_guess && take_frame(driver_)) return true;
+    return take_parameter(Passed::windows) || take_parameter(Passed::framework) ||
+           take_frame(driver_) || take_frame(windows_) || take_frame(framework_);
   }
+
+  bool is_guessed_to(std::size_t frame) const {
+    const auto begin = facts_.stack->frames.begin();
+    return std::any_of(begin, begin + static_cast<std::ptrdiff_t>(frame) + 1,
+                       [](const Frame& each) { return each.trust == Trust::scan; });
+  }
+
+  bool is_of_interest(const Frame& frame) const { return facts_.is_user_dump || !frame.is_user; }
 
   void look_along() {
     const auto& frames = facts_.stack->frames;
@@ -144,7 +156,7 @@ class Blaming {
           blame_.skipped.size(), blame_.skipped.size() == 1 ? "" : "s");
     else
       blame_.reason = fmt::format(
-          "it is the first on the stack that does not come with Windows; {} frame{} above {} "
+          "it is the first on the stack whose name is not one of Windows' own; {} frame{} above {} "
           "passed over",
           blame_.skipped.size(), blame_.skipped.size() == 1 ? "" : "s",
           blame_.skipped.size() == 1 ? "was" : "were");
@@ -167,12 +179,13 @@ class Blaming {
       blame_.because = "drivers of Windows' own are between it and where it happened";
     } else if (is_direct) {
       blame_.confidence = Confidence::high;
-      blame_.because = is_first ? "nothing was passed over"
-                                : "only the crash's own machinery was passed over";
+      blame_.because =
+          is_first ? "nothing was passed over" : "only the crash's own machinery was passed over";
     } else {
       blame_.confidence = Confidence::medium;
-      blame_.because = "it happened in code of Windows that works for it: with what it was given, "
-                       "as a rule, or with what others damaged";
+      blame_.because =
+          "it happened in code of Windows that works for it: with what it was given, "
+          "as a rule, or with what others damaged";
     }
     weigh_trust();
   }
@@ -181,13 +194,11 @@ class Blaming {
   void weigh_trust() {
     const auto& frames = facts_.stack->frames;
     const auto end = frames.begin() + static_cast<std::ptrdiff_t>(*blame_.frame) + 1;
-    const auto is = [](Trust trust) {
-      return [trust](const Frame& each) { return each.trust == trust; };
-    };
-    if (std::any_of(frames.begin(), end, is(Trust::scan))) {
+    const auto is_rebuilt = [](const Frame& each) { return each.trust == Trust::reconstructed; };
+    if (is_guessed_to(*blame_.frame)) {
       blame_.confidence = Confidence::low;
       blame_.because += "; frames down to it are guesses, found by a scan of the stack";
-    } else if (std::any_of(frames.begin(), end, is(Trust::reconstructed))) {
+    } else if (std::any_of(frames.begin(), end, is_rebuilt)) {
       blame_.confidence = at_most(blame_.confidence, Confidence::medium);
       blame_.because += "; frames down to it were rebuilt, and may be of an earlier call";
     }
@@ -197,8 +208,9 @@ class Blaming {
     blame_.by = Blame::By::hardware;
     blame_.reason = "the bugcheck is the hardware's own report; no code on the stack caused it";
     blame_.confidence = Confidence::medium;
-    blame_.because = "processor, memory, bus or device, or their settings; the error record tells "
-                     "which";
+    blame_.because =
+        "processor, memory, bus or device, or their settings; the error record tells "
+        "which";
     blame_.skipped = seen_;
   }
 
@@ -217,8 +229,9 @@ class Blaming {
       blame_.frame = nowhere_;
       blame_.address = at.ip;
       blame_.symbol = site_of(at, facts_.is_64_bit);
-      blame_.reason = "the code lies in no module that the dump lists: a wild jump, code that was "
-                      "never an image, or an unloaded driver";
+      blame_.reason =
+          "the code lies in no module that the dump lists: a wild jump, code that was "
+          "never an image, or an unloaded driver";
       blame_.because = "whose code it is nothing tells";
       return;
     }
@@ -236,8 +249,9 @@ class Blaming {
     blame_.short_name = frames[chosen].symbol.module;
     blame_.module = file_of(blame_.short_name, symbolizer_);
     blame_.reason = "every frame is of Windows' kernel";
-    blame_.because = "the kernel is seldom at fault itself: memory, hardware, or a driver that is "
-                     "no longer on the stack";
+    blame_.because =
+        "the kernel is seldom at fault itself: memory, hardware, or a driver that is "
+        "no longer on the stack";
     if (facts_.is_user_dump) {
       blame_.reason = "every frame is of Windows' own lowest layer";
       blame_.because = "whoever called it is not on the stack";
@@ -248,8 +262,9 @@ class Blaming {
     if (blame_.by == Blame::By::hardware || !is_of_a_victim(facts_) || blame_.module.empty())
       return;
     blame_.confidence = one_less(blame_.confidence);
-    blame_.because += "; this bugcheck finds damage that was done before: who finds it may be the "
-                      "victim alone";
+    blame_.because +=
+        "; this bugcheck finds damage that was done before: who finds it may be the "
+        "victim alone";
   }
 
   const CrashFacts& facts_;
@@ -267,6 +282,8 @@ std::string_view name_of(Blame::By by) {
       return "parameter";
     case Blame::By::frame:
       return "frame";
+    case Blame::By::stack:
+      return "stack";
     case Blame::By::kernel:
       return "kernel";
     case Blame::By::hardware:

@@ -26,15 +26,16 @@ struct Blame {
     nobody,     // nothing names anybody
     parameter,  // the bugcheck's own parameter
     frame,      // a frame of the stack
+    stack,      // what used up a full kernel stack
     kernel,     // every frame is of the kernel: it may be its own fault, or anybody's
     hardware,   // the bugcheck is the hardware's report
     process     // a process ended that must not
   };
   By by = By::nobody;
-  std::string module;                // "mydriver.sys"; empty: none
-  std::string short_name;            // "mydriver"; empty for an unloaded module
-  bool is_unloaded = false;          // the module was unloaded before
-  std::optional<std::size_t> frame;  // index in Stack::frames
+  std::string module;                    // "mydriver.sys"; empty: none
+  std::string short_name;                // "mydriver"; empty for an unloaded module
+  bool is_unloaded = false;              // the module was unloaded before
+  std::optional<std::size_t> frame;      // index in Stack::frames
   std::optional<std::size_t> parameter;  // 0 to 3
   std::uint64_t address = 0;             // 0: none
   std::string symbol;                    // "mydriver!Read+0x12"; empty: none

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "analysis/bugcheck.h"
+#include "analysis/bugcheck_meanings.h"
 #include "analysis/bugcheck_values.h"
+#include "analysis/exception_of.h"
 #include "analysis/status_names.h"
 #include "base/text.h"
 #include "dump/header.h"
@@ -64,7 +66,7 @@ class Findings {
     for (std::size_t i = 0; i < 4; ++i) {
       const std::string_view what = meaning ? meaning->parameters[i] : "";
       const std::string words = parameter_words(*bugcheck, i, machine_.dump().architecture);
-      if (what.empty() && words.empty()) continue;
+      if (words.empty() && (what.empty() || what == bugcheck_words::kByFirst)) continue;
       finding.evidence.push_back(fmt::format("parameter {}: {} {}{}{}", i + 1,
                                              address(bugcheck->parameters[i]), what,
                                              words.empty() ? "" : ": ", words));
@@ -85,9 +87,8 @@ class Findings {
   }
 
   void add_exception() {
-    const auto& exception = machine_.dump().exception;
-    if (!exception || exception->code == 0) return;
-    if (!analysis_.is_crash()) return;
+    const auto exception = exception_of(machine_);
+    if (!exception || !analysis_.is_crash()) return;
     const std::string_view name = status_name(exception->code),
                            words = status_words(exception->code);
     Finding& finding =
@@ -108,6 +109,7 @@ class Findings {
     const std::string who = base::printable(blame.module);
     std::string sentence;
     switch (blame.by) {
+      case Blame::By::stack:
       case Blame::By::parameter:
       case Blame::By::frame:
         sentence =
@@ -143,7 +145,7 @@ class Findings {
           fmt::format("run Driver Verifier on it, and take the next dump: verifier /standard "
                       "/driver {}",
                       base::printable(blame.module)));
-    if (is_others)
+    if (is_others && blame.confidence != Confidence::low)
       finding.next.push_back(fmt::format("look for a newer version of {}, or do without it",
                                          base::printable(blame.module)));
     if (blame.by == Blame::By::kernel || (is_driver && !is_others && code != 0xC4))
@@ -193,7 +195,11 @@ class Findings {
                       group.waits->words),
           group.has_guesses ? Confidence::low : Confidence::medium);
       for (const std::size_t i : group.stacks) {
-        if (finding.evidence.size() == kMostEvidence) break;
+        if (finding.evidence.size() == kMostEvidence) {
+          finding.evidence.push_back(
+              fmt::format("and {} more threads", group.stacks.size() - kMostEvidence));
+          break;
+        }
         if (const target::Thread* thread = analysis_.stacks[i].thread)
           finding.evidence.push_back(fmt::format("thread {} ({:x}.{:x})", address(thread->address),
                                                  thread->process_id.value_or(0),
@@ -261,7 +267,6 @@ class Findings {
                         analysis_.missing.size() == 1 ? "is" : "are"),
             Confidence::high);
     for (const symbols::Missing& each : analysis_.missing) {
-      if (finding.evidence.size() == kMostEvidence) break;
       finding.evidence.push_back(
           fmt::format("{} of {}", base::printable(each.what), base::printable(each.module)));
     }

@@ -159,7 +159,8 @@ class Page {
       out_ += wrapped(fmt::format("[{}] {}.", name_of(finding.confidence), finding.sentence),
                       fmt::format("{:>3}. ", ++number));
       // What happened has told these already.
-      const bool is_told = finding.kind == "bugcheck" || finding.kind == "exception";
+      const bool is_told =
+          finding.kind == "bugcheck" || finding.kind == "exception" || finding.kind == "blame";
       const std::size_t most = is_verbose_ ? SIZE_MAX : is_told ? 0 : kMostEvidence;
       for (std::size_t i = 0; i < finding.evidence.size() && i < most; ++i)
         out_ += wrapped(finding.evidence[i], "       ");
