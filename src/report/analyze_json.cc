@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "analysis/bugcheck.h"
+#include "analysis/exception_of.h"
 #include "base/text.h"
 #include "report/analyze.h"
 #include "report/json_parts.h"
@@ -127,7 +128,7 @@ std::string analysis_json(const AnalysisFacts& facts) {
   Json json = header_json(facts.of);
   json["happened"] = analysis::name_of(analysis.happened);
   json["bugcheck"] = bugcheck_json(facts.of);
-  json["exception"] = exception_json(facts.of);
+  json["exception"] = exception_json(facts.of, analysis::exception_of(facts.of.machine));
   json["blame"] = analysis.is_crash() ? blame_json(analysis.blame) : Json(nullptr);
   json["signature"] = signature_json(analysis.signature);
   json["stack_crash"] =

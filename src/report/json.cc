@@ -117,14 +117,14 @@ Json bugcheck_json(const dump::Dump& dump) {
   return json;
 }
 
-Json exception_json(const dump::Dump& dump) {
-  if (!dump.exception) return nullptr;
+Json exception_json(const dump::Dump& dump, const std::optional<dump::ExceptionRecord>& exception) {
+  if (!exception) return nullptr;
   Json json;
-  json["code"] = hex_text(dump.exception->code);
-  json["flags"] = hex_text(dump.exception->flags);
-  json["address"] = hex_text(dump.exception->address);
+  json["code"] = hex_text(exception->code);
+  json["flags"] = hex_text(exception->flags);
+  json["address"] = hex_text(exception->address);
   json["parameters"] = Json::array();
-  for (const std::uint64_t value : dump.exception->parameters)
+  for (const std::uint64_t value : exception->parameters)
     json["parameters"].push_back(hex_text(value));
   json["thread_id"] = or_null(dump.exception_thread_id);
   return json;
@@ -284,7 +284,10 @@ Json header(const DumpFacts& facts) {
 
 nlohmann::ordered_json header_json(const DumpFacts& facts) { return header(facts); }
 nlohmann::ordered_json bugcheck_json(const DumpFacts& facts) { return bugcheck_json(facts.dump); }
-nlohmann::ordered_json exception_json(const DumpFacts& facts) { return exception_json(facts.dump); }
+nlohmann::ordered_json exception_json(const DumpFacts& facts,
+                                      const std::optional<dump::ExceptionRecord>& exception) {
+  return exception_json(facts.dump, exception);
+}
 nlohmann::ordered_json stack_json(const target::Machine& machine, const stacks::Stack& stack) {
   Json json = stack_json(machine, stack, false);
   const auto frames = [](const std::vector<stacks::Frame>& all) {
@@ -308,7 +311,7 @@ nlohmann::ordered_json missing_json(const std::vector<symbols::Missing>& missing
 std::string info_json(const DumpFacts& facts) {
   Json json = header(facts);
   json["bugcheck"] = bugcheck_json(facts.dump);
-  json["exception"] = exception_json(facts.dump);
+  json["exception"] = exception_json(facts.dump, facts.dump.exception);
   json["kernel"] =
       facts.dump.kind == dump::Kind::minidump ? Json(nullptr) : kernel_json(facts.machine.kernel());
   json["processors"] = processor_list(facts.machine);
