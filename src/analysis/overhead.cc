@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "analysis/windows_drivers.h"
 #include "base/text.h"
 
 namespace ntstack::analysis {
@@ -42,18 +43,7 @@ bool begins_with_one_of(const std::string_view (&names)[N], std::string_view nam
   return std::ranges::any_of(names, [&](std::string_view each) { return name.starts_with(each); });
 }
 
-// Lower case.
-constexpr std::string_view kWindowsOwn[] = {
-    "acpi",     "afd",     "amdppm",   "ataport",   "bindflt",  "cdfs",     "cdrom",    "ci",
-    "classpnp", "cldflt",  "clfs",     "cng",       "csc",      "dfsc",     "disk",     "dumpfve",
-    "dxgkrnl",  "dxgmms1", "dxgmms2",  "exfat",     "fastfat",  "fileinfo", "fltmgr",   "fwpkclnt",
-    "fvevol",   "hal",     "hidclass", "http",      "intelppm", "iorate",   "kbdclass", "ks",
-    "ksecdd",   "ksecpkg", "luafv",    "mountmgr",  "mouclass", "mpsdrv",   "mrxsmb",   "mrxsmb10",
-    "mrxsmb20", "msfs",    "mssecflt", "mup",       "ndis",     "ndisuio",  "netbt",    "netio",
-    "npfs",     "nt",      "ntfs",     "nwifi",     "pacer",    "partmgr",  "pci",      "portcls",
-    "rdbss",    "rdpdr",   "refs",     "spaceport", "srv",      "srv2",     "srvnet",   "storport",
-    "tcpip",    "tdx",     "udfs",     "usbhub",    "usbport",  "volmgr",   "volsnap",  "wdf01000",
-    "wdfilter", "wof",     "win32k"};
+static_assert(std::ranges::is_sorted(kWindowsDrivers));
 
 }  // namespace
 
@@ -88,7 +78,8 @@ Overhead overhead_of(const stacks::Frame& frame) {
 
 bool is_windows_own(std::string_view short_name) {
   const std::string name = base::lower(short_name);
-  return name.starts_with("win32k") || is_one_of(kWindowsOwn, name);
+  return name.starts_with("win32k") || name.starts_with("dump_") ||
+         std::ranges::binary_search(kWindowsDrivers, std::string_view(name));
 }
 
 }  // namespace ntstack::analysis

@@ -4,14 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "analysis/confidence.h"
 #include "analysis/frame_evidence.h"
 #include "analysis/frame_locals.h"
 #include "analysis/stack_account.h"
 
 namespace ntstack::analysis {
-
-enum class Confidence : std::uint8_t { low, medium, high };
-std::string_view name_of(Confidence confidence);
 
 struct StackVerdict {
   // Whom it names: the module with most bytes that are no overhead; where that comes with Windows

@@ -1,4 +1,4 @@
-// ntstack analyze: what happened. It begins where the bugcheck points to.
+// ntstack analyze: what happened, on one page.
 #pragma once
 
 #include <cstdio>
@@ -8,12 +8,12 @@
 namespace ntstack::app {
 
 struct AnalyzeOptions {
-  DumpOptions dump;
+  DumpOptions dump;  // no dump: with `bugchecks` alone
   bool json = false;
+  bool verbose = false;
+  bool bugchecks = false;  // lists the bugchecks that are known, instead
 };
 
-// A crash for a kernel stack's sake, and a dump of no crash: as stack-use does it. Any other: the
-// stack of the crash.
 int run_analyze(const AnalyzeOptions& options, std::FILE* out, std::FILE* err);
 
 }  // namespace ntstack::app

@@ -120,6 +120,17 @@ void declare_diff(CLI::App& app, DiffOptions& options) {
   diff->add_flag("--json", options.json, "As JSON (docs/schema)");
 }
 
+void declare_analyze(CLI::App& app, AnalyzeOptions& options) {
+  CLI::App* analyze = app.add_subcommand(
+      "analyze", "What happened, who is responsible and why, and what to do next: a page");
+  analyze->add_option("DUMP", options.dump.dump, "The dump file");
+  add_path_options(*analyze, options.dump);
+  analyze->add_flag("-v,--verbose", options.verbose, "With the whole stack and all evidence");
+  analyze->add_flag("--json", options.json, "As JSON (docs/schema)");
+  analyze->add_flag("--bugchecks", options.bugchecks,
+                    "Instead: lists the bugchecks that are known, and their number");
+}
+
 void declare_stack_use(CLI::App& app, StackUseOptions& options) {
   CLI::App* use = app.add_subcommand(
       "stack-use", "Who uses kernel stacks, and which threads are near their limits");
@@ -212,10 +223,7 @@ void declare(CLI::App& app, Options& options) {
   add_dump_options(*modules, options.modules.dump);
   modules->add_flag("--json", options.modules.json, "As JSON (docs/schema)");
 
-  CLI::App* analyze = app.add_subcommand(
-      "analyze", "What happened: who used up the stack, if it was that; else the crash's stack");
-  add_dump_options(*analyze, options.analyze.dump);
-  analyze->add_flag("--json", options.analyze.json, "As JSON (docs/schema)");
+  declare_analyze(app, options.analyze);
 
   declare_diff(app, options.diff);
   declare_stack_use(app, options.stack_use);

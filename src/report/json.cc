@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/bugcheck.h"
+#include "analysis/bugcheck_values.h"
 #include "base/text.h"
 #include "dump/header.h"
 #include "report/captures.h"
@@ -103,23 +104,27 @@ Json bugcheck_json(const dump::Dump& dump) {
   Json json;
   json["code"] = hex_text(dump.bugcheck->code);
   json["name"] = text_or_null(meaning ? meaning->name : "");
+  json["meaning"] = text_or_null(meaning ? meaning->sentence : "");
   json["parameters"] = Json::array();
   json["parameter_meanings"] = Json::array();
+  json["parameter_values"] = Json::array();
   for (std::size_t i = 0; i < 4; ++i) {
     json["parameters"].push_back(hex_text(dump.bugcheck->parameters[i]));
     json["parameter_meanings"].push_back(text_or_null(meaning ? meaning->parameters[i] : ""));
+    json["parameter_values"].push_back(
+        text_or_null(analysis::parameter_words(*dump.bugcheck, i, dump.architecture)));
   }
   return json;
 }
 
-Json exception_json(const dump::Dump& dump) {
-  if (!dump.exception) return nullptr;
+Json exception_json(const dump::Dump& dump, const std::optional<dump::ExceptionRecord>& exception) {
+  if (!exception) return nullptr;
   Json json;
-  json["code"] = hex_text(dump.exception->code);
-  json["flags"] = hex_text(dump.exception->flags);
-  json["address"] = hex_text(dump.exception->address);
+  json["code"] = hex_text(exception->code);
+  json["flags"] = hex_text(exception->flags);
+  json["address"] = hex_text(exception->address);
   json["parameters"] = Json::array();
-  for (const std::uint64_t value : dump.exception->parameters)
+  for (const std::uint64_t value : exception->parameters)
     json["parameters"].push_back(hex_text(value));
   json["thread_id"] = or_null(dump.exception_thread_id);
   return json;
@@ -279,6 +284,22 @@ Json header(const DumpFacts& facts) {
 
 nlohmann::ordered_json header_json(const DumpFacts& facts) { return header(facts); }
 nlohmann::ordered_json bugcheck_json(const DumpFacts& facts) { return bugcheck_json(facts.dump); }
+nlohmann::ordered_json exception_json(const DumpFacts& facts,
+                                      const std::optional<dump::ExceptionRecord>& exception) {
+  return exception_json(facts.dump, exception);
+}
+nlohmann::ordered_json stack_json(const target::Machine& machine, const stacks::Stack& stack) {
+  Json json = stack_json(machine, stack, false);
+  const auto frames = [](const std::vector<stacks::Frame>& all) {
+    FrameTexts texts;
+    std::string text = "[";
+    texts.append(all, text);
+    return Json::parse(text + "]");
+  };
+  json["frames"] = frames(stack.frames);
+  json["bugcheck_frames"] = frames(stack.bugcheck_frames);
+  return json;
+}
 nlohmann::ordered_json owner_json(const target::Machine& machine, const target::Thread* thread) {
   const target::Process* process = thread ? machine.process_of(*thread) : nullptr;
   return {{"thread", thread_json(machine, thread)}, {"process", process_json(process)}};
@@ -290,7 +311,7 @@ nlohmann::ordered_json missing_json(const std::vector<symbols::Missing>& missing
 std::string info_json(const DumpFacts& facts) {
   Json json = header(facts);
   json["bugcheck"] = bugcheck_json(facts.dump);
-  json["exception"] = exception_json(facts.dump);
+  json["exception"] = exception_json(facts.dump, facts.dump.exception);
   json["kernel"] =
       facts.dump.kind == dump::Kind::minidump ? Json(nullptr) : kernel_json(facts.machine.kernel());
   json["processors"] = processor_list(facts.machine);

@@ -274,14 +274,20 @@ std::string near_limits_text(const StackUseFacts& facts, const TextStyle& style)
   return out;
 }
 
+std::string stack_accounts_text(const StackUseFacts& facts, const TextStyle& style) {
+  std::string out;
+  if (!facts.crash) out += near_limits_text(facts, style);
+  for (const StackUse& use : facts.stacks) out += account_text(use, facts, style);
+  if (facts.crash) out += near_limits_text(facts, style);
+  return out;
+}
+
 std::string stack_use_text(const StackUseFacts& facts, const TextStyle& style) {
   std::string out = heading_text(facts.of);
   for (const std::string& warning : warnings_of(facts.of))
     out += fmt::format("note: {}\n", warning);
   if (facts.crash) out += facts.crash.sentence + "\n";
-  if (!facts.crash) out += near_limits_text(facts, style);
-  for (const StackUse& use : facts.stacks) out += account_text(use, facts, style);
-  if (facts.crash) out += near_limits_text(facts, style);
+  out += stack_accounts_text(facts, style);
   if (facts.missing.empty()) return out;
   std::vector<Row> rows;
   for (const symbols::Missing& missing : facts.missing)

@@ -41,6 +41,8 @@ struct StackUseFacts {
 // The list of threads by the room that is left, as many as `top`; empty where nothing is known.
 std::string near_limits_text(const StackUseFacts& facts, const TextStyle& style);
 std::string stack_use_text(const StackUseFacts& facts, const TextStyle& style);
+// Its accounts and list alone, without what the dump is and what is not at hand.
+std::string stack_accounts_text(const StackUseFacts& facts, const TextStyle& style);
 std::string stack_use_json(const StackUseFacts& facts);
 
 }  // namespace ntstack::report

@@ -1,4 +1,6 @@
 // stack_use.h's JSON.
+#include "report/stack_use_json.h"
+
 #include <algorithm>
 
 #include "analysis/repetitions.h"
@@ -187,15 +189,20 @@ Json near_json(const StackUseFacts& facts) {
 
 }  // namespace
 
+nlohmann::ordered_json accounts_json(const std::vector<StackUse>& accounts,
+                                     const target::Machine& machine) {
+  Json list = Json::array();
+  for (const StackUse& use : accounts) list.push_back(account_json(use, machine));
+  return list;
+}
+
 std::string stack_use_json(const StackUseFacts& facts) {
   Json json = header_json(facts.of);
   json["bugcheck"] = bugcheck_json(facts.of);
   json["stack_crash"] =
       facts.crash ? Json({{"sentence", facts.crash.sentence}, {"smashed", facts.crash.is_smashed}})
                   : Json(nullptr);
-  json["accounts"] = Json::array();
-  for (const StackUse& use : facts.stacks)
-    json["accounts"].push_back(account_json(use, facts.of.machine));
+  json["accounts"] = accounts_json(facts.stacks, facts.of.machine);
   json["near_limits"] = near_json(facts);
   json["threads_not_known"] = facts.near_limits.not_known;
   json["missing"] = missing_json(facts.missing);

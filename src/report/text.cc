@@ -5,6 +5,7 @@
 #include <map>
 
 #include "analysis/bugcheck.h"
+#include "analysis/bugcheck_values.h"
 #include "base/text.h"
 #include "report/captures.h"
 #include "report/container.h"
@@ -279,6 +280,18 @@ std::string thread_line(const stacks::Stack& stack, bool is_64_bit) {
   return thread_text(stack, is_64_bit);
 }
 
+std::string frames_text(const std::vector<Frame>& frames, const DumpFacts& facts,
+                        const TextStyle& style, std::size_t most) {
+  const std::size_t count = std::min(frames.size(), most);
+  const std::vector<Frame> shown(frames.begin(),
+                                 frames.begin() + static_cast<std::ptrdiff_t>(count));
+  std::string out =
+      frame_table(shown, facts.machine.is_64_bit(),
+                  facts.dump.architecture == base::Architecture::x86, Paint{style.colour});
+  if (count < frames.size()) out += fmt::format("... {} more frames\n", frames.size() - count);
+  return out;
+}
+
 std::string info_text(const DumpFacts& facts, const TextStyle& style) {
   const dump::Dump& dump = facts.dump;
   const Paint paint{style.colour};
@@ -290,9 +303,10 @@ std::string info_text(const DumpFacts& facts, const TextStyle& style) {
     out += paint.bold(bugcheck_line(dump));
     const analysis::BugcheckMeaning* meaning = analysis::bugcheck_meaning(dump.bugcheck->code);
     for (std::size_t i = 0; meaning && i < 4; ++i) {
-      if (meaning->parameters[i].empty()) continue;
-      out += fmt::format("  {} {}\n", address_text(dump.bugcheck->parameters[i], true),
-                         meaning->parameters[i]);
+      const std::string words = analysis::parameter_words(*dump.bugcheck, i, dump.architecture);
+      if (meaning->parameters[i].empty() && words.empty()) continue;
+      out += fmt::format("  {} {}{}{}\n", address_text(dump.bugcheck->parameters[i], true),
+                         meaning->parameters[i], words.empty() ? "" : ": ", words);
     }
   }
   if (dump.exception) {

@@ -305,10 +305,11 @@ class Files(unittest.TestCase):
 
     def test_analyze_says_what_the_subcommand_says(self):
         for name, world in {**KERNEL, **USER}.items():
-            done = subprocess.run([PROGRAM, "analyze", str(world.dump), *world.paths, "--offline"], capture_output=True, check=True)
-            answer = world.raw("-c", "!analyze -v")
-            with self.subTest(name):
-                self.assertEqual(answer, done.stdout.decode())
+            for option, command in (((), "!analyze"), (("-v",), "!analyze -v")):
+                done = subprocess.run([PROGRAM, "analyze", str(world.dump), *world.paths, *option, "--offline"], capture_output=True, check=True)
+                answer = world.raw("-c", command)
+                with self.subTest(name, command=command):
+                    self.assertEqual(answer, done.stdout.decode())
 
 
 class Hostile(unittest.TestCase):
