@@ -108,6 +108,18 @@ class Typing(unittest.TestCase):
         self.terminal.until("ispatch ")
         self.assertIn("rdbss!RxFsdDispatch", self.terminal.line(""))
 
+    def test_types_and_fields_are_completed(self):
+        self.terminal.type("dt nt!KWAIT_B\t")
+        self.terminal.until("LOCK ")
+        self.terminal.type("WaitL\t")
+        self.terminal.until("Entry ")
+        self.assertRegex(self.terminal.line(""), r"\+0x[0-9a-f]+ WaitListEntry")
+
+    def test_processes_are_completed(self):
+        self.terminal.type("!process 0 0 w3\t")
+        self.terminal.until("wp.exe ")
+        self.assertIn("w3wp.exe", self.terminal.line(""))
+
     def test_registers_are_completed(self):
         self.terminal.type("? @$ptrs\t")
         self.terminal.until("ize ")
