@@ -4,6 +4,8 @@
 #include <windows.h>
 
 #include <array>
+#include <span>
+#include <string>
 
 #include "base/text.h"
 
@@ -21,21 +23,50 @@ char read_key() {
   return key == EOF ? 'q' : static_cast<char>(key);
 }
 
-std::optional<std::string> read_console_line() {
-  std::u16string line;
-  const HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-  while (!line.ends_with(u'\n')) {
+namespace {
+
+constexpr wchar_t kTab = L'\t', kCtrlZ = 0x1a;
+
+std::string utf8_of(std::wstring_view text) {
+  return base::utf8_from_utf16(base::Bytes(std::as_bytes(std::span(text))));
+}
+
+// What does not fit into the first read, up to the line's end.
+bool read_rest(HANDLE input, std::wstring& line) {
+  while (!line.ends_with(L'\n')) {
     std::array<wchar_t, 1024> part;
     DWORD count = 0;
     if (!ReadConsoleW(input, part.data(), static_cast<DWORD>(part.size()), &count, nullptr) ||
         count == 0)
-      return std::nullopt;
-    for (DWORD i = 0; i < count; ++i) line += static_cast<char16_t>(part[i]);
+      return false;
+    line.append(part.data(), count);
   }
-  constexpr char16_t ctrl_z = 0x1a;
-  if (line.front() == ctrl_z) return std::nullopt;
-  while (line.ends_with(u'\n') || line.ends_with(u'\r')) line.pop_back();
-  return base::utf8_from_utf16(base::Bytes(std::as_bytes(std::span(line))));
+  return true;
+}
+
+}  // namespace
+
+std::optional<ConsoleLine> read_console_line(std::string_view begun) {
+  const HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+  std::wstring line(8192, L'\0');
+  const int initial =
+      begun.empty() ? 0
+                    : MultiByteToWideChar(CP_UTF8, 0, begun.data(), static_cast<int>(begun.size()),
+                                          line.data(), static_cast<int>(line.size() / 2));
+  CONSOLE_READCONSOLE_CONTROL control{};
+  control.nLength = sizeof control;
+  control.nInitialChars = static_cast<ULONG>(initial);
+  control.dwCtrlWakeupMask = 1u << kTab;
+  DWORD count = 0;
+  if (!ReadConsoleW(input, line.data(), static_cast<DWORD>(line.size()), &count, &control) ||
+      count == 0)
+    return std::nullopt;
+  line.resize(count);
+  if (const std::size_t tab = line.find(kTab); tab != std::wstring::npos)
+    return ConsoleLine{utf8_of(std::wstring_view(line).substr(0, tab)), true};
+  if (!read_rest(input, line) || line.front() == kCtrlZ) return std::nullopt;
+  while (line.ends_with(L'\n') || line.ends_with(L'\r')) line.pop_back();
+  return ConsoleLine{utf8_of(line), false};
 }
 
 }  // namespace ntstack::app

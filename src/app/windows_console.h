@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "app/pager.h"
 
@@ -11,7 +12,12 @@ namespace ntstack::app {
 std::optional<TerminalSize> console_size();
 // A key without its echo; 'q' where the input has ended.
 char read_key();
-// Without its line break, in UTF-8; nothing where the input has ended (Ctrl-Z).
-std::optional<std::string> read_console_line();
+struct ConsoleLine {
+  std::string text;         // UTF-8, without its line break
+  bool is_for_tab = false;  // Tab ended it: the text before the cursor
+};
+// `begun` stands in the line already, in front of the cursor. Nothing where the input has ended
+// (Ctrl-Z).
+std::optional<ConsoleLine> read_console_line(std::string_view begun);
 
 }  // namespace ntstack::app
