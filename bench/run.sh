@@ -13,6 +13,11 @@ for program in "$build"/bench/*_bench; do
 done
 echo "== ntstack stacks, whole process"
 bench/stacks_cost.py "$build/ntstack" samples/seed1/w3wp.dmp "$data/kernel/triage_x64_19041.dmp"
+echo "== ntstack analyze of crash dumps against ntstack stacks"
+hyperfine --warmup 3 --shell none \
+  "$build/ntstack analyze $data/kernel/triage_x64_19041.dmp --offline" \
+  "$build/ntstack stacks $data/kernel/triage_x64_19041.dmp --offline" \
+  "$build/ntstack analyze samples/processors/processors.dmp --offline"
 echo "== the console's first stack against ntstack stacks"
 hyperfine --warmup 3 --shell none \
   "$build/ntstack open samples/seed1/w3wp.dmp -y samples/seed1/symbols --offline -c k" \

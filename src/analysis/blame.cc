@@ -96,8 +96,9 @@ class Blaming {
   std::optional<std::size_t> frame_at(std::uint64_t address) const {
     if (!facts_.stack) return {};
     const auto& frames = facts_.stack->frames;
-    const auto found = std::ranges::find_if(
-        frames, [&](const Frame& each) { return each.ip == address && !each.is_inline; });
+    const auto found = std::ranges::find_if(frames, [&](const Frame& each) {
+      return each.ip == address && !each.is_inline && each.trust != Trust::scan;
+    });
     if (found == frames.end()) return {};
     return static_cast<std::size_t>(found - frames.begin());
   }

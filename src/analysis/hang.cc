@@ -5,6 +5,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "analysis/blame_skips.h"
 #include "analysis/signature.h"
 #include "target/facts.h"
 
@@ -38,9 +39,16 @@ void count_states(const target::Machine& machine, Hang& hang) {
   hang.wait_reasons = by_count(reasons);
 }
 
+// From the first frame on that is not of the wait, the switch or the capture itself: a thread that
+// was captured in its wait is like one that was not. All of them where nothing else is there.
 std::vector<std::string> frames_of(const Stack& stack) {
+  const auto says_something = [](const stacks::Frame& frame) {
+    return passed_over(frame).as != Passed::machinery;
+  };
+  auto first = std::ranges::find_if(stack.frames, says_something);
+  if (first == stack.frames.end()) first = stack.frames.begin();
   std::vector<std::string> frames;
-  for (const stacks::Frame& frame : stack.frames) {
+  for (const stacks::Frame& frame : std::ranges::subrange(first, stack.frames.end())) {
     if (frame.is_inline) continue;
     std::string text = normalised(frame);
     frames.push_back(text.empty() ? "(in no module)" : std::move(text));

@@ -14,7 +14,7 @@
 
 namespace ntstack::analysis {
 
-// Threads whose stacks are the same by their normalised frames.
+// Threads whose stacks are the same by their normalised frames, those of the wait itself apart.
 struct StackGroup {
   std::vector<std::size_t> stacks;  // indexes, in the order of the stacks
   std::vector<std::string> frames;  // youngest first
@@ -24,8 +24,8 @@ struct StackGroup {
 };
 
 struct LongWait {
-  std::size_t stack = 0;         // its index
-  std::uint32_t ticks = 0;       // since it began to wait
+  std::size_t stack = 0;          // its index
+  std::uint32_t ticks = 0;        // since it began to wait
   std::optional<double> seconds;  // where the length of a tick is known
   std::optional<WaitWords> waits;
 };
