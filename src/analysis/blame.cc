@@ -74,6 +74,13 @@ class Blaming {
 
   bool is_of_interest(const Frame& frame) const { return facts_.is_user_dump || !frame.is_user; }
 
+  // What was interrupted has nothing to do with what the interrupt did; but a watchdog speaks by an
+  // interrupt of what took too long.
+  bool is_over_at_interrupt() {
+    const bool is_watchdog = facts_.code == 0x133 || facts_.code == 0x101 || facts_.code == 0x1CA;
+    return !is_watchdog || interrupts_++ > 0;
+  }
+
   void look_along() {
     const auto& frames = facts_.stack->frames;
     for (std::size_t i = 0; i < frames.size() && is_of_interest(frames[i]); ++i) {
@@ -86,6 +93,7 @@ class Blaming {
         driver_ = i;
         break;
       }
+      if (passed.is_interrupted_below && is_over_at_interrupt()) break;
       if (passed.as == Passed::windows && !windows_) windows_ = i;
       if (passed.as == Passed::framework && !framework_) framework_ = i;
       if (!kernel_ && passed.as == Passed::kernel) kernel_ = i;
@@ -272,6 +280,7 @@ class Blaming {
   const symbols::Symbolizer* symbolizer_;
   Blame blame_;
   std::vector<SkippedFrame> seen_;
+  int interrupts_ = 0;
   std::optional<std::size_t> driver_, windows_, framework_, kernel_, nowhere_;
 };
 

@@ -66,6 +66,10 @@ constexpr Names kOfNt[] = {{"KeBugCheck", kOfCrash},
                            {"_except_handler", kOfException},
                            {"ExpSystemExceptionFilter", kOfException},
                            {"DbgBreakPoint", kOfException},
+                           {"HalpTimerClock", kOfInterrupt},
+                           {"HalpClock", kOfInterrupt},
+                           {"HalpHpetClock", kOfInterrupt},
+                           {"HalpApicTimer", kOfInterrupt},
                            {"KeAccumulateTicks", kOfInterrupt},
                            {"KeClockInterruptNotify", kOfInterrupt},
                            {"KiUpdateRunTime", kOfInterrupt},
@@ -165,12 +169,14 @@ bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
   return std::ranges::find(names, name) != std::end(names);
 }
 
-PassedOver of_nt(const symbols::Symbol& symbol) {
+PassedOver of_kernel(const stacks::Frame& frame) {
+  const symbols::Symbol& symbol = frame.symbol;
   const bool is_known = !symbol.name.empty() && !(symbol.is_export && symbol.offset >= kNearExport);
   if (is_known)
     for (const Names& each : kOfNt)
-      if (symbol.name.starts_with(each.begins)) return {Passed::machinery, each.why};
-  return {Passed::kernel, "the kernel's code works for those who call it"};
+      if (symbol.name.starts_with(each.begins))
+        return {Passed::machinery, each.why, each.why == kOfInterrupt && frame.trap_frame};
+  return passed_over(symbol.module, false);
 }
 
 }  // namespace
@@ -195,20 +201,23 @@ PassedOver passed_over(std::string_view short_name, bool is_user) {
   const std::string name = base::lower(short_name);
   if (is_user) {
     if (is_one_of(kUserMachinery, name))
-      return {Passed::machinery, "Windows' own layer below every program"};
-    if (is_one_of(kUserWindows, name)) return {Passed::windows, "comes with Windows"};
+      return {Passed::machinery, "Windows' own layer below every program", false};
+    if (is_one_of(kUserWindows, name)) return {Passed::windows, "comes with Windows", false};
     return {};
   }
-  if (name == "nt") return {Passed::kernel, "the kernel's code works for those who call it"};
-  if (name == "hal") return {Passed::kernel, "the HAL works for those who call it"};
-  if (is_one_of(kMachinery, name)) return {Passed::machinery, "finds or records, and does not act"};
-  if (is_one_of(kFrameworks, name)) return {Passed::framework, "passes calls on between drivers"};
-  if (is_windows_own(name)) return {Passed::windows, "comes with Windows"};
+  if (name == "nt") return {Passed::kernel, "the kernel's code works for those who call it", false};
+  if (name == "hal") return {Passed::kernel, "the HAL works for those who call it", false};
+  if (is_one_of(kMachinery, name))
+    return {Passed::machinery, "finds or records, and does not act", false};
+  if (is_one_of(kFrameworks, name))
+    return {Passed::framework, "passes calls on between drivers", false};
+  if (is_windows_own(name)) return {Passed::windows, "comes with Windows", false};
   return {};
 }
 
 PassedOver passed_over(const stacks::Frame& frame) {
-  if (!frame.is_user && frame.symbol.module == "nt") return of_nt(frame.symbol);
+  const bool is_kernel = frame.symbol.module == "nt" || frame.symbol.module == "hal";
+  if (!frame.is_user && is_kernel) return of_kernel(frame);
   return passed_over(frame.symbol.module, frame.is_user);
 }
 

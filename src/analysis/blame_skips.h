@@ -20,6 +20,8 @@ std::string_view name_of(Passed passed);  // "machinery": JSON
 struct PassedOver {
   Passed as = Passed::no;
   std::string_view why;  // "part of the crash itself"; empty for `no`
+  // An interrupt came here: what is below was interrupted, and did not call what is above.
+  bool is_interrupted_below = false;
 };
 PassedOver passed_over(const stacks::Frame& frame);
 // The same for a module alone, by its short name.

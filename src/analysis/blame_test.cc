@@ -124,6 +124,19 @@ TEST(Blame, TheHardwaresOwnReportBlamesNoFrame) {
   EXPECT_TRUE(found.module.empty());
 }
 
+TEST(Blame, WhoWasInterruptedIsNotAtFaultButForAWatchdog) {
+  Frame interrupt = frame("nt", "KiDpcInterrupt");
+  interrupt.trap_frame = 0xfffff80000001000;
+  const Stack dpc = stack_of({frame("nt", "KiPageFault"), frame("nt", "PopSomeDpc"),
+                              frame("nt", "KiRetireDpcList"), interrupt, frame("mydrv", "Read")});
+  EXPECT_EQ(blame(dpc, 0xd1).by, Blame::By::kernel);
+  interrupt.symbol.name = "KiInterruptDispatchNoLock";
+  const Stack clock = stack_of({frame("nt", "KeBugCheckEx"), frame("nt", "KeAccumulateTicks"),
+                                interrupt, frame("mydrv", "Dpc")});
+  EXPECT_EQ(blame(clock, 0x133).module, "mydrv");
+  EXPECT_EQ(blame(clock, 0x133).confidence, Confidence::high);
+}
+
 TEST(Blame, InAKernelDumpUserFramesAreNotAtFault) {
   Frame user = frame("myprogram", "main");
   user.is_user = true;

@@ -35,12 +35,13 @@ std::string normalised(const Frame& frame) {
 
 Signature signature_of(std::string begins, const stacks::Stack& stack, bool is_user) {
   Signature signature;
-  signature.has_guesses = std::ranges::none_of(stack.frames, [&](const Frame& frame) {
-    return counts(frame, is_user) && is_exact(frame);
-  });
+  signature.has_guesses = std::ranges::none_of(
+      stack.frames, [&](const Frame& frame) { return counts(frame, is_user) && is_exact(frame); });
   signature.lines.push_back(std::move(begins));
   for (const Frame& frame : stack.frames) {
     if (signature.frames == kMostSignatureFrames) break;
+    // Who was interrupted is chance.
+    if (passed_over(frame).is_interrupted_below && signature.frames != 0) break;
     if (!counts(frame, is_user) || (!signature.has_guesses && !is_exact(frame))) continue;
     if (frame.symbol.name.empty() || frame.symbol.is_export) ++signature.nameless;
     signature.lines.push_back(normalised(frame));

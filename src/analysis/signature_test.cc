@@ -69,6 +69,15 @@ TEST(Signature, OffsetsInAFunctionGuessesInlinedAndUserFramesDoNotCount) {
   EXPECT_EQ(one, signature_of("bugcheck 0xd1", other, false).hash);
 }
 
+TEST(Signature, WhoWasInterruptedDoesNotCount) {
+  stacks::Stack stack = at(0);
+  const std::string one = signature_of("bugcheck 0xd1", stack, false).hash;
+  stack.frames.push_back(frame(0, "nt", "KiDpcInterrupt", 1));
+  stack.frames.back().trap_frame = 0xfffff80000001000;
+  stack.frames.push_back(frame(0, "anybody", "Read", 1));
+  EXPECT_EQ(one, signature_of("bugcheck 0xd1", stack, false).hash);
+}
+
 TEST(Signature, AStackOfGuessesAloneSaysSo) {
   stacks::Stack stack = at(0);
   for (Frame& each : stack.frames) each.trust = Trust::scan;
