@@ -20,22 +20,22 @@ struct Rule {
 
 // By the public bug check reference.
 constexpr Rule kRules[] = {
-    {0xA, 3, As::address},   {0xC5, 3, As::address},  {0xD0, 3, As::address},
-    {0xD1, 3, As::address},  {0xD3, 3, As::address},  {0xD3, 0, As::address},
-    {0xD4, 3, As::address},  {0xD4, 0, As::address},  {0x50, 2, As::address},
-    {0xCC, 2, As::address},  {0xCD, 2, As::address},  {0xD5, 2, As::address},
-    {0xD6, 2, As::address},  {0xCE, 2, As::address},  {0xCE, 0, As::address},
-    {0x1E, 1, As::address},  {0x3B, 1, As::address},  {0x7E, 1, As::address},
-    {0x8E, 1, As::address},  {0x116, 1, As::address}, {0x117, 1, As::address},
-    {0x141, 1, As::address}, {0xCB, 0, As::address},  {0xCB, 1, As::address},
-    {0xE1, 0, As::address},  {0x135, 2, As::address}, {0x48, 1, As::address},
-    {0xFC, 0, As::address},  {0x96, 3, As::any},      {0x9F, 3, As::irp, 3},
+    {0xA, 3, As::address},    {0xC5, 3, As::address},   {0xD0, 3, As::address},
+    {0xD1, 3, As::address},   {0xD3, 3, As::address},   {0xD3, 0, As::address},
+    {0xD4, 3, As::address},   {0xD4, 0, As::address},   {0x50, 2, As::address},
+    {0xCC, 2, As::address},   {0xCD, 2, As::address},   {0xD5, 2, As::address},
+    {0xD6, 2, As::address},   {0xCE, 2, As::address},   {0xCE, 0, As::address},
+    {0x1E, 1, As::address},   {0x3B, 1, As::address},   {0x7E, 1, As::address},
+    {0x8E, 1, As::address},   {0x116, 1, As::address},  {0x117, 1, As::address},
+    {0x141, 1, As::address},  {0xCB, 0, As::address},   {0xCB, 1, As::address},
+    {0xE1, 0, As::address},   {0x135, 2, As::address},  {0x48, 1, As::address},
+    {0xFC, 0, As::address},   {0x96, 3, As::any},       {0x9F, 3, As::irp, 3},
     {0x9F, 1, As::device, 3}, {0x9F, 1, As::device, 1}, {0x9F, 2, As::device, 2},
-    {0x9F, 1, As::device, 2}, {0x44, 0, As::irp},     {0x35, 0, As::irp},
-    {0x48, 0, As::irp},      {0xCA, 1, As::device},   {0xC4, 1, As::any},
-    {0xC4, 2, As::any},      {0xC4, 3, As::any},      {0xC9, 1, As::any},
-    {0xC9, 2, As::any},      {0xC9, 3, As::any},      {0xE6, 1, As::any},
-    {0xE6, 2, As::any},      {0xE6, 3, As::any}};
+    {0x9F, 1, As::device, 2}, {0x44, 0, As::irp},       {0x35, 0, As::irp},
+    {0x48, 0, As::irp},       {0xCA, 1, As::device},    {0xC4, 1, As::any},
+    {0xC4, 2, As::any},       {0xC4, 3, As::any},       {0xC9, 1, As::any},
+    {0xC9, 2, As::any},       {0xC9, 3, As::any},       {0xE6, 1, As::any},
+    {0xE6, 2, As::any},       {0xE6, 3, As::any}};
 
 // Members of objects that drivers see (public wdm.h): x64 and ARM64 alike, x86.
 struct Member {

@@ -57,9 +57,9 @@ const BugcheckMeaning* bugcheck_meaning(std::uint32_t code) {
 
 bool is_no_crash(std::uint32_t code) {
   // Public codes: somebody's keys, NMI or tool; live dumps.
-  constexpr std::uint32_t kAskedFor[] = {0x80,   0xE2,   0x161,      0x1C8,     0x11C8,
-                                         0x21C8, 0x1CC,  0x1A1,      0x1A3,     0x15C,
-                                         0x15F,  0x1F5,  0xDEADDEAD, kTriageCaptureCode};
+  constexpr std::uint32_t kAskedFor[] = {
+      0x80,  0xE2,  0x161, 0x1C8, 0x11C8, 0x21C8,     0x1CC,
+      0x1A1, 0x1A3, 0x15C, 0x15F, 0x1F5,  0xDEADDEAD, kTriageCaptureCode};
   if (std::ranges::find(kAskedFor, plain_code(code)) != std::end(kAskedFor)) return true;
   const BugcheckMeaning* meaning = bugcheck_meaning(code);
   return meaning && (meaning->name.ends_with("LIVEDUMP") || meaning->name.ends_with("LIVE_DUMP"));

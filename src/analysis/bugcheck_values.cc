@@ -17,10 +17,9 @@ namespace {
 constexpr auto place_of(const BugcheckValue& each) {
   return std::tuple(each.code, each.parameter, each.value);
 }
-static_assert(std::ranges::adjacent_find(kBugcheckValues,
-                                         [](const auto& a, const auto& b) {
-                                           return place_of(a) >= place_of(b);
-                                         }) == std::end(kBugcheckValues));
+static_assert(std::ranges::adjacent_find(kBugcheckValues, [](const auto& a, const auto& b) {
+                return place_of(a) >= place_of(b);
+              }) == std::end(kBugcheckValues));
 
 std::string_view table_words(std::uint32_t code, std::size_t parameter, std::uint64_t value) {
   const auto wanted = std::tuple(code, static_cast<std::uint8_t>(parameter), value);

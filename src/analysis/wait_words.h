@@ -21,8 +21,8 @@ std::string_view name_of(WaitKind kind);  // "lock": JSON
 
 struct WaitWords {
   WaitKind kind = WaitKind::other;
-  std::string_view words;   // "an ERESOURCE"
-  std::size_t frame = 0;    // index in Stack::frames that says so
+  std::string_view words;  // "an ERESOURCE"
+  std::size_t frame = 0;   // index in Stack::frames that says so
 };
 // Nothing where no frame is known to wait.
 std::optional<WaitWords> wait_words_of(const stacks::Stack& stack);
