@@ -1,5 +1,5 @@
-// Names, meanings and values of bugchecks. Truth: Microsoft's public bug check reference and public
-// headers, as the tests have them.
+// Names, meanings and values of bugchecks. Truth: Microsoft's public bug check reference, as the
+// tests have it; of names also public_headers_test.cc.
 #include "analysis/bugcheck.h"
 
 #include <gtest/gtest.h>

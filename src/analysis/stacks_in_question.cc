@@ -50,20 +50,4 @@ StacksInQuestion stacks_by_use(const target::Machine& machine, stacks::Walker& w
   return found;
 }
 
-Beginning beginning_of(const target::Machine& machine, stacks::Walker& walker) {
-  Beginning begin;
-  const bool is_user_dump = machine.dump().kind == dump::Kind::minidump;
-  const auto crashed = std::ranges::find(machine.processors(), true, &target::Processor::crashed);
-  bool is_of_a_stack = false;
-  if (crashed == machine.processors().end()) {
-    is_of_a_stack = static_cast<bool>(stack_crash_of(machine, nullptr));
-  } else {
-    const Stack stack = walker.walk_processor(*crashed);
-    is_of_a_stack = static_cast<bool>(stack_crash_of(machine, &stack));
-    begin.crashed_thread = crashed->current_thread;
-  }
-  begin.is_by_stack_use = !is_user_dump && (is_of_a_stack || !machine.dump().bugcheck);
-  return begin;
-}
-
 }  // namespace ntstack::analysis

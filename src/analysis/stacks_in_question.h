@@ -1,4 +1,4 @@
-// Which stacks an analysis is about: that of the crash, those nearest to their limits, or all.
+// Which stacks an account of stack use is about: that of the crash, else those nearest to their limits.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,5 @@ struct StacksInQuestion {
 // those nearest to their limits.
 StacksInQuestion stacks_by_use(const target::Machine& machine, stacks::Walker& walker,
                                std::size_t most);
-
-// Where an analysis begins.
-struct Beginning {
-  bool is_by_stack_use = false;      // a crash for a kernel stack's sake, or no crash
-  std::uint64_t crashed_thread = 0;  // its object; 0: not known
-};
-Beginning beginning_of(const target::Machine& machine, stacks::Walker& walker);
 
 }  // namespace ntstack::analysis
