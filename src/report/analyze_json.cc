@@ -14,19 +14,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using base::hex_text;
 
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-Json text_or_null(std::string_view text) {
-  return text.empty() ? Json(nullptr) : Json(base::printable(text));
-}
-Json texts(const std::vector<std::string>& all) {
-  Json list = Json::array();
-  for (const std::string& each : all) list.push_back(base::printable(each));
-  return list;
-}
-
 Json blame_json(const analysis::Blame& blame) {
   Json json;
   json["by"] = analysis::name_of(blame.by);
@@ -51,7 +38,7 @@ Json blame_json(const analysis::Blame& blame) {
 Json signature_json(const std::optional<analysis::Signature>& signature) {
   if (!signature) return nullptr;
   return {{"hash", signature->hash},
-          {"lines", texts(signature->lines)},
+          {"lines", texts_json(signature->lines)},
           {"frames", signature->frames},
           {"nameless_frames", signature->nameless},
           {"guesses", signature->has_guesses}};
@@ -93,7 +80,7 @@ Json threads_json(const analysis::Analysis& analysis) {
     for (const std::size_t i : group.stacks) threads.push_back(thread_id_json(analysis.stacks[i]));
     json["groups"].push_back({{"threads", std::move(threads)},
                               {"processes", group.processes},
-                              {"frames", texts(group.frames)},
+                              {"frames", texts_json(group.frames)},
                               {"waits", waits_json(group.waits)},
                               {"guesses", group.has_guesses}});
   }
@@ -115,8 +102,8 @@ Json findings_json(const std::vector<analysis::Finding>& findings) {
     list.push_back({{"kind", each.kind},
                     {"sentence", base::printable(each.sentence)},
                     {"confidence", analysis::name_of(each.confidence)},
-                    {"evidence", texts(each.evidence)},
-                    {"next", texts(each.next)}});
+                    {"evidence", texts_json(each.evidence)},
+                    {"next", texts_json(each.next)}});
   return list;
 }
 

@@ -15,16 +15,8 @@ using analysis::Reference;
 using base::hex_text;
 using code::AddressText;
 
-Json text_or_null(std::string_view text) {
-  return text.empty() ? Json(nullptr) : Json(base::printable(text));
-}
 Json address_or_null(const std::optional<std::uint64_t>& address) {
   return address ? Json(hex_text(*address)) : Json(nullptr);
-}
-Json texts_json(const std::vector<std::string>& texts) {
-  Json all = Json::array();
-  for (const std::string& each : texts) all.push_back(base::printable(each));
-  return all;
 }
 
 std::string_view name_of(AddressText::Kind kind) {

@@ -39,16 +39,9 @@ void append_indented(std::string_view text, std::size_t spaces, std::string& out
   }
 }
 
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
 Json hex_or_null(const std::optional<std::uint64_t>& value) {
   return value ? Json(hex_text(*value)) : Json(nullptr);
 }
-
-Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json dump_json(const DumpFacts& facts) {
   const dump::Dump& dump = facts.dump;
@@ -60,7 +53,7 @@ Json dump_json(const DumpFacts& facts) {
   json["processor_count"] = facts.machine.kernel().processor_count();
   json["system_time"] = hex_or_null(dump.system_time);
   json["up_time"] = hex_or_null(dump.up_time);
-  json["comment"] = text_or_null(base::printable(dump.comment));
+  json["comment"] = text_or_null(dump.comment);
   json["dump_type"] = or_null(dump.dump_type);
   json["live"] = (dump.attributes & dump::attribute_live_dump) != 0;
   json["physical_bytes"] = dump.physical ? Json(dump.physical_bytes) : Json(nullptr);
@@ -191,7 +184,7 @@ Json thread_json(const target::Machine& machine, const target::Thread* thread) {
   Json json;
   json["id"] = or_null(thread->id);
   json["address"] = thread->address ? Json(hex_text(thread->address)) : Json(nullptr);
-  json["name"] = text_or_null(base::printable(thread->name));
+  json["name"] = text_or_null(thread->name);
   json["found_by"] = target::name_of(thread->found_by);
   json["state"] = text_or_null(state_text(*thread));
   json["teb"] = hex_or_null(thread->teb);
@@ -281,6 +274,16 @@ Json header(const DumpFacts& facts) {
 }
 
 }  // namespace
+
+nlohmann::ordered_json text_or_null(std::string_view text) {
+  return text.empty() ? Json(nullptr) : Json(base::printable(text));
+}
+
+nlohmann::ordered_json texts_json(const std::vector<std::string>& texts) {
+  Json all = Json::array();
+  for (const std::string& each : texts) all.push_back(base::printable(each));
+  return all;
+}
 
 nlohmann::ordered_json header_json(const DumpFacts& facts) { return header(facts); }
 nlohmann::ordered_json bugcheck_json(const DumpFacts& facts) { return bugcheck_json(facts.dump); }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "report/json_parts.h"
 #include "target/facts.h"
 
 namespace ntstack::report {
@@ -10,11 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using base::hex_text;
-
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
 
 Json hex_or_null(const std::optional<std::uint64_t>& value) {
   return value ? Json(hex_text(*value)) : Json(nullptr);
@@ -24,8 +20,6 @@ Json hex_or_null(const std::optional<std::uint64_t>& value) {
 Json address_or_null(std::uint64_t address) {
   return address != 0 ? Json(hex_text(address)) : Json(nullptr);
 }
-
-Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json name_of_process(const target::Process* process) {
   if (!process) return nullptr;
@@ -64,7 +58,7 @@ Json thread_entry(const target::Machine& machine, const ThreadEntry& entry,
   json["process"] = address_or_null(thread.process);
   json["process_name"] = name_of_process(machine.process_of(thread));
   json["address"] = address_or_null(thread.address);
-  json["name"] = text_or_null(base::printable(thread.name));
+  json["name"] = text_or_null(thread.name);
   json["state"] = text_or_null(state_text(thread));
   json["wait_reason"] = is_waiting && thread.wait_reason
                             ? text_or_null(target::wait_reason_name(*thread.wait_reason))
@@ -83,7 +77,7 @@ Json thread_entry(const target::Machine& machine, const ThreadEntry& entry,
   json["context_switches"] = or_null(facts.context_switches);
   json["start_address"] = hex_or_null(facts.start_address);
   json["win32_start_address"] = hex_or_null(facts.win32_start_address);
-  json["start_symbol"] = text_or_null(base::printable(entry.start_symbol));
+  json["start_symbol"] = text_or_null(entry.start_symbol);
   json["teb"] = address_or_null(thread.teb.value_or(0));
   json["stack_resident"] = or_null(is_stack_resident(machine, thread));
   json["exiting"] = or_null(facts.is_exiting);

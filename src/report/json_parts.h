@@ -2,11 +2,23 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "report/facts.h"
 
 namespace ntstack::report {
+
+// What is unknown is null.
+template <class T>
+nlohmann::ordered_json or_null(const std::optional<T>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+}
+// Empty is null. Control characters are question marks, as in text.
+nlohmann::ordered_json text_or_null(std::string_view text);
+nlohmann::ordered_json texts_json(const std::vector<std::string>& texts);
 
 nlohmann::ordered_json header_json(const DumpFacts& facts);    // schema_version, dump
 nlohmann::ordered_json bugcheck_json(const DumpFacts& facts);  // null: there was none

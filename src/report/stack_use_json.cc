@@ -14,14 +14,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using base::hex_text;
 
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-Json text_or_null(std::string_view text) {
-  return text.empty() ? Json(nullptr) : Json(base::printable(text));
-}
-
 Json segment_json(const analysis::SegmentUse& use) {
   return {{"kind", target::name_of(use.segment.kind)},
           {"limit", hex_text(use.segment.limit)},
