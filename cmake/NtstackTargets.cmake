@@ -49,7 +49,7 @@ endif()
 # Precompiled headers: for src/'s first folders, for its last (which share more headers), and for tests. A build takes a
 # third of the time with them. They hide an include that is missing: the preset "clang" is without. ccache does not cache
 # what is compiled with them: a build through it is without too.
-set(ntstack_late_folders target stacks analysis report capture console app)
+set(ntstack_late_folders target stacks analysis report capture console) # and app, which says so itself
 if(NTSTACK_PCH AND NOT CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
   # gcc 12 forgets with them that std::string is a system's header, and sees overflows in it that are not there.
   target_compile_options(ntstack_options INTERFACE

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "app/completed_words.h"
 #include "app/pager.h"
 
 namespace ntstack::app {
@@ -57,7 +58,6 @@ struct LineEditor::State {
 
   unsigned char complete_word();
   unsigned char leave_line();
-  void show(const std::vector<std::string>& words) const;
 
   Complete complete;
   std::string prompt;
@@ -66,36 +66,18 @@ struct LineEditor::State {
   History* history = nullptr;
 };
 
-// In columns, as wide as the terminal.
-void LineEditor::State::show(const std::vector<std::string>& words) const {
-  constexpr std::size_t most = 200;
-  std::size_t width = 0;
-  for (const std::string& word : words) width = std::max(width, word.size() + 2);
-  const std::size_t columns = std::max<std::size_t>(1, terminal_size().columns / width);
-  std::string text = "\n";
-  const std::size_t shown = std::min(words.size(), most);
-  for (std::size_t i = 0; i < shown; ++i) {
-    const bool ends_row = (i + 1) % columns == 0 || i + 1 == shown;
-    text += ends_row ? words[i] + "\n" : fmt::format("{:<{}}", words[i], width);
-  }
-  if (shown < words.size()) text += fmt::format("and {} more\n", words.size() - shown);
-  std::fputs(text.c_str(), stdout);
-  std::fflush(stdout);
-}
-
 unsigned char LineEditor::State::complete_word() {
   const LineInfo* line = el_line(editor);
   const std::string_view typed(line->buffer, static_cast<std::size_t>(line->cursor - line->buffer));
   const console::Completions found = complete(typed);
   if (found.words.empty()) return CC_ERROR;
   const std::size_t length = typed.size() - found.begin;
-  std::string word = console::common_beginning(found.words);
-  const bool is_whole = found.words.size() == 1;
-  if (word.size() == length && !is_whole) {
-    show(found.words);
+  const std::string word = completed_word(found);
+  if (word.size() == length && found.words.size() > 1) {
+    std::fputs(("\n" + words_text(found.words, terminal_size().columns)).c_str(), stdout);
+    std::fflush(stdout);
     return CC_REDISPLAY;
   }
-  if (is_whole && !word.ends_with('!')) word += ' ';
   el_deletestr(editor, static_cast<int>(length));
   return el_insertstr(editor, word.c_str()) == 0 ? CC_REFRESH : CC_ERROR;
 }

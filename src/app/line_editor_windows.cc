@@ -2,15 +2,18 @@
 // completes it.
 #include <cstdio>
 
+#include "app/completed_words.h"
 #include "app/line_editor.h"
+#include "app/pager.h"
 #include "app/windows_console.h"
 
 namespace ntstack::app {
 
 struct LineEditor::State {
   Complete complete;
-  // What the line is after Tab was hit behind `line`; several words that it may become are shown.
-  std::string completed(const std::string& line, const std::string& prompt) const;
+  // The line after Tab: its word completed, or the words shown that it may become; then written
+  // anew behind the prompt.
+  std::string completed(const ConsoleLine& read, const std::string& prompt) const;
 };
 
 namespace {
@@ -20,31 +23,22 @@ void show_line(const std::string& prompt, const std::string& line) {
   std::fflush(stdout);
 }
 
-void show_words(const std::vector<std::string>& words) {
-  constexpr std::size_t most = 200;
-  std::fputs("\n", stdout);
-  for (std::size_t i = 0; i < words.size() && i < most; ++i)
-    std::fputs((words[i] + "  ").c_str(), stdout);
-  std::fputs(words.size() > most ? "...\n" : "\n", stdout);
-}
-
 }  // namespace
 
-std::string LineEditor::State::completed(const std::string& line, const std::string& prompt) const {
+std::string LineEditor::State::completed(const ConsoleLine& read, const std::string& prompt) const {
+  const std::string& line = read.text;
   const console::Completions found = complete(line);
-  const std::string beginning = console::common_beginning(found.words);
-  const std::string word = line.substr(found.begin);
-  std::string longer = line;
-  const bool is_whole = found.words.size() == 1;
-  if (is_whole || beginning.size() > word.size())
-    longer = line.substr(0, found.begin) + beginning +
-             (is_whole && !beginning.ends_with('!') ? " " : "");
-  const bool is_longer = longer.size() > line.size();
-  if (!is_longer && found.words.size() > 1) show_words(found.words);
-  const auto size = console_size();
-  // The row of a line of several rows is not known: it is written once more.
-  const bool fits = size && prompt.size() + line.size() < size->columns;
-  std::fputs(fits || (!is_longer && found.words.size() > 1) ? "\r" : "\n", stdout);
+  const std::string word = completed_word(found);
+  const bool is_longer = word.size() > line.size() - found.begin;
+  const std::size_t width = terminal_size().columns;
+  if (!is_longer && found.words.size() > 1) {
+    std::fputs(("\n" + words_text(found.words, width)).c_str(), stdout);
+  } else {
+    // Only a row that the line fills alone, without more behind the cursor, is written over.
+    const bool fits = !read.has_rest && prompt.size() + line.size() < width;
+    std::fputs(fits ? "\r" : "\n", stdout);
+  }
+  std::string longer = is_longer ? line.substr(0, found.begin) + word : line;
   show_line(prompt, longer);
   return longer;
 }
@@ -60,7 +54,7 @@ std::optional<std::string> LineEditor::read(const std::string& prompt) {
     const auto read = read_console_line(line);
     if (!read) return std::nullopt;
     if (!read->is_for_tab) return read->text;
-    line = state_->completed(read->text, prompt);
+    line = state_->completed(*read, prompt);
   }
 }
 

@@ -63,10 +63,11 @@ std::optional<ConsoleLine> read_console_line(std::string_view begun) {
     return std::nullopt;
   line.resize(count);
   if (const std::size_t tab = line.find(kTab); tab != std::wstring::npos)
-    return ConsoleLine{utf8_of(std::wstring_view(line).substr(0, tab)), true};
+    return ConsoleLine{utf8_of(std::wstring_view(line).substr(0, tab)), true,
+                       tab + 1 < line.size()};
   if (!read_rest(input, line) || line.front() == kCtrlZ) return std::nullopt;
   while (line.ends_with(L'\n') || line.ends_with(L'\r')) line.pop_back();
-  return ConsoleLine{utf8_of(line), false};
+  return ConsoleLine{utf8_of(line)};
 }
 
 }  // namespace ntstack::app

@@ -15,6 +15,7 @@ char read_key();
 struct ConsoleLine {
   std::string text;         // UTF-8, without its line break
   bool is_for_tab = false;  // Tab ended it: the text before the cursor
+  bool has_rest = false;    // there was more behind the cursor, which is given up
 };
 // `begun` stands in the line already, in front of the cursor. Nothing where the input has ended
 // (Ctrl-Z).

@@ -67,6 +67,11 @@ try:
     terminal.type("\r")
     assert "rdbss!RxFsdDispatch" in terminal.until("Exact matches:")
     terminal.until("0: kd> ")
+    terminal.type("ln rdbxyz\x1b[D\x1b[D\x1b[D\t")  # in the middle: what is behind the cursor is given up
+    terminal.until("ln rdbss!")
+    terminal.type("RxFsdD\t\r")
+    assert "rdbss!RxFsdDispatch" in terminal.until("Exact matches:")
+    terminal.until("0: kd> ")
     terminal.type("!r\t")  # several
     listed = terminal.until("0: kd> !r")
     assert "!ready" in listed and "!running" in listed, listed
@@ -85,4 +90,4 @@ try:
 except AssertionError:
     os.kill(terminal.pid, signal.SIGKILL)
     raise
-print("checked: 5 lines typed at the console of Windows")
+print("checked: 6 lines typed at the console of Windows")
