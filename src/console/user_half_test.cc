@@ -4,10 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "console/console.h"
 #include "console/user_symbols.h"
+#include "user_process.h"
 
 namespace ntstack::console {
 namespace {
@@ -15,40 +14,10 @@ namespace {
 constexpr std::uint64_t kPeb = 0x7ff6a000, kLoader = 0x350000, kImage = 0x140000000,
                         kImageSize = 0x5000, kData = 0x20000, kKernelData = 0xfffff80000010000;
 
-// Physical pages, and for each process four levels of tables that map virtual ones to them.
-class Physical {
- public:
-  std::uint64_t new_page() {
-    bytes_.resize(bytes_.size() + 0x1000);
-    return bytes_.size() - 0x1000;
-  }
-  template <class T>
-  void put(std::uint64_t root, std::uint64_t address, T value) {
-    std::uint64_t table = root;
-    for (const unsigned shift : {39u, 30u, 21u, 12u}) table = entry(table, address >> shift & 511);
-    std::memcpy(&bytes_[table + address % 0x1000], &value, sizeof value);
-  }
-  void share(std::uint64_t from, std::uint64_t to, std::uint64_t address) {
-    const std::uint64_t place = 8 * (address >> 39 & 511);
-    std::memcpy(&bytes_[to + place], &bytes_[from + place], 8);
-  }
-  base::Bytes bytes() const { return base::Bytes(std::span(bytes_)); }
-
- private:
-  std::uint64_t entry(std::uint64_t table, std::uint64_t index) {
-    std::uint64_t value;
-    std::memcpy(&value, &bytes_[table + 8 * index], 8);
-    if (value == 0) {
-      value = new_page() | 0x67;
-      std::memcpy(&bytes_[table + 8 * index], &value, 8);
-    }
-    return value & ~std::uint64_t{0xfff};
-  }
-  std::vector<std::byte> bytes_ = std::vector<std::byte>(0x1000);
-};
+using tests::PhysicalMemory;
 
 // PEB.Ldr's list of one image (LDR_DATA_TABLE_ENTRY).
-void put_loader_list(Physical& memory, std::uint64_t root) {
+void put_loader_list(PhysicalMemory& memory, std::uint64_t root) {
   constexpr std::uint64_t head = kLoader + 0x10, entry = kLoader + 0x100, name = kLoader + 0x200;
   constexpr std::u16string_view text = u"C:\\app.exe";
   memory.put(root, kPeb + 0x18, kLoader);
@@ -81,35 +50,16 @@ class UserHalfTest : public testing::Test {
       processes_[i].name = i == 0 ? "app.exe" : "other.exe";
     }
     put_loader_list(memory_, *processes_[0].directory_table_base);
-    dump_.kind = dump::Kind::full;
-    dump_.architecture = base::Architecture::x64;
-    dump_.build = 19041;
-    dump_.directory_table_base = kernel_root;
-    dump_.physical = std::make_unique<base::SegmentSource>(
-        std::vector<base::SegmentSource::Segment>{{0, memory_.bytes()}});
+    dump_ = memory_.dump_of(kernel_root);
     kernel_.emplace(dump_);
     machine_.emplace(*kernel_);
     symbolizer_.emplace(std::vector<symbols::ModuleKey>{}, symbols::Places{});
     walker_.emplace(*machine_, *symbolizer_);
-    const Target target{&*machine_, &*symbolizer_, &*walker_, maker(), "MEMORY.DMP"};
+    const Target target{&*machine_, &*symbolizer_, &*walker_, tests::symbolizer_of, "MEMORY.DMP"};
     console_.emplace(target, [this](std::string_view text) { text_ += text; });
     // The machine that is found then lists no processes.
     console_->reopen = [target](const SymbolPaths&) { return base::Result<Target>(target); };
     console_->context.process = &processes_[0];
-  }
-
-  static stacks::SymbolizerMaker maker() {
-    return [](const std::vector<dump::ModuleRecord>& modules, const base::ByteSource& memory) {
-      std::vector<symbols::ModuleKey> keys;
-      for (const dump::ModuleRecord& module : modules) {
-        keys.emplace_back();
-        keys.back().name = module.path.substr(module.path.rfind('\\') + 1);
-        keys.back().base = module.base;
-        keys.back().size = module.size;
-      }
-      return std::make_unique<symbols::Symbolizer>(std::move(keys),
-                                                   symbols::Places{{}, {}, &memory});
-    };
   }
 
   std::string answer(std::string_view line) {
@@ -118,7 +68,7 @@ class UserHalfTest : public testing::Test {
     return text_;
   }
 
-  Physical memory_;
+  PhysicalMemory memory_;
   target::Process processes_[2];
   dump::Dump dump_;
   std::optional<target::Kernel> kernel_;

@@ -6,45 +6,32 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstring>
-#include <map>
+
+#include "user_process.h"
 
 namespace ntstack::stacks {
 namespace {
 
 using unwind::Trust;
 
-constexpr std::uint64_t kRoot = 0x1000, kTeb = 0x7efdb000, kTeb32 = 0x7efdd000, kPeb = 0x7efdf000,
+constexpr std::uint64_t kTeb = 0x7efdb000, kTeb32 = 0x7efdd000, kPeb = 0x7efdf000,
                         kPeb32 = 0x7efde000, kArea = 0x8f000, kLoader = 0x340000, kStack = 0x18f000,
                         kStack64 = 0x8e000, kTrapFrame = 0xfffff88001adfe70;
 constexpr std::uint32_t kImage = 0x400000, kImageSize = 0x5000;
 
-// Physical pages, and four levels of tables that map virtual ones to them.
+// All in one process.
 class Memory {
  public:
   template <class T>
   void put(std::uint64_t address, T value) {
-    std::memcpy(&bytes_[page_of(address) + address % 0x1000], &value, sizeof value);
+    physical_.put(root_, address, value);
   }
-  base::Bytes bytes() const { return base::Bytes(std::span(bytes_)); }
+  std::uint64_t root() const { return root_; }
+  dump::Dump dump() const { return physical_.dump_of(root_); }
 
  private:
-  std::uint64_t entry(std::uint64_t table, std::uint64_t index) {
-    std::uint64_t value;
-    std::memcpy(&value, &bytes_[table + 8 * index], 8);
-    if (value == 0) {
-      value = bytes_.size() | 0x67;
-      bytes_.resize(bytes_.size() + 0x1000);
-      std::memcpy(&bytes_[table + 8 * index], &value, 8);
-    }
-    return value & ~std::uint64_t{0xfff};
-  }
-  std::uint64_t page_of(std::uint64_t address) {
-    std::uint64_t table = kRoot;
-    for (const unsigned shift : {39u, 30u, 21u, 12u}) table = entry(table, address >> shift & 511);
-    return table;
-  }
-  std::vector<std::byte> bytes_ = std::vector<std::byte>(0x2000);
+  tests::PhysicalMemory physical_;
+  std::uint64_t root_ = physical_.new_page();
 };
 
 // The loader's list of one 32-bit image: PEB32.Ldr, LDR_DATA_TABLE_ENTRY.
@@ -104,34 +91,18 @@ class Wow64Process {
     put_loader_list(memory_);
     put_32_bit_stack(memory_);
     memory_.put(kTrapFrame + 0x170, cs);
-    dump_.kind = dump::Kind::full;
-    dump_.architecture = base::Architecture::x64;
-    dump_.build = 19041;
-    dump_.directory_table_base = kRoot;
-    dump_.physical = std::make_unique<base::SegmentSource>(
-        std::vector<base::SegmentSource::Segment>{{0, memory_.bytes()}});
+    dump_ = memory_.dump();
     kernel_.emplace(dump_);
     machine_.emplace(*kernel_);
     process_.address = 0xffff800000001000;
-    process_.directory_table_base = kRoot;
+    process_.directory_table_base = memory_.root();
     process_.peb = kPeb;
     thread_.teb = kTeb;
   }
 
   // A kernel stack that ends in user mode with these registers, and what was added to it.
   Stack with_user_part(std::uint64_t rip, std::uint64_t rsp, std::uint64_t rbp, Trust trust) {
-    UserPart part(*machine_, [](const std::vector<dump::ModuleRecord>& modules,
-                                const base::ByteSource& memory) {
-      std::vector<symbols::ModuleKey> keys;
-      for (const dump::ModuleRecord& module : modules) {
-        keys.emplace_back();
-        keys.back().name = module.path.substr(module.path.rfind('\\') + 1);
-        keys.back().base = module.base;
-        keys.back().size = module.size;
-      }
-      return std::make_unique<symbols::Symbolizer>(std::move(keys),
-                                                   symbols::Places{{}, {}, &memory});
-    });
+    UserPart part(*machine_, tests::symbolizer_of);
     Stack stack;
     stack.thread = &thread_;
     stack.process = &process_;
