@@ -73,11 +73,15 @@ json thread_truth(const MachineThread& thread, const ProcessTruth& process) {
                 {"stack_resident", !thread.stack_paged_out},
                 {"exiting", false}};
   right["waited_ticks"] =
-      thread.state == 5 && !thread.truth.processor ? json(ticks - number(id, 1)) : json(nullptr);
+      thread.state == 5 && !thread.truth.processor ? json(waited_ticks_of(id)) : json(nullptr);
   return right;
 }
 
 }  // namespace
+
+std::uint32_t waited_ticks_of(std::uint64_t id) {
+  return static_cast<std::uint32_t>(ticks - number(id, 1));
+}
 
 void put_shared_data(VirtualMemory& memory, const KernelLayout& layout) {
   if (!offsets_of(layout)) return;

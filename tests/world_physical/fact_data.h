@@ -18,6 +18,9 @@ void put_thread_facts(VirtualMemory& memory, const KernelLayout& layout, std::ui
 void put_process_facts(VirtualMemory& memory, const KernelLayout& layout,
                        const ProcessTruth& process);
 
+// How long the waiting thread with this ID has waited.
+std::uint32_t waited_ticks_of(std::uint64_t id);
+
 // Differences, a line each. Empty: the reports are the truth.
 std::vector<std::string> thread_differences(const nlohmann::json& report, const KernelData& kernel);
 std::vector<std::string> process_differences(const nlohmann::json& report,

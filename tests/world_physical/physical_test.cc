@@ -86,6 +86,45 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"future", Container::bitmap_kernel, windows_future, "future"}),
     [](const auto& each) { return std::string(each.param.name); });
 
+// A dump of no crash: what analyze says of its threads.
+TEST(LiveDump, AnalyzeCountsThreadsAndTellsWhoWaitsLongest) {
+  const Stories& told = stories();
+  PhysicalMachine machine =
+      make_physical_machine(told, windows_10_19041, {12, 80}, runs_of_few(0x1800), true);
+  const tests::TemporaryFolder folder;
+  const fs::path dump = folder.path() / "machine.dmp";
+  write_dump(machine, told.crash, Container::live, dump);
+  const json report = ask("analyze", dump);
+  EXPECT_EQ(report["happened"], "no_crash");
+  const json& threads = report["threads"];
+  std::map<std::string, std::uint64_t> waiting;
+  std::size_t running = 0;
+  for (const MachineThread& thread : machine.kernel.threads) {
+    running += thread.truth.processor ? 1 : 0;
+    if (thread.state == 5 && !thread.truth.processor)
+      waiting[fmt::format("{:#x}", thread.truth.ethread)] = thread.truth.id;
+  }
+  std::map<std::string, std::size_t> counts;
+  for (const json& state : threads["states"]) counts[state["name"]] = state["count"];
+  EXPECT_EQ(threads["count"], machine.kernel.threads.size());
+  EXPECT_EQ(counts["Waiting"], waiting.size());
+  EXPECT_EQ(counts["Running"], running);
+  ASSERT_GT(threads["longest_waits"].size(), 5u);
+  std::pair<bool, std::uint32_t> before{true, UINT32_MAX};  // locks and I/O come first
+  for (const json& wait : threads["longest_waits"]) {
+    const std::string thread = wait["thread"];
+    ASSERT_TRUE(waiting.contains(thread)) << thread;
+    EXPECT_EQ(wait["ticks"], waited_ticks_of(waiting[thread])) << thread;
+    EXPECT_DOUBLE_EQ(wait["seconds"], 0.015625 * wait["ticks"].get<double>());
+    const std::string kind = wait["waits"].is_null() ? "" : wait["waits"]["kind"];
+    EXPECT_NE(kind, "idle") << thread;
+    const std::pair now{kind == "lock" || kind == "io" || kind == "reply",
+                        wait["ticks"].get<std::uint32_t>()};
+    EXPECT_LE(now, before) << thread;
+    before = now;
+  }
+}
+
 // Nothing tells where its lists of threads are: what is said of threads and processes all the same
 // is true.
 TEST(FutureBuild, WithoutItsPdbNoThreadIsMadeUp) {
