@@ -133,28 +133,20 @@ class FullStack(unittest.TestCase):
 class NoCrash(unittest.TestCase):
     """A running process's threads: they are counted and grouped as the truth has them."""
 
-    # How every thread waits, and how it was captured: of no weight.
-    WAITS = tuple("nt!" + name for name in ("DbgkpLkmd", "KiDeliverApc", "KiSwap", "KiCommitThreadWait", "KeWaitFor"))
-
-    def test_threads_are_grouped_by_their_stacks(self):
+    def test_threads_are_grouped_by_what_the_emulated_ones_did(self):
         dump = SOURCE / "samples" / "seed1" / "w3wp.dmp"
         found = analyze(dump, *paths_of(dump))
         self.assertEqual(found["happened"], "no_crash")
         self.assertIsNone(found["blame"])
-        stacks = json.loads(run("stacks", dump, "--json", "--offline", *paths_of(dump)))["stacks"]
+        truth = json.loads((dump.parent / "truth.json").read_text())["threads"]
         expected = {}
-        for stack in stacks:
-            if not stack["frames"]:
-                continue
-            key = [(f["symbol"] or {}).get("module", "") + "!" + str((f["symbol"] or {}).get("name"))
-                   for f in stack["frames"] if not f["inline"]]
-            while len(key) > 1 and key[0].startswith(self.WAITS):
-                key.pop(0)
-            key = tuple(key)
-            expected.setdefault(key, []).append(stack["thread"]["address"])
+        for thread in truth:
+            if thread["frames"]:  # a worker is one whether it was captured or was switched out itself
+                expected.setdefault(thread["role"].removeprefix("switched "), []).append(thread["ethread"])
         ours = sorted(sorted(t["thread"] for t in group["threads"]) for group in found["threads"]["groups"])
         self.assertEqual(ours, sorted(sorted(group) for group in expected.values()))
-        self.assertEqual(sum(s["count"] for s in found["threads"]["states"]), found["threads"]["count"])
+        self.assertEqual(found["threads"]["count"], len(truth))
+        self.assertEqual(found["threads"]["with_stack"], sum(1 for thread in truth if thread["frames"]))
 
     def test_what_the_seeds_threads_wait_for_is_told(self):
         dump = SOURCE / "samples" / "seed1" / "w3wp.dmp"
