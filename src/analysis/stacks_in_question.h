@@ -1,4 +1,5 @@
-// Which stacks an account of stack use is about: that of the crash, else those nearest to their limits.
+// Which stacks an account of stack use is about: that of the crash, else those nearest to their
+// limits.
 #pragma once
 
 #include <cstddef>
