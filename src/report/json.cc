@@ -285,6 +285,23 @@ nlohmann::ordered_json texts_json(const std::vector<std::string>& texts) {
   return all;
 }
 
+nlohmann::ordered_json thread_reference_json(const stacks::Stack& stack) {
+  const target::Thread* thread = stack.thread;
+  Json json;
+  json["thread"] = thread && thread->address != 0 ? Json(hex_text(thread->address)) : Json(nullptr);
+  json["thread_id"] = thread ? or_null(thread->id) : Json(nullptr);
+  json["process_id"] = thread ? or_null(thread->process_id) : Json(nullptr);
+  json["process"] =
+      stack.process ? text_or_null(base::file_name_of(stack.process->name)) : Json(nullptr);
+  return json;
+}
+
+nlohmann::ordered_json more_dumps_json(const StackFacts& facts) {
+  Json all = Json::array();
+  for (const DumpFacts& other : facts.more) all.push_back(dump_json(other));
+  return all;
+}
+
 nlohmann::ordered_json header_json(const DumpFacts& facts) { return header(facts); }
 nlohmann::ordered_json bugcheck_json(const DumpFacts& facts) { return bugcheck_json(facts.dump); }
 nlohmann::ordered_json exception_json(const DumpFacts& facts,
