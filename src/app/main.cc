@@ -15,6 +15,7 @@
 #include "app/diff_command.h"
 #include "app/disassemble_command.h"
 #include "app/exit_code.h"
+#include "app/groups_command.h"
 #include "app/open_command.h"
 #include "app/stack_starts_command.h"
 #include "app/stack_use_command.h"
@@ -120,6 +121,19 @@ void declare_diff(CLI::App& app, DiffOptions& options) {
   diff->add_flag("--json", options.json, "As JSON (docs/schema)");
 }
 
+void declare_groups(CLI::App& app, GroupsOptions& options) {
+  CLI::App* groups = app.add_subcommand(
+      "groups",
+      "Stacks that are the same or nearly so, over processes and dumps; the unusual first");
+  groups->add_option("DUMP", options.dumps, "Dumps, and folders of them")->required();
+  add_path_options(*groups, options.paths);
+  add_choice_options(*groups, options.threads);
+  groups->add_option("--top", options.top, "How many groups are shown")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  groups->add_flag("--json", options.json, "As JSON (docs/schema)");
+}
+
 void declare_analyze(CLI::App& app, AnalyzeOptions& options) {
   CLI::App* analyze = app.add_subcommand(
       "analyze", "What happened, who is responsible and why, and what to do next: a page");
@@ -198,6 +212,7 @@ struct Options {
   CaptureCommand capture;
   CrashOptions crash;
   DiffOptions diff;
+  GroupsOptions groups;
   StackUseOptions stack_use;
   AnalyzeOptions analyze;
   StackStartsOptions stack_starts;
@@ -225,6 +240,7 @@ void declare(CLI::App& app, Options& options) {
 
   declare_analyze(app, options.analyze);
 
+  declare_groups(app, options.groups);
   declare_diff(app, options.diff);
   declare_stack_use(app, options.stack_use);
   declare_stack_starts(app, options.stack_starts);
@@ -302,6 +318,7 @@ int main(int argc, char** argv) {
   if (app.got_subcommand("stack-starts"))
     return run_stack_starts(options.stack_starts, stdout, stderr);
   if (app.got_subcommand("open")) return run_open(options.open, std::cin, stdout, stderr);
+  if (app.got_subcommand("groups")) return run_groups(options.groups, stdout, stderr);
   if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
   if (app.got_subcommand("crash")) {
     const auto system = ntstack::capture::this_system();

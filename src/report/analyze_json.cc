@@ -50,22 +50,6 @@ Json counts_json(const std::vector<analysis::Counted>& counts) {
   return list;
 }
 
-Json waits_json(const std::optional<analysis::WaitWords>& waits) {
-  if (!waits) return nullptr;
-  return {{"kind", analysis::name_of(waits->kind)}, {"for", waits->words}, {"frame", waits->frame}};
-}
-
-Json thread_id_json(const stacks::Stack& stack) {
-  const target::Thread* thread = stack.thread;
-  Json json;
-  json["thread"] = thread && thread->address != 0 ? Json(hex_text(thread->address)) : Json(nullptr);
-  json["thread_id"] = thread ? or_null(thread->id) : Json(nullptr);
-  json["process_id"] = thread ? or_null(thread->process_id) : Json(nullptr);
-  json["process"] =
-      stack.process ? text_or_null(base::file_name_of(stack.process->name)) : Json(nullptr);
-  return json;
-}
-
 Json threads_json(const analysis::Analysis& analysis) {
   if (!analysis.hang) return nullptr;
   const analysis::Hang& hang = *analysis.hang;
@@ -77,7 +61,8 @@ Json threads_json(const analysis::Analysis& analysis) {
   json["groups"] = Json::array();
   for (const analysis::StackGroup& group : hang.groups) {
     Json threads = Json::array();
-    for (const std::size_t i : group.stacks) threads.push_back(thread_id_json(analysis.stacks[i]));
+    for (const std::size_t i : group.stacks)
+      threads.push_back(thread_reference_json(analysis.stacks[i]));
     json["groups"].push_back({{"threads", std::move(threads)},
                               {"processes", group.processes},
                               {"frames", texts_json(group.frames)},
@@ -86,7 +71,7 @@ Json threads_json(const analysis::Analysis& analysis) {
   }
   json["longest_waits"] = Json::array();
   for (const analysis::LongWait& wait : hang.longest) {
-    Json one = thread_id_json(analysis.stacks[wait.stack]);
+    Json one = thread_reference_json(analysis.stacks[wait.stack]);
     one["ticks"] = wait.ticks;
     one["seconds"] = or_null(wait.seconds);
     one["waits"] = waits_json(wait.waits);

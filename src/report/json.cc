@@ -358,6 +358,23 @@ std::string symbol_check_json(const DumpFacts& facts, const std::vector<stacks::
   return document(json);
 }
 
+Json waits_json(const std::optional<analysis::WaitWords>& waits) {
+  if (!waits) return nullptr;
+  return {{"kind", analysis::name_of(waits->kind)}, {"for", waits->words}, {"frame", waits->frame}};
+}
+
+Json thread_reference_json(const stacks::Stack& stack) {
+  const target::Thread* thread = stack.thread;
+  Json json;
+  json["thread"] =
+      thread && thread->address != 0 ? Json(base::hex_text(thread->address)) : Json(nullptr);
+  json["thread_id"] = thread ? or_null(thread->id) : Json(nullptr);
+  json["process_id"] = thread ? or_null(thread->process_id) : Json(nullptr);
+  json["process"] =
+      stack.process ? text_or_null(base::file_name_of(stack.process->name)) : Json(nullptr);
+  return json;
+}
+
 std::string stacks_json(const StackFacts& facts) {
   Json json = header(facts.of);
   if (!facts.more.empty()) json["more_dumps"] = Json::array();

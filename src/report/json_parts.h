@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/wait_words.h"
 #include "report/facts.h"
 
 namespace ntstack::report {
@@ -29,6 +30,9 @@ nlohmann::ordered_json exception_json(const DumpFacts& facts,
                                       const std::optional<dump::ExceptionRecord>& exception);
 // A stack of one dump, with its frames.
 nlohmann::ordered_json stack_json(const target::Machine& machine, const stacks::Stack& stack);
+// The thread and its process of a stack, without more: null where unknown.
+nlohmann::ordered_json thread_reference_json(const stacks::Stack& stack);
+nlohmann::ordered_json waits_json(const std::optional<analysis::WaitWords>& waits);
 nlohmann::ordered_json missing_json(const std::vector<symbols::Missing>& missing);
 
 }  // namespace ntstack::report
