@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/analyze_command.h"
+#include "app/batch_command.h"
 #include "app/capture_command.h"
 #include "app/capture_options.h"
 #include "app/commands.h"
@@ -121,6 +122,34 @@ void declare_diff(CLI::App& app, DiffOptions& options) {
   diff->add_flag("--json", options.json, "As JSON (docs/schema)");
 }
 
+void declare_batch(CLI::App& app, BatchOptions& options) {
+  CLI::App* batch = app.add_subcommand(
+      "batch", "Triages thousands of dumps on all processors: a line of JSON each (docs/batch.md)");
+  batch->add_option("DUMP", options.dumps,
+                    "Dumps, folders of them, or - for a path a line on standard input");
+  add_path_options(*batch, options.paths);
+  batch->add_option("-o,--output", options.output,
+                    "Lines go there; what it has already is not looked at again");
+  batch->add_option("--sqlite", options.sqlite, "A database of the same (docs/batch.md)");
+  batch->add_flag("--results", options.results,
+                  "DUMP are files of lines that were written before: groups and database alone");
+  batch->add_flag("--retry", options.retry, "With --output: what had no answer is tried again");
+  batch->add_option("-j,--jobs", options.jobs, "Processes at a time (else one a processor)")
+      ->check(CLI::Range(1, 1024));
+  batch->add_option("--time-limit", options.time_limit, "Seconds for a dump")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  batch
+      ->add_option("--memory-limit", options.memory_limit,
+                   "MB for a dump; mapped files do not count; 0: none")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  batch->add_option("--top", options.top, "How many signatures are shown at the end")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  batch->add_flag("--worker", options.is_worker)->group("");
+}
+
 void declare_groups(CLI::App& app, GroupsOptions& options) {
   CLI::App* groups = app.add_subcommand(
       "groups",
@@ -213,6 +242,7 @@ struct Options {
   CrashOptions crash;
   DiffOptions diff;
   GroupsOptions groups;
+  BatchOptions batch;
   StackUseOptions stack_use;
   AnalyzeOptions analyze;
   StackStartsOptions stack_starts;
@@ -241,6 +271,7 @@ void declare(CLI::App& app, Options& options) {
   declare_analyze(app, options.analyze);
 
   declare_groups(app, options.groups);
+  declare_batch(app, options.batch);
   declare_diff(app, options.diff);
   declare_stack_use(app, options.stack_use);
   declare_stack_starts(app, options.stack_starts);
@@ -319,6 +350,7 @@ int main(int argc, char** argv) {
     return run_stack_starts(options.stack_starts, stdout, stderr);
   if (app.got_subcommand("open")) return run_open(options.open, std::cin, stdout, stderr);
   if (app.got_subcommand("groups")) return run_groups(options.groups, stdout, stderr);
+  if (app.got_subcommand("batch")) return run_batch(options.batch, std::cin, stdout, stderr);
   if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
   if (app.got_subcommand("crash")) {
     const auto system = ntstack::capture::this_system();
