@@ -106,8 +106,13 @@ base::Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& a
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   auto system = std::make_unique<System>();
+  // In a group of its own: Ctrl-C at the terminal is for the program that started it.
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   const int error =
-      ::posix_spawn(&system->id, path.c_str(), &actions, nullptr, argv.data(), environ);
+      ::posix_spawn(&system->id, path.c_str(), &actions, &attributes, argv.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return base::fail("{} could not be started: {}", path, std::strerror(error));
   system->in = std::move(in->write);

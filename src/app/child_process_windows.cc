@@ -124,8 +124,8 @@ base::Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& a
   how.hStdOutput = out->theirs.get();
   how.hStdError = err->theirs.get();
   PROCESS_INFORMATION made{};
-  if (!::CreateProcessW(path.c_str(), line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr,
-                        &how, &made))
+  if (!::CreateProcessW(path.c_str(), line.data(), nullptr, nullptr, TRUE, CREATE_NEW_PROCESS_GROUP,
+                        nullptr, nullptr, &how, &made))
     return base::fail("ntstack could not be started: error {}", ::GetLastError());
   ::CloseHandle(made.hThread);
   auto system = std::make_unique<System>();
