@@ -13,6 +13,8 @@ declare -A packages=(
 )
 # Used where the machine's package sources have them; tests say that they skip without.
 optional="clang-22 lld-22 llvm-22 qemu-system-x86 python3-venv"
+# Debian's own would stand beside one that was installed in another way.
+command -v npm >/dev/null || optional+=" nodejs npm"
 
 missing=()
 for part in "$@"; do
