@@ -31,6 +31,9 @@ namespace {
 
 using namespace ntstack::app;
 
+constexpr const char* kJsonLines =
+    "As JSON, a line for what stands around and one for each of them (docs/schema)";
+
 void add_path_options(CLI::App& command, DumpOptions& options) {
   command.add_option("-y,--symbols", options.symbol_path,
                      "Symbol path in WinDbg's syntax (else _NT_SYMBOL_PATH)");
@@ -61,6 +64,7 @@ void declare_list(CLI::App& app, const char* name, const char* help, ChosenOptio
   add_dump_options(*list, options.dump);
   add_choice_options(*list, options.threads);
   list->add_flag("--json", options.json, "As JSON (docs/schema)");
+  list->add_flag("--json-lines", options.json_lines, kJsonLines);
 }
 
 void declare_stacks(CLI::App& app, StacksOptions& options) {
@@ -76,6 +80,7 @@ void declare_stacks(CLI::App& app, StacksOptions& options) {
   add_path_options(*stacks, options.paths);
   add_choice_options(*stacks, options.threads);
   stacks->add_flag("--json", options.json, "As JSON (docs/schema)");
+  stacks->add_flag("--json-lines", options.json_lines, kJsonLines);
   stacks->add_flag("!--no-group", options.group, "Identical stacks one by one");
 }
 
@@ -290,6 +295,7 @@ void declare(CLI::App& app, Options& options) {
   CLI::App* modules = app.add_subcommand("modules", "The modules in a dump");
   add_dump_options(*modules, options.modules.dump);
   modules->add_flag("--json", options.modules.json, "As JSON (docs/schema)");
+  modules->add_flag("--json-lines", options.modules.json_lines, kJsonLines);
 
   declare_analyze(app, options.analyze);
 

@@ -107,7 +107,7 @@ std::string analysis_json(const AnalysisFacts& facts) {
       analysis.crash
           ? Json({{"sentence", analysis.crash.sentence}, {"smashed", analysis.crash.is_smashed}})
           : Json(nullptr);
-  json["stack"] = stack ? stack_json(facts.of.machine, *stack) : Json(nullptr);
+  json["stack"] = stack ? whole_stack_json(facts.of.machine, *stack) : Json(nullptr);
   json["stack_note"] = text_or_null(analysis.why_this_stack);
   json["threads"] = threads_json(analysis);
   json["findings"] = findings_json(analysis.findings);
