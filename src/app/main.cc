@@ -21,6 +21,7 @@
 #include "app/mcp_command.h"
 #include "app/memory_limit.h"
 #include "app/open_command.h"
+#include "app/report_command.h"
 #include "app/stack_starts_command.h"
 #include "app/stack_use_command.h"
 #include "app/symbol_commands.h"
@@ -171,6 +172,22 @@ void declare_mcp(CLI::App& app, McpOptions& options) {
       ->capture_default_str();
 }
 
+void declare_report(CLI::App& app, ReportOptions& options) {
+  CLI::App* report = app.add_subcommand(
+      "report", "The same as one self-contained page with pictures (docs/report.md)");
+  report->add_option("DUMP", options.dumps, "The dump; or several, and folders, as for stacks")
+      ->required();
+  report->add_option("-o,--output", options.page, "The page's file")->required();
+  report->add_option("--json", options.json,
+                     "Writes what is on the page as JSON there too (-: out)");
+  report->add_flag(
+      "--redact", options.redact,
+      "Without names of users in paths and without hosts, for those who may not send a "
+      "dump");
+  add_path_options(*report, options.paths);
+  add_choice_options(*report, options.threads);
+}
+
 void declare_groups(CLI::App& app, GroupsOptions& options) {
   CLI::App* groups = app.add_subcommand(
       "groups",
@@ -265,6 +282,7 @@ struct Options {
   CrashOptions crash;
   DiffOptions diff;
   GroupsOptions groups;
+  ReportOptions report;
   BatchOptions batch;
   McpOptions mcp;
   std::uint32_t memory_limit = 0;
@@ -299,6 +317,7 @@ void declare(CLI::App& app, Options& options) {
 
   declare_analyze(app, options.analyze);
 
+  declare_report(app, options.report);
   declare_groups(app, options.groups);
   declare_batch(app, options.batch);
   declare_mcp(app, options.mcp);
@@ -365,6 +384,7 @@ int dispatch(const CLI::App& app, Options& options, int argc, char** argv) {
   if (app.got_subcommand("groups")) return run_groups(options.groups, stdout, stderr);
   if (app.got_subcommand("batch")) return run_batch(options.batch, std::cin, stdout, stderr);
   if (app.got_subcommand("mcp")) return run_mcp(options.mcp, std::cin, stdout, stderr);
+  if (app.got_subcommand("report")) return run_report(options.report, stdout, stderr);
   if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
   if (app.got_subcommand("crash")) {
     const auto system = ntstack::capture::this_system();
