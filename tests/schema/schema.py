@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import jsonschema
@@ -71,6 +72,13 @@ class Documents(unittest.TestCase):
         self.check(json.loads(run("stack-starts", HANG, "--thread", thread, "--json")), "stack_starts_document", "stack-starts")
         self.check(json.loads(run("disassemble", HANG, address, "-y", SYMBOLS, "--json")), "disassembly_document",
                    "disassemble")
+
+    def test_report(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for dump in dumps():
+                for options in ([], ["--redact"]):
+                    text = run("report", dump, "-o", os.path.join(folder, "page.html"), "--json", "-", *options)
+                    self.check(json.loads(text), "report_document", f"report {dump}")
 
     def test_symbolize(self):
         pdb = SYMBOLS / "rdbss.pdb"

@@ -105,7 +105,9 @@ function variantPart(variant) {
 }
 function groupTitle(group) {
   const stack = data.stacks[group.stacks[0]];
-  const site = stack.frames.map((frame) => data.sites[frame[0]]).find((s) => s.function && !/^nt!Ki|^nt!KeWait|^nt!Dbgk/i.test(s.function));
+  // Who called the kernel says more than the kernel's own functions.
+  const named = stack.frames.map((frame) => data.sites[frame[0]]).filter((s) => s.function);
+  const site = named.find((s) => !s.function.startsWith("nt!") && !s.function.startsWith("nt+")) ?? named[0];
   const parts = [make("span", { class: "count" }, plural(group.shown.length, "thread"))];
   if (group.shown.length !== group.count) parts.push(` of ${group.count}`);
   if (group.processes > 1) parts.push(` of ${group.processes} processes`);
@@ -171,7 +173,8 @@ function showSummary() {
       summary.bugcheck.meaning ? ": " + summary.bugcheck.meaning : ""));
     const rows = summary.bugcheck.parameters.map((value, i) => make("tr", {}, make("td", { class: "number" }, String(i + 1)),
       make("td", {}, value), make("td", {}, [summary.bugcheck.parameter_meanings[i], summary.bugcheck.parameter_values[i]].filter(Boolean).join(": "))));
-    parts.push(make("div", { class: "frames", tabindex: "0", role: "region", "aria-label": "the bugcheck's parameters" },
+    if (summary.bugcheck.parameters.some((value) => value !== "0x0"))
+      parts.push(make("div", { class: "frames narrow", tabindex: "0", role: "region", "aria-label": "the bugcheck's parameters" },
       make("table", {}, make("tbody", {}, ...rows))));
   }
   if (summary.blame) {
