@@ -8,20 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "analysis/stack_groups.h"
 #include "analysis/wait_words.h"
 #include "stacks/stack.h"
 #include "target/machine.h"
 
 namespace ntstack::analysis {
-
-// Threads whose stacks are the same by their normalised frames, those of the wait itself apart.
-struct StackGroup {
-  std::vector<std::size_t> stacks;  // indexes, in the order of the stacks
-  std::vector<std::string> frames;  // youngest first
-  std::optional<WaitWords> waits;   // what they wait for, by the first of them
-  std::size_t processes = 0;        // of how many processes they are
-  bool has_guesses = false;         // some frame of the first is a guess
-};
 
 struct LongWait {
   std::size_t stack = 0;          // its index
@@ -39,7 +31,7 @@ struct Hang {
   std::size_t threads = 0, with_stack = 0;
   std::vector<Counted> states;        // "Waiting", "Running", "not known": by falling count
   std::vector<Counted> wait_reasons;  // of waiting threads: "UserRequest"
-  std::vector<StackGroup> groups;     // those that wait for locks, I/O and replies first, by size
+  std::vector<StackGroup> groups;     // what is unusual first
   std::vector<LongWait> longest;      // no idle ones; the longest first
   std::size_t without_wait_time = 0;  // waiting threads of which the dump does not tell since when
 };

@@ -5,6 +5,7 @@
 #include "analysis/exception_of.h"
 #include "base/text.h"
 #include "report/analyze.h"
+#include "report/analyze_parts.h"
 #include "report/json_parts.h"
 #include "report/stack_use_json.h"
 
@@ -13,6 +14,45 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using base::hex_text;
+
+Json counts_json(const std::vector<analysis::Counted>& counts) {
+  Json list = Json::array();
+  for (const auto& each : counts) list.push_back({{"name", each.what}, {"count", each.count}});
+  return list;
+}
+
+Json threads_json(const analysis::Analysis& analysis) {
+  if (!analysis.hang) return nullptr;
+  const analysis::Hang& hang = *analysis.hang;
+  Json json;
+  json["count"] = hang.threads;
+  json["with_stack"] = hang.with_stack;
+  json["states"] = counts_json(hang.states);
+  json["wait_reasons"] = counts_json(hang.wait_reasons);
+  json["groups"] = Json::array();
+  for (const analysis::StackGroup& group : hang.groups) {
+    Json threads = Json::array();
+    for (const std::size_t i : group.stacks)
+      threads.push_back(thread_reference_json(analysis.stacks[i]));
+    json["groups"].push_back({{"threads", std::move(threads)},
+                              {"processes", group.processes},
+                              {"frames", texts_json(group.frames)},
+                              {"waits", waits_json(group.waits)},
+                              {"guesses", group.has_guesses}});
+  }
+  json["longest_waits"] = Json::array();
+  for (const analysis::LongWait& wait : hang.longest) {
+    Json one = thread_reference_json(analysis.stacks[wait.stack]);
+    one["ticks"] = wait.ticks;
+    one["seconds"] = or_null(wait.seconds);
+    one["waits"] = waits_json(wait.waits);
+    json["longest_waits"].push_back(std::move(one));
+  }
+  json["without_wait_time"] = hang.without_wait_time;
+  return json;
+}
+
+}  // namespace
 
 Json blame_json(const analysis::Blame& blame) {
   Json json;
@@ -44,58 +84,6 @@ Json signature_json(const std::optional<analysis::Signature>& signature) {
           {"guesses", signature->has_guesses}};
 }
 
-Json counts_json(const std::vector<analysis::Counted>& counts) {
-  Json list = Json::array();
-  for (const auto& each : counts) list.push_back({{"name", each.what}, {"count", each.count}});
-  return list;
-}
-
-Json waits_json(const std::optional<analysis::WaitWords>& waits) {
-  if (!waits) return nullptr;
-  return {{"kind", analysis::name_of(waits->kind)}, {"for", waits->words}, {"frame", waits->frame}};
-}
-
-Json thread_id_json(const stacks::Stack& stack) {
-  const target::Thread* thread = stack.thread;
-  Json json;
-  json["thread"] = thread && thread->address != 0 ? Json(hex_text(thread->address)) : Json(nullptr);
-  json["thread_id"] = thread ? or_null(thread->id) : Json(nullptr);
-  json["process_id"] = thread ? or_null(thread->process_id) : Json(nullptr);
-  json["process"] =
-      stack.process ? text_or_null(base::file_name_of(stack.process->name)) : Json(nullptr);
-  return json;
-}
-
-Json threads_json(const analysis::Analysis& analysis) {
-  if (!analysis.hang) return nullptr;
-  const analysis::Hang& hang = *analysis.hang;
-  Json json;
-  json["count"] = hang.threads;
-  json["with_stack"] = hang.with_stack;
-  json["states"] = counts_json(hang.states);
-  json["wait_reasons"] = counts_json(hang.wait_reasons);
-  json["groups"] = Json::array();
-  for (const analysis::StackGroup& group : hang.groups) {
-    Json threads = Json::array();
-    for (const std::size_t i : group.stacks) threads.push_back(thread_id_json(analysis.stacks[i]));
-    json["groups"].push_back({{"threads", std::move(threads)},
-                              {"processes", group.processes},
-                              {"frames", texts_json(group.frames)},
-                              {"waits", waits_json(group.waits)},
-                              {"guesses", group.has_guesses}});
-  }
-  json["longest_waits"] = Json::array();
-  for (const analysis::LongWait& wait : hang.longest) {
-    Json one = thread_id_json(analysis.stacks[wait.stack]);
-    one["ticks"] = wait.ticks;
-    one["seconds"] = or_null(wait.seconds);
-    one["waits"] = waits_json(wait.waits);
-    json["longest_waits"].push_back(std::move(one));
-  }
-  json["without_wait_time"] = hang.without_wait_time;
-  return json;
-}
-
 Json findings_json(const std::vector<analysis::Finding>& findings) {
   Json list = Json::array();
   for (const analysis::Finding& each : findings)
@@ -106,8 +94,6 @@ Json findings_json(const std::vector<analysis::Finding>& findings) {
                     {"next", texts_json(each.next)}});
   return list;
 }
-
-}  // namespace
 
 std::string analysis_json(const AnalysisFacts& facts) {
   const analysis::Analysis& analysis = facts.analysis;
@@ -122,7 +108,7 @@ std::string analysis_json(const AnalysisFacts& facts) {
       analysis.crash
           ? Json({{"sentence", analysis.crash.sentence}, {"smashed", analysis.crash.is_smashed}})
           : Json(nullptr);
-  json["stack"] = stack ? stack_json(facts.of.machine, *stack) : Json(nullptr);
+  json["stack"] = stack ? whole_stack_json(facts.of.machine, *stack) : Json(nullptr);
   json["stack_note"] = text_or_null(analysis.why_this_stack);
   json["threads"] = threads_json(analysis);
   json["findings"] = findings_json(analysis.findings);

@@ -285,17 +285,6 @@ nlohmann::ordered_json texts_json(const std::vector<std::string>& texts) {
   return all;
 }
 
-nlohmann::ordered_json thread_reference_json(const stacks::Stack& stack) {
-  const target::Thread* thread = stack.thread;
-  Json json;
-  json["thread"] = thread && thread->address != 0 ? Json(hex_text(thread->address)) : Json(nullptr);
-  json["thread_id"] = thread ? or_null(thread->id) : Json(nullptr);
-  json["process_id"] = thread ? or_null(thread->process_id) : Json(nullptr);
-  json["process"] =
-      stack.process ? text_or_null(base::file_name_of(stack.process->name)) : Json(nullptr);
-  return json;
-}
-
 nlohmann::ordered_json more_dumps_json(const StackFacts& facts) {
   Json all = Json::array();
   for (const DumpFacts& other : facts.more) all.push_back(dump_json(other));
@@ -308,8 +297,9 @@ nlohmann::ordered_json exception_json(const DumpFacts& facts,
                                       const std::optional<dump::ExceptionRecord>& exception) {
   return exception_json(facts.dump, exception);
 }
-nlohmann::ordered_json stack_json(const target::Machine& machine, const stacks::Stack& stack) {
-  Json json = stack_json(machine, stack, false);
+nlohmann::ordered_json whole_stack_json(const target::Machine& machine, const stacks::Stack& stack,
+                                        bool is_of_set) {
+  Json json = stack_json(machine, stack, is_of_set);
   const auto frames = [](const std::vector<stacks::Frame>& all) {
     FrameTexts texts;
     std::string text = "[";
@@ -373,6 +363,23 @@ std::string symbol_check_json(const DumpFacts& facts, const std::vector<stacks::
   Json json = header(facts);
   json["symbol_files"] = symbol_file_list(needs);
   return document(json);
+}
+
+Json waits_json(const std::optional<analysis::WaitWords>& waits) {
+  if (!waits) return nullptr;
+  return {{"kind", analysis::name_of(waits->kind)}, {"for", waits->words}, {"frame", waits->frame}};
+}
+
+Json thread_reference_json(const stacks::Stack& stack) {
+  const target::Thread* thread = stack.thread;
+  Json json;
+  json["thread"] =
+      thread && thread->address != 0 ? Json(base::hex_text(thread->address)) : Json(nullptr);
+  json["thread_id"] = thread ? or_null(thread->id) : Json(nullptr);
+  json["process_id"] = thread ? or_null(thread->process_id) : Json(nullptr);
+  json["process"] =
+      stack.process ? text_or_null(base::file_name_of(stack.process->name)) : Json(nullptr);
+  return json;
 }
 
 std::string stacks_json(const StackFacts& facts) {

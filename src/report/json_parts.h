@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/wait_words.h"
 #include "report/facts.h"
 
 namespace ntstack::report {
@@ -20,8 +21,6 @@ nlohmann::ordered_json or_null(const std::optional<T>& value) {
 nlohmann::ordered_json text_or_null(std::string_view text);
 nlohmann::ordered_json texts_json(const std::vector<std::string>& texts);
 
-// {thread, thread_id, process_id, process}: which thread a stack is of.
-nlohmann::ordered_json thread_reference_json(const stacks::Stack& stack);
 // Of several dumps: those behind the first.
 nlohmann::ordered_json more_dumps_json(const StackFacts& facts);
 
@@ -32,8 +31,12 @@ nlohmann::ordered_json owner_json(const target::Machine& machine, const target::
 // Null: there is none.
 nlohmann::ordered_json exception_json(const DumpFacts& facts,
                                       const std::optional<dump::ExceptionRecord>& exception);
-// A stack of one dump, with its frames.
-nlohmann::ordered_json stack_json(const target::Machine& machine, const stacks::Stack& stack);
+// A stack with its frames; `is_of_set`: of several dumps, so that it says of which.
+nlohmann::ordered_json whole_stack_json(const target::Machine& machine, const stacks::Stack& stack,
+                                        bool is_of_set = false);
+// The thread and its process of a stack, without more: null where unknown.
+nlohmann::ordered_json thread_reference_json(const stacks::Stack& stack);
+nlohmann::ordered_json waits_json(const std::optional<analysis::WaitWords>& waits);
 nlohmann::ordered_json missing_json(const std::vector<symbols::Missing>& missing);
 
 }  // namespace ntstack::report

@@ -113,10 +113,7 @@ class Writer {
   Json wait_json(std::size_t index) const {
     const analysis::Wait& wait = graph_.waits[index];
     Json json = thread_reference_json(stacks_[wait.stack]);
-    json["waits"] = wait.words ? Json({{"kind", analysis::name_of(wait.words->kind)},
-                                       {"for", wait.words->words},
-                                       {"frame", wait.words->frame}})
-                               : Json(nullptr);
+    json["waits"] = report::waits_json(wait.words);
     json["meant"] = wait.meant ? object_json(*wait.meant) : Json(nullptr);
     json["blocks"] = Json::array();
     for (const analysis::WaitedObject& each : wait.blocks)

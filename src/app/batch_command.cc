@@ -1,0 +1,140 @@
+#include "app/batch_command.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+#include <istream>
+#include <mutex>
+#include <thread>
+
+#include "app/batch_paths.h"
+#include "app/batch_results.h"
+#include "app/batch_worker.h"
+#include "app/exit_code.h"
+#include "app/interrupt.h"
+#include "app/output.h"
+#include "base/text.h"
+
+namespace ntstack::app {
+namespace {
+
+// What the batch's threads have in common.
+class Batch {
+ public:
+  Batch(const BatchOptions& options, std::istream& in, BatchResults& results)
+      : options_(options), paths_(options.dumps, in), results_(results) {}
+
+  // Returns when all is done, or was stopped.
+  void run(const std::atomic<bool>& interrupted) {
+    const std::size_t jobs =
+        options_.jobs != 0 ? options_.jobs : std::max(1U, std::thread::hardware_concurrency());
+    std::jthread watch([&](const std::stop_token& done) {
+      while (!done.stop_requested() && !stopped_) {
+        if (interrupted) stopped_ = true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
+    });
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < jobs; ++i) threads.emplace_back([this] { work(); });
+    threads.clear();
+  }
+
+  const base::Result<void>& result() const { return result_; }
+  const BatchPaths& paths() const { return paths_; }
+  std::size_t looked_at() const { return looked_at_; }
+  std::size_t known() const { return known_; }
+
+ private:
+  void work() {
+    BatchWorker worker(options_, stopped_);
+    while (const auto path = next()) {
+      const auto line = worker.line_of(*path);
+      const std::scoped_lock lock(mutex_);
+      if (!line || stopped_) return;
+      ++looked_at_;
+      if (auto added = results_.add(*line); !added) {
+        result_ = std::move(added);
+        stopped_ = true;
+      }
+    }
+  }
+
+  std::optional<std::string> next() {
+    const std::scoped_lock lock(mutex_);
+    while (!stopped_) {
+      auto path = paths_.next();
+      if (!path) return std::nullopt;
+      if (!results_.has(batch_file(*path))) return path;
+      ++known_;
+    }
+    return std::nullopt;
+  }
+
+  const BatchOptions& options_;
+  std::mutex mutex_;  // of what follows
+  BatchPaths paths_;
+  BatchResults& results_;
+  base::Result<void> result_;
+  std::size_t looked_at_ = 0, known_ = 0;
+  std::atomic<bool> stopped_ = false;
+};
+
+// What was looked at already, for the groups at the end: of the files that batches wrote.
+int count_files(const BatchOptions& options, std::istream& in, BatchResults& results,
+                std::FILE* err) {
+  for (const std::string& path : options.dumps) {
+    const auto none = results.add_file(path, in);
+    if (!none) return failed(none.error(), err);
+    if (*none != 0)
+      fmt::print(err, "note: {} lines of {} are none that batch wrote\n", *none,
+                 base::printable(path));
+  }
+  return kOk;
+}
+
+int tell(const BatchOptions& options, const BatchResults& results, std::FILE* out, std::FILE* err) {
+  // Where lines went to standard output, the groups are its last line too.
+  if (options.output.empty() && !options.results)
+    if (const int code = write(results.summary().line() + "\n", out, err); code != kOk) return code;
+  std::FILE* people = options.output.empty() && !options.results ? err : out;
+  return options.paths.quiet ? int{kOk} : write(results.summary().text(options.top), people, err);
+}
+
+}  // namespace
+
+int run_batch(const BatchOptions& options, std::istream& in, std::FILE* out, std::FILE* err) {
+  if (options.is_worker) return run_batch_worker(options, in, out, err);
+  if (options.dumps.empty())
+    return wrong({"batch takes dumps, folders, or - for paths on standard input", {}}, err);
+#ifdef SIGPIPE
+  std::signal(SIGPIPE, SIG_IGN);  // a worker that ended is told of by its line
+#endif
+  auto results = BatchResults::open(options, out);
+  if (!results) return failed(results.error(), err);
+  if (options.results) {
+    if (const int code = count_files(options, in, *results, err); code != kOk) return code;
+  } else {
+    const Interrupt interrupt;
+    Batch batch(options, in, *results);
+    batch.run(interrupt.requested());
+    if (!batch.result()) return failed(batch.result().error(), err);
+    for (const std::string& note : batch.paths().notes())
+      fmt::print(err, "note: {}\n", base::printable(note));
+    if (batch.paths().passed_over() != 0)
+      fmt::print(err, "note: {} files that are no dumps were passed over\n",
+                 batch.paths().passed_over());
+    if (batch.known() != 0)
+      fmt::print(err, "note: {} dumps were looked at before\n", batch.known());
+    if (batch.looked_at() + batch.known() == 0 && !interrupt.requested())
+      return failed({"no dump was found", {}}, err);
+    if (!options.output.empty())
+      if (const auto added = results->add_file(options.output, in); !added)
+        return failed(added.error(), err);
+    if (interrupt.requested()) fmt::print(err, "note: stopped; --output goes on from here\n");
+  }
+  if (const auto finished = results->finish(); !finished) return failed(finished.error(), err);
+  return tell(options, *results, out, err);
+}
+
+}  // namespace ntstack::app
