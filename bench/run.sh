@@ -13,6 +13,8 @@ for program in "$build"/bench/*_bench; do
 done
 echo "== ntstack stacks, whole process"
 bench/stacks_cost.py "$build/ntstack" samples/seed1/w3wp.dmp "$data/kernel/triage_x64_19041.dmp"
+echo "== ntstack waits against ntstack stacks"
+bench/waits_cost.py "$build/ntstack" samples/seed1/w3wp.dmp
 echo "== ntstack analyze of crash dumps against ntstack stacks"
 hyperfine --warmup 3 --shell none \
   "$build/ntstack analyze $data/kernel/triage_x64_19041.dmp --offline" \

@@ -18,9 +18,13 @@ using stacks::Stack;
 
 class Analyzing {
  public:
-  Analyzing(const target::Machine& machine, stacks::Walker& walker,
-            const symbols::Symbolizer& symbolizer, const std::function<bool()>& is_stopped)
-      : machine_(machine), walker_(walker), symbolizer_(symbolizer), is_stopped_(is_stopped) {}
+  Analyzing(const target::Machine& machine, stacks::Walker& walker, symbols::Symbolizer& symbolizer,
+            const std::function<bool()>& is_stopped, const stacks::SymbolizerMaker& make)
+      : machine_(machine),
+        walker_(walker),
+        symbolizer_(symbolizer),
+        is_stopped_(is_stopped),
+        make_(make) {}
 
   Analysis run() {
     if (!is_user_dump()) found_.near_limits = threads_by_room(machine_);
@@ -48,6 +52,9 @@ class Analyzing {
     found_.happened = Happened::no_crash;
     walk([](const target::Thread&) { return true; });
     found_.hang = hang_of(machine_, found_.stacks);
+    WaitReader reader(KernelView(machine_, symbolizer_, {}, is_stopped_), make_);
+    const WaitSource source{&reader, 0};
+    found_.waits = wait_graph_of(found_.stacks, std::span(&source, 1), is_stopped_);
   }
 
   void walk(const stacks::Walker::IsWanted& is_wanted) {
@@ -145,8 +152,9 @@ class Analyzing {
 
   const target::Machine& machine_;
   stacks::Walker& walker_;
-  const symbols::Symbolizer& symbolizer_;
+  symbols::Symbolizer& symbolizer_;
   const std::function<bool()>& is_stopped_;
+  const stacks::SymbolizerMaker& make_;
   Analysis found_;
 };
 
@@ -167,8 +175,9 @@ std::string_view name_of(Happened happened) {
 }
 
 Analysis analyze(const target::Machine& machine, stacks::Walker& walker,
-                 const symbols::Symbolizer& symbolizer, const std::function<bool()>& is_stopped) {
-  return Analyzing(machine, walker, symbolizer, is_stopped).run();
+                 symbols::Symbolizer& symbolizer, const std::function<bool()>& is_stopped,
+                 const stacks::SymbolizerMaker& make) {
+  return Analyzing(machine, walker, symbolizer, is_stopped, make).run();
 }
 
 }  // namespace ntstack::analysis

@@ -12,6 +12,7 @@
 #include "analysis/hang.h"
 #include "analysis/near_limit.h"
 #include "analysis/signature.h"
+#include "analysis/wait_graph.h"
 #include "stacks/walker.h"
 
 namespace ntstack::analysis {
@@ -43,6 +44,7 @@ struct Analysis {
   Blame blame;
   std::optional<Signature> signature;
   std::optional<Hang> hang;
+  std::optional<WaitGraph> waits;  // beside `hang`: of its stacks
   std::vector<Finding> findings;
   std::vector<symbols::Missing> missing;
   bool was_stopped = false;  // by the user: of the stacks some are lacking
@@ -54,9 +56,10 @@ struct Analysis {
   bool is_crash() const { return happened != Happened::no_crash; }
 };
 
-// `is_stopped` is asked before each stack; may be empty.
+// `is_stopped` is asked before each stack; may be empty. `make`: for the images of processes, as
+// the walker has it; may be empty.
 Analysis analyze(const target::Machine& machine, stacks::Walker& walker,
-                 const symbols::Symbolizer& symbolizer,
-                 const std::function<bool()>& is_stopped = {});
+                 symbols::Symbolizer& symbolizer, const std::function<bool()>& is_stopped = {},
+                 const stacks::SymbolizerMaker& make = {});
 
 }  // namespace ntstack::analysis

@@ -36,8 +36,8 @@ base::Result<Analyzed> Analyzed::open(const DumpOptions& dump, Downloads& downlo
     Session& kept = *analyzed.session_;
     analyzed.walker_ = std::make_unique<stacks::Walker>(kept.machine(), kept.symbolizer(),
                                                         kept.symbolizer_maker());
-    analyzed.analysis_ = std::make_unique<analysis::Analysis>(
-        analysis::analyze(kept.machine(), *analyzed.walker_, kept.symbolizer()));
+    analyzed.analysis_ = std::make_unique<analysis::Analysis>(analysis::analyze(
+        kept.machine(), *analyzed.walker_, kept.symbolizer(), {}, kept.symbolizer_maker()));
     // Each round asks for files that none before asked for.
     if (downloads.get(wanted_by(*analyzed.analysis_, kept, *analyzed.walker_, downloads)).empty())
       return analyzed;

@@ -11,9 +11,9 @@ using Done = base::Result<void>;
 Done analyze_command(Console& console, const Arguments& arguments) {
   const report::DumpFacts of{console.machine().dump(), console.machine(), console.symbolizer(),
                              console.file_name()};
-  const analysis::Analysis analysis =
-      analysis::analyze(console.machine(), console.walker(), console.symbolizer(),
-                        [&] { return console.is_interrupted(); });
+  const analysis::Analysis analysis = analysis::analyze(
+      console.machine(), console.walker(), console.symbolizer(),
+      [&] { return console.is_interrupted(); }, console.symbolizer_maker());
   if (analysis.was_stopped) return base::fail("interrupted");
   const report::AnalysisFacts facts = report::analysis_facts(of, analysis, console.symbolizer());
   console.write(report::analysis_text(facts, {}, arguments.text == "-v"));

@@ -65,6 +65,7 @@ std::vector<Command> symbol_path_commands();
 std::vector<Command> event_commands();
 std::vector<Command> log_commands();
 std::vector<Command> analyze_commands();
+std::vector<Command> wait_commands();
 std::vector<Command> dump_commands();
 std::vector<Command> session_commands();
 std::vector<Command> help_commands();

@@ -89,7 +89,8 @@ std::vector<Family> all_commands() {
           {"Control", together({control_commands(), alias_commands(), printf_commands()})},
           {"Expressions", expression_commands()},
           {"Context", context_commands()},
-          {"The dump", together({analyze_commands(), event_commands(), dump_commands()})},
+          {"The dump",
+           together({analyze_commands(), wait_commands(), event_commands(), dump_commands()})},
           {"Session", together({log_commands(), session_commands()})},
           {"Help", help_commands()}};
 }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "report/analyze_threads.h"
 #include "report/times.h"
+#include "report/waits.h"
 #include "report/wrap.h"
 
 namespace ntstack::report {
@@ -40,6 +41,9 @@ class Page {
     if (analysis_.is_crash()) tell_who();
     tell_stack();
     if (analysis_.hang) out_ += threads_text(facts_, style_, is_verbose_);
+    if (analysis_.waits)
+      out_ +=
+          waits_summary_text(*analysis_.waits, analysis_.stacks, is_64_bit(), style_, is_verbose_);
     tell_findings();
     tell_what_next();
     if (is_verbose_) tell_missing();

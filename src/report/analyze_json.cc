@@ -8,6 +8,7 @@
 #include "report/analyze_parts.h"
 #include "report/json_parts.h"
 #include "report/stack_use_json.h"
+#include "report/waits.h"
 
 namespace ntstack::report {
 namespace {
@@ -111,6 +112,9 @@ std::string analysis_json(const AnalysisFacts& facts) {
   json["stack"] = stack ? whole_stack_json(facts.of.machine, *stack) : Json(nullptr);
   json["stack_note"] = text_or_null(analysis.why_this_stack);
   json["threads"] = threads_json(analysis);
+  json["waits"] = analysis.waits ? wait_diagnosis_json(*analysis.waits, analysis.stacks,
+                                                       facts.of.machine.is_64_bit())
+                                 : Json(nullptr);
   json["findings"] = findings_json(analysis.findings);
   json["accounts"] = accounts_json(facts.accounts, facts.of.machine);
   json["missing"] = missing_json(analysis.missing);

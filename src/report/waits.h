@@ -20,6 +20,9 @@ std::string waits_json(const StackFacts& facts, const analysis::WaitGraph& graph
 std::string waits_summary_text(const analysis::WaitGraph& graph,
                                std::span<const stacks::Stack> stacks, bool is_64_bit,
                                const TextStyle& style, bool is_verbose);
+// [{kind, sentence, certainty, behind, evidence}]
+nlohmann::ordered_json wait_diagnosis_json(const analysis::WaitGraph& graph,
+                                           std::span<const stacks::Stack> stacks, bool is_64_bit);
 // {diagnosis, objects, cycles, waits, cut}
 nlohmann::ordered_json wait_graph_json(const analysis::WaitGraph& graph,
                                        std::span<const stacks::Stack> stacks, bool is_64_bit);

@@ -27,6 +27,16 @@ Json object_json(const analysis::WaitedObject& object) {
   return json;
 }
 
+Json diagnosis_json(const analysis::Diagnosis& told) {
+  Json json;
+  json["kind"] = analysis::name_of(told.kind);
+  json["sentence"] = base::printable(told.sentence);
+  json["certainty"] = analysis::name_of(told.certainty);
+  json["behind"] = told.behind;
+  json["evidence"] = texts_json(told.evidence);
+  return json;
+}
+
 class Writer {
  public:
   Writer(const analysis::WaitGraph& graph, std::span<const stacks::Stack> stacks, bool is_64_bit)
@@ -35,8 +45,12 @@ class Writer {
   Json json() const {
     Json json;
     json["diagnosis"] = Json::array();
-    for (const analysis::Diagnosis& each : analysis::diagnoses_of(graph_, stacks_, is_64_bit_))
+    for (const auto& each : analysis::diagnoses_of(graph_, stacks_, is_64_bit_)) {
+      const bool is_cycle = each.kind == analysis::Diagnosis::deadlock;
       json["diagnosis"].push_back(diagnosis_json(each));
+      json["diagnosis"].back()["object"] = is_cycle ? Json(nullptr) : Json(each.index);
+      json["diagnosis"].back()["cycle"] = is_cycle ? Json(each.index) : Json(nullptr);
+    }
     json["objects"] = Json::array();
     for (std::size_t i = 0; i < graph_.objects.size(); ++i)
       json["objects"].push_back(awaited_json(i));
@@ -53,19 +67,6 @@ class Writer {
  private:
   Json thread_of(std::size_t wait) const {
     return thread_reference_json(stacks_[graph_.waits[wait].stack]);
-  }
-
-  static Json diagnosis_json(const analysis::Diagnosis& told) {
-    const bool is_cycle = told.kind == analysis::Diagnosis::deadlock;
-    Json json;
-    json["kind"] = analysis::name_of(told.kind);
-    json["sentence"] = base::printable(told.sentence);
-    json["certainty"] = analysis::name_of(told.certainty);
-    json["behind"] = told.behind;
-    json["evidence"] = texts_json(told.evidence);
-    json["object"] = is_cycle ? Json(nullptr) : Json(told.index);
-    json["cycle"] = is_cycle ? Json(told.index) : Json(nullptr);
-    return json;
   }
 
   Json holder_json(const analysis::Holder& holder) const {
@@ -129,6 +130,14 @@ class Writer {
 };
 
 }  // namespace
+
+Json wait_diagnosis_json(const analysis::WaitGraph& graph, std::span<const stacks::Stack> stacks,
+                         bool is_64_bit) {
+  Json list = Json::array();
+  for (const auto& each : analysis::diagnoses_of(graph, stacks, is_64_bit))
+    list.push_back(diagnosis_json(each));
+  return list;
+}
 
 Json wait_graph_json(const analysis::WaitGraph& graph, std::span<const stacks::Stack> stacks,
                      bool is_64_bit) {

@@ -54,7 +54,7 @@ class Documents(unittest.TestCase):
             for command, name in (("info", "info_document"), ("modules", "modules_document"),
                                   ("processes", "processes_document"), ("threads", "threads_document"),
                                   ("stacks", "stacks_document"), ("groups", "groups_document"),
-                                  ("analyze", "analyze_document")):
+                                  ("analyze", "analyze_document"), ("waits", "waits_document")):
                 self.check(json.loads(run(command, dump, "--json")), name, f"{command} {dump}")
                 checked += 1
         self.assertGreaterEqual(checked, 14)
@@ -90,7 +90,7 @@ class Documents(unittest.TestCase):
 
     def test_no_document_is_of_two_kinds(self):
         for arguments in (("info", HANG), ("stacks", HANG), ("groups", HANG), ("modules", HANG), ("threads", HANG),
-                          ("processes", HANG), ("analyze", HANG)):
+                          ("processes", HANG), ("analyze", HANG), ("waits", HANG)):
             WHOLE.validate(json.loads(run(*arguments, "--json")))
 
 
