@@ -26,6 +26,11 @@ if [ -x "$build/tests/world_physical/make_physical" ]; then
   echo "== all stacks of a machine of 2,000 and 4,000 threads"
   bench/physical_cost.py "$build/ntstack" "$build/tests/world_physical/make_physical" "$build/tests/world_physical/modules/known"
 fi
+if [ -x "$build/tests/world_physical/make_physical" ]; then
+  echo "== the page of a machine of 2,000 threads"
+  bench/report_page.py "$build/ntstack" "$build/tests/world_physical/make_physical" "$build/tests/world_physical/modules/known" \
+    "$build/bench/report_page"
+fi
 if [ -x "$build/bench/damage_rate" ]; then
   echo "== damaged stacks"
   "$build/bench/damage_rate"

@@ -12,7 +12,9 @@ declare -A packages=(
   [bench]="libbenchmark-dev hyperfine python3"
 )
 # Used where the machine's package sources have them; tests say that they skip without.
-optional="clang-22 lld-22 llvm-22 qemu-system-x86 python3-venv"
+optional="clang-22 lld-22 llvm-22 qemu-system-x86 python3-venv chromium"
+# Debian's own would stand beside one that was installed in another way.
+command -v npm >/dev/null || optional+=" nodejs npm"
 
 missing=()
 for part in "$@"; do

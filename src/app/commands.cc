@@ -65,6 +65,15 @@ class ThreadList {
   std::vector<report::ThreadEntry> entries_;
 };
 
+// A document, or its lines.
+int write_list(const std::string& document, std::string_view list, std::string_view item,
+               bool as_lines, std::FILE* out, std::FILE* err) {
+  if (!as_lines) return write(document, out, err);
+  return write_lines(
+      [&](const report::TakeLine& take) { return report::json_lines(document, list, item, take); },
+      out, err);
+}
+
 }  // namespace
 
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
@@ -86,6 +95,10 @@ int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
   if (!choice->is_all() && walked->stacks.empty())
     return none_is_in(*choice, walked->set.sessions.front().facts().file_name, err);
   const report::StackFacts facts = stack_facts_of(*walked, choice->is_all());
+  if (options.json_lines)
+    return write_lines(
+        [&](const report::TakeLine& take) { return report::stacks_json_lines(facts, take); }, out,
+        err);
   if (options.json) return write(report::stacks_json(facts), out, err);
   return write(report::stacks_text(facts, {wants_colour(out), options.group}), out, err);
 }
@@ -103,9 +116,10 @@ int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) 
   const auto facts = session.facts();
   const auto processes = choice->processes_of(session.machine());
   if (!choice->is_all() && processes.empty()) return none_is_in(*choice, facts.file_name, err);
-  return write(options.json ? report::processes_json(facts, processes)
-                            : report::processes_text(facts, processes),
-               out, err);
+  if (options.json || options.json_lines)
+    return write_list(report::processes_json(facts, processes), "processes", "process",
+                      options.json_lines, out, err);
+  return write(report::processes_text(facts, processes), out, err);
 }
 
 int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
@@ -130,9 +144,10 @@ int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
   const auto facts = set->sessions.front().facts();
   if (!choice->is_all() && threads.entries().empty())
     return none_is_in(*choice, facts.file_name, err);
-  return write(options.json ? report::threads_json(facts, threads.entries())
-                            : report::threads_text(facts, threads.entries()),
-               out, err);
+  if (options.json || options.json_lines)
+    return write_list(report::threads_json(facts, threads.entries()), "threads", "thread",
+                      options.json_lines, out, err);
+  return write(report::threads_text(facts, threads.entries()), out, err);
 }
 
 int run_info(const ListOptions& options, std::FILE* out, std::FILE* err) {
@@ -150,7 +165,10 @@ int run_modules(const ListOptions& options, std::FILE* out, std::FILE* err) {
   const auto set = open_dumps({options.dump.dump}, options.dump);
   if (!set) return failed(set.error(), err);
   const auto facts = set->sessions.front().facts();
-  return write(options.json ? report::modules_json(facts) : report::modules_text(facts), out, err);
+  if (options.json || options.json_lines)
+    return write_list(report::modules_json(facts), "modules", "module", options.json_lines, out,
+                      err);
+  return write(report::modules_text(facts), out, err);
 }
 
 }  // namespace ntstack::app

@@ -17,18 +17,21 @@ struct StacksOptions {
   DumpOptions paths;  // its dump is not used
   ThreadOptions threads;
   bool json = false;
+  bool json_lines = false;
   bool group = true;
 };
 
 struct ListOptions {
   DumpOptions dump;
   bool json = false;
+  bool json_lines = false;  // of modules
 };
 
 struct ChosenOptions {
   DumpOptions dump;
   ThreadOptions threads;
   bool json = false;
+  bool json_lines = false;
 };
 
 struct DoctorOptions {

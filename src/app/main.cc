@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,10 @@
 #include "app/disassemble_command.h"
 #include "app/exit_code.h"
 #include "app/groups_command.h"
+#include "app/mcp_command.h"
+#include "app/memory_limit.h"
 #include "app/open_command.h"
+#include "app/report_command.h"
 #include "app/stack_starts_command.h"
 #include "app/stack_use_command.h"
 #include "app/symbol_commands.h"
@@ -27,6 +31,9 @@
 namespace {
 
 using namespace ntstack::app;
+
+constexpr const char* kJsonLines =
+    "As JSON, a line for what stands around and one for each of them (docs/schema)";
 
 void add_path_options(CLI::App& command, DumpOptions& options) {
   command.add_option("-y,--symbols", options.symbol_path,
@@ -58,6 +65,7 @@ void declare_list(CLI::App& app, const char* name, const char* help, ChosenOptio
   add_dump_options(*list, options.dump);
   add_choice_options(*list, options.threads);
   list->add_flag("--json", options.json, "As JSON (docs/schema)");
+  list->add_flag("--json-lines", options.json_lines, kJsonLines);
 }
 
 void declare_stacks(CLI::App& app, StacksOptions& options) {
@@ -73,6 +81,7 @@ void declare_stacks(CLI::App& app, StacksOptions& options) {
   add_path_options(*stacks, options.paths);
   add_choice_options(*stacks, options.threads);
   stacks->add_flag("--json", options.json, "As JSON (docs/schema)");
+  stacks->add_flag("--json-lines", options.json_lines, kJsonLines);
   stacks->add_flag("!--no-group", options.group, "Identical stacks one by one");
 }
 
@@ -150,6 +159,35 @@ void declare_batch(CLI::App& app, BatchOptions& options) {
   batch->add_flag("--worker", options.is_worker)->group("");
 }
 
+void declare_mcp(CLI::App& app, McpOptions& options) {
+  CLI::App* mcp = app.add_subcommand(
+      "mcp", "For agents: the commands by the Model Context Protocol, read-only (docs/mcp.md)");
+  add_path_options(*mcp, options.paths);
+  mcp->add_option("--time-limit", options.time_limit, "Seconds for a call")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  mcp->add_option("--memory-limit", options.memory_limit,
+                  "MB for a call; mapped files do not count; 0: none")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+}
+
+void declare_report(CLI::App& app, ReportOptions& options) {
+  CLI::App* report = app.add_subcommand(
+      "report", "The same as one self-contained page with pictures (docs/report.md)");
+  report->add_option("DUMP", options.dumps, "The dump; or several, and folders, as for stacks")
+      ->required();
+  report->add_option("-o,--output", options.page, "The page's file")->required();
+  report->add_option("--json", options.json,
+                     "Writes what is on the page as JSON there too (-: out)");
+  report->add_flag(
+      "--redact", options.redact,
+      "Without names of users in paths and without hosts, for those who may not send a "
+      "dump");
+  add_path_options(*report, options.paths);
+  add_choice_options(*report, options.threads);
+}
+
 void declare_groups(CLI::App& app, GroupsOptions& options) {
   CLI::App* groups = app.add_subcommand(
       "groups",
@@ -201,8 +239,10 @@ void declare_open(CLI::App& app, OpenOptions& options) {
       "open", "The kd> console: k, dps, ? and more, typed or from a script (docs/console.md)");
   open->add_option("DUMP", options.dump.dump, "The dump file");
   add_path_options(*open, options.dump);
-  open->add_option("-c", options.commands, "Runs these commands and leaves: \"k; .echo done\"");
+  open->add_option("-c,--commands", options.commands,
+                   "Runs these commands and leaves: \"k; .echo done\"");
   open->add_option("--cf", options.command_file, "Runs a file's lines and leaves (also -cf)");
+  open->add_flag("--no-files", options.no_files, "No command reads or writes a file of its own");
   open->add_flag("--no-pager", options.no_pager, "Long output at a terminal runs through");
   open->add_flag("--help-markdown", options.help_markdown)->group("");
 }
@@ -242,7 +282,10 @@ struct Options {
   CrashOptions crash;
   DiffOptions diff;
   GroupsOptions groups;
+  ReportOptions report;
   BatchOptions batch;
+  McpOptions mcp;
+  std::uint32_t memory_limit = 0;
   StackUseOptions stack_use;
   AnalyzeOptions analyze;
   StackStartsOptions stack_starts;
@@ -254,6 +297,9 @@ struct Options {
 
 void declare(CLI::App& app, Options& options) {
   app.set_version_flag("--version", "ntstack " NTSTACK_VERSION);
+  app.add_option("--memory-limit", options.memory_limit,
+                 "MB of its own that the program may take; mapped files do not count")
+      ->check(CLI::Range(1, 1 << 24));
   app.require_subcommand(1);
   app.allow_windows_style_options(false);  // a path may begin with a slash there too
   app.footer("Exit codes: 0 answered, 1 failed, 2 wrong command line. NO_COLOR turns colours off.");
@@ -267,11 +313,14 @@ void declare(CLI::App& app, Options& options) {
   CLI::App* modules = app.add_subcommand("modules", "The modules in a dump");
   add_dump_options(*modules, options.modules.dump);
   modules->add_flag("--json", options.modules.json, "As JSON (docs/schema)");
+  modules->add_flag("--json-lines", options.modules.json_lines, kJsonLines);
 
   declare_analyze(app, options.analyze);
 
+  declare_report(app, options.report);
   declare_groups(app, options.groups);
   declare_batch(app, options.batch);
+  declare_mcp(app, options.mcp);
   declare_diff(app, options.diff);
   declare_stack_use(app, options.stack_use);
   declare_stack_starts(app, options.stack_starts);
@@ -316,6 +365,39 @@ int symbolize(Options& options) {
   return run_symbolize(options.symbolize, std::cin, stdout, stderr);
 }
 
+int dispatch(const CLI::App& app, Options& options, int argc, char** argv) {
+  if (app.got_subcommand("stacks")) return run_stacks(options.stacks, stdout, stderr);
+  if (app.got_subcommand("info")) return run_info(options.info, stdout, stderr);
+  if (app.got_subcommand("modules")) return run_modules(options.modules, stdout, stderr);
+  if (app.got_subcommand("processes")) return run_processes(options.processes, stdout, stderr);
+  if (app.got_subcommand("threads")) return run_threads(options.threads, stdout, stderr);
+  if (app.got_subcommand("doctor")) return run_doctor(options.doctor, stdout, stderr);
+  if (app.got_subcommand("symbols"))
+    return run_symbols(*app.get_subcommand("symbols"), options.symbols);
+  if (app.got_subcommand("disassemble"))
+    return run_disassemble(options.disassemble, stdout, stderr);
+  if (app.got_subcommand("stack-use")) return run_stack_use(options.stack_use, stdout, stderr);
+  if (app.got_subcommand("analyze")) return run_analyze(options.analyze, stdout, stderr);
+  if (app.got_subcommand("stack-starts"))
+    return run_stack_starts(options.stack_starts, stdout, stderr);
+  if (app.got_subcommand("open")) return run_open(options.open, std::cin, stdout, stderr);
+  if (app.got_subcommand("groups")) return run_groups(options.groups, stdout, stderr);
+  if (app.got_subcommand("batch")) return run_batch(options.batch, std::cin, stdout, stderr);
+  if (app.got_subcommand("mcp")) return run_mcp(options.mcp, std::cin, stdout, stderr);
+  if (app.got_subcommand("report")) return run_report(options.report, stdout, stderr);
+  if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
+  if (app.got_subcommand("crash")) {
+    const auto system = ntstack::capture::this_system();
+    return run_crash(options.crash, system.get(), stdout, stderr);
+  }
+  if (app.got_subcommand("capture")) {
+    options.capture.arguments.assign(argv + 1, argv + argc);
+    const auto system = ntstack::capture::this_system();
+    return run_capture(options.capture, system.get(), stdout, stderr);
+  }
+  return symbolize(options);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -334,32 +416,11 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? kOk : kUsage;
   }
-  if (app.got_subcommand("stacks")) return run_stacks(options.stacks, stdout, stderr);
-  if (app.got_subcommand("info")) return run_info(options.info, stdout, stderr);
-  if (app.got_subcommand("modules")) return run_modules(options.modules, stdout, stderr);
-  if (app.got_subcommand("processes")) return run_processes(options.processes, stdout, stderr);
-  if (app.got_subcommand("threads")) return run_threads(options.threads, stdout, stderr);
-  if (app.got_subcommand("doctor")) return run_doctor(options.doctor, stdout, stderr);
-  if (app.got_subcommand("symbols"))
-    return run_symbols(*app.get_subcommand("symbols"), options.symbols);
-  if (app.got_subcommand("disassemble"))
-    return run_disassemble(options.disassemble, stdout, stderr);
-  if (app.got_subcommand("stack-use")) return run_stack_use(options.stack_use, stdout, stderr);
-  if (app.got_subcommand("analyze")) return run_analyze(options.analyze, stdout, stderr);
-  if (app.got_subcommand("stack-starts"))
-    return run_stack_starts(options.stack_starts, stdout, stderr);
-  if (app.got_subcommand("open")) return run_open(options.open, std::cin, stdout, stderr);
-  if (app.got_subcommand("groups")) return run_groups(options.groups, stdout, stderr);
-  if (app.got_subcommand("batch")) return run_batch(options.batch, std::cin, stdout, stderr);
-  if (app.got_subcommand("diff")) return run_diff(options.diff, stdout, stderr);
-  if (app.got_subcommand("crash")) {
-    const auto system = ntstack::capture::this_system();
-    return run_crash(options.crash, system.get(), stdout, stderr);
+  if (options.memory_limit != 0) limit_memory(std::uint64_t{options.memory_limit} << 20);
+  try {
+    return dispatch(app, options, argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("ntstack: no memory is left\n", stderr);
+    return kFailed;
   }
-  if (app.got_subcommand("capture")) {
-    options.capture.arguments.assign(argv + 1, argv + argc);
-    const auto system = ntstack::capture::this_system();
-    return run_capture(options.capture, system.get(), stdout, stderr);
-  }
-  return symbolize(options);
 }

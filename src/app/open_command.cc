@@ -56,8 +56,8 @@ void run_typed(console::Console& console, Pager& pager) {
 }
 
 // Symbol paths can be changed, and files be read and written.
-void let_reopen(console::Console& console, OpenedDump& opened) {
-  console.may_use_files = true;
+void let_reopen(console::Console& console, OpenedDump& opened, bool may_use_files) {
+  console.may_use_files = may_use_files;
   console.paths = opened.paths();
   console.reopen = [&opened](const console::SymbolPaths& paths) { return opened.reopen(paths); };
   console.fetch = [&opened](const std::vector<store::Wanted>& files) {
@@ -85,7 +85,7 @@ int run_open(const OpenOptions& options, std::istream& in, std::FILE* out, std::
     if (is_typed && !options.no_pager) return pager.write(text);
     std::fwrite(text.data(), 1, text.size(), out);
   });
-  let_reopen(console, *opened);
+  let_reopen(console, *opened, !options.no_files);
   console.is_interactive = is_terminal(out);
   if (is_unattended) {
     console.run(options.commands);

@@ -13,6 +13,7 @@ struct OpenOptions {
   DumpOptions dump;
   std::string commands;        // -c: run, then leave
   std::string command_file;    // -cf: likewise, a line each
+  bool no_files = false;       // no command reads or writes a file of its own
   bool no_pager = false;       // long output at a terminal runs through
   bool help_markdown = false;  // docs/console.md, and nothing else
 };

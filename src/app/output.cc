@@ -14,6 +14,13 @@ int write(const std::string& text, std::FILE* out, std::FILE* err) {
   return kFailed;
 }
 
+int write_lines(const std::function<bool(const report::TakeLine&)>& tell, std::FILE* out,
+                std::FILE* err) {
+  int code = kOk;
+  tell([&](const std::string& line) { return (code = write(line, out, err)) == kOk; });
+  return code;
+}
+
 int failed(const base::Error& error, std::FILE* err) {
   fmt::print(err, "ntstack: {}\n", base::printable(error.text()));
   return kFailed;

@@ -2,14 +2,19 @@
 #pragma once
 
 #include <cstdio>
+#include <functional>
 #include <string>
 
 #include "base/error.h"
+#include "report/json_lines.h"
 
 namespace ntstack::app {
 
 // Each returns the ExitCode that goes with it.
 int write(const std::string& text, std::FILE* out, std::FILE* err);
+// Lines as they come from `tell`, which is given what takes them.
+int write_lines(const std::function<bool(const report::TakeLine&)>& tell, std::FILE* out,
+                std::FILE* err);
 int failed(const base::Error& error, std::FILE* err);  // of a file
 int wrong(const base::Error& error, std::FILE* err);   // of the command line
 

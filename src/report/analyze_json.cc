@@ -5,6 +5,7 @@
 #include "analysis/exception_of.h"
 #include "base/text.h"
 #include "report/analyze.h"
+#include "report/analyze_parts.h"
 #include "report/json_parts.h"
 #include "report/stack_use_json.h"
 
@@ -13,36 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using base::hex_text;
-
-Json blame_json(const analysis::Blame& blame) {
-  Json json;
-  json["by"] = analysis::name_of(blame.by);
-  json["module"] = text_or_null(blame.module);
-  json["unloaded"] = blame.is_unloaded;
-  json["frame"] = or_null(blame.frame);
-  json["parameter"] = blame.parameter ? Json(*blame.parameter + 1) : Json(nullptr);
-  json["address"] = blame.address != 0 ? Json(hex_text(blame.address)) : Json(nullptr);
-  json["symbol"] = text_or_null(blame.symbol);
-  json["reason"] = text_or_null(blame.reason);
-  json["confidence"] = analysis::name_of(blame.confidence);
-  json["because"] = text_or_null(blame.because);
-  json["skipped"] = Json::array();
-  for (const auto& each : blame.skipped)
-    json["skipped"].push_back({{"frame", each.frame},
-                               {"symbol", base::printable(each.symbol)},
-                               {"as", analysis::name_of(each.passed.as)},
-                               {"why", each.passed.why}});
-  return json;
-}
-
-Json signature_json(const std::optional<analysis::Signature>& signature) {
-  if (!signature) return nullptr;
-  return {{"hash", signature->hash},
-          {"lines", texts_json(signature->lines)},
-          {"frames", signature->frames},
-          {"nameless_frames", signature->nameless},
-          {"guesses", signature->has_guesses}};
-}
 
 Json counts_json(const std::vector<analysis::Counted>& counts) {
   Json list = Json::array();
@@ -81,6 +52,38 @@ Json threads_json(const analysis::Analysis& analysis) {
   return json;
 }
 
+}  // namespace
+
+Json blame_json(const analysis::Blame& blame) {
+  Json json;
+  json["by"] = analysis::name_of(blame.by);
+  json["module"] = text_or_null(blame.module);
+  json["unloaded"] = blame.is_unloaded;
+  json["frame"] = or_null(blame.frame);
+  json["parameter"] = blame.parameter ? Json(*blame.parameter + 1) : Json(nullptr);
+  json["address"] = blame.address != 0 ? Json(hex_text(blame.address)) : Json(nullptr);
+  json["symbol"] = text_or_null(blame.symbol);
+  json["reason"] = text_or_null(blame.reason);
+  json["confidence"] = analysis::name_of(blame.confidence);
+  json["because"] = text_or_null(blame.because);
+  json["skipped"] = Json::array();
+  for (const auto& each : blame.skipped)
+    json["skipped"].push_back({{"frame", each.frame},
+                               {"symbol", base::printable(each.symbol)},
+                               {"as", analysis::name_of(each.passed.as)},
+                               {"why", each.passed.why}});
+  return json;
+}
+
+Json signature_json(const std::optional<analysis::Signature>& signature) {
+  if (!signature) return nullptr;
+  return {{"hash", signature->hash},
+          {"lines", texts_json(signature->lines)},
+          {"frames", signature->frames},
+          {"nameless_frames", signature->nameless},
+          {"guesses", signature->has_guesses}};
+}
+
 Json findings_json(const std::vector<analysis::Finding>& findings) {
   Json list = Json::array();
   for (const analysis::Finding& each : findings)
@@ -91,8 +94,6 @@ Json findings_json(const std::vector<analysis::Finding>& findings) {
                     {"next", texts_json(each.next)}});
   return list;
 }
-
-}  // namespace
 
 std::string analysis_json(const AnalysisFacts& facts) {
   const analysis::Analysis& analysis = facts.analysis;
@@ -107,7 +108,7 @@ std::string analysis_json(const AnalysisFacts& facts) {
       analysis.crash
           ? Json({{"sentence", analysis.crash.sentence}, {"smashed", analysis.crash.is_smashed}})
           : Json(nullptr);
-  json["stack"] = stack ? stack_json(facts.of.machine, *stack) : Json(nullptr);
+  json["stack"] = stack ? whole_stack_json(facts.of.machine, *stack) : Json(nullptr);
   json["stack_note"] = text_or_null(analysis.why_this_stack);
   json["threads"] = threads_json(analysis);
   json["findings"] = findings_json(analysis.findings);

@@ -105,15 +105,19 @@ Json similar_json(const GroupFacts& facts, const SimilarStacks& similar) {
     Json one = group_json(facts, facts.groups[variant.group]);
     one["differences"] = Json::array();
     for (const FrameDifference& each : variant.differences)
-      one["differences"].push_back({{"at", each.at},
-                                    {"model", texts_json(each.model)},
-                                    {"instead", texts_json(each.instead)}});
+      one["differences"].push_back(difference_json(each));
     json["variants"].push_back(std::move(one));
   }
   return json;
 }
 
 }  // namespace
+
+Json difference_json(const FrameDifference& difference) {
+  return {{"at", difference.at},
+          {"model", texts_json(difference.model)},
+          {"instead", texts_json(difference.instead)}};
+}
 
 GroupFacts group_facts(const StackFacts& stacks) {
   GroupFacts facts{stacks, analysis::stack_groups(stacks.stacks), {}};

@@ -291,8 +291,9 @@ nlohmann::ordered_json exception_json(const DumpFacts& facts,
                                       const std::optional<dump::ExceptionRecord>& exception) {
   return exception_json(facts.dump, exception);
 }
-nlohmann::ordered_json stack_json(const target::Machine& machine, const stacks::Stack& stack) {
-  Json json = stack_json(machine, stack, false);
+nlohmann::ordered_json whole_stack_json(const target::Machine& machine, const stacks::Stack& stack,
+                                        bool is_of_set) {
+  Json json = stack_json(machine, stack, is_of_set);
   const auto frames = [](const std::vector<stacks::Frame>& all) {
     FrameTexts texts;
     std::string text = "[";

@@ -28,8 +28,9 @@ nlohmann::ordered_json owner_json(const target::Machine& machine, const target::
 // Null: there is none.
 nlohmann::ordered_json exception_json(const DumpFacts& facts,
                                       const std::optional<dump::ExceptionRecord>& exception);
-// A stack of one dump, with its frames.
-nlohmann::ordered_json stack_json(const target::Machine& machine, const stacks::Stack& stack);
+// A stack with its frames; `is_of_set`: of several dumps, so that it says of which.
+nlohmann::ordered_json whole_stack_json(const target::Machine& machine, const stacks::Stack& stack,
+                                        bool is_of_set = false);
 // The thread and its process of a stack, without more: null where unknown.
 nlohmann::ordered_json thread_reference_json(const stacks::Stack& stack);
 nlohmann::ordered_json waits_json(const std::optional<analysis::WaitWords>& waits);

@@ -1,0 +1,389 @@
+"use strict";
+// The page's data is text from a dump: it is shown as text alone, never as HTML.
+(() => {
+const data = JSON.parse(document.getElementById("data").textContent);
+const byId = (id) => document.getElementById(id);
+const body = (id) => byId(id).querySelector(".body");
+const GUESS = data.trusts.indexOf("scan"), REBUILT = data.trusts.indexOf("reconstructed");
+const SHOWN = 100;
+
+// An element with attributes and children; strings become text.
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes))
+    if (name === "class") element.className = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+  element.append(...children.filter((child) => child !== null && child !== ""));
+  return element;
+}
+const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+const fill = (element, ...children) => element.replaceChildren(...children.filter((c) => c !== null));
+
+function threadText(stack) {
+  const ids = stack.process_id === null && stack.thread_id === null ? "" :
+    ` ${(stack.process_id ?? 0).toString(16)}.${(stack.thread_id ?? 0).toString(16)}`;
+  const where = data.more_dumps.length ? ` in ${dumpName(stack.dump)}` : "";
+  const processor = stack.processor === null ? "" : ` processor ${stack.processor}`;
+  return `${stack.process ?? "thread"}${ids}${stack.name ? ` "${stack.name}"` : ""}${processor}` +
+    `${stack.state ? `  ${stack.state}` : ""}${where}`;
+}
+const dumpName = (index) => (index === 0 ? data.dump : data.more_dumps[index - 1]).file;
+
+// ---- text that is searched
+let words = [];  // what is looked for, in lower case
+const index = data.stacks.map((stack) => {
+  const parts = [threadText(stack), stack.thread ?? ""];
+  for (const frame of stack.frames) parts.push(data.sites[frame[0]].name);
+  return parts.join("\n").toLowerCase();
+});
+const moduleIndex = data.modules.map((module) => `${module.name}\n${module.path}\n${module.base}`.toLowerCase());
+const matches = (text) => words.every((word) => text.includes(word));
+
+// Text with what was looked for marked.
+function marked(text) {
+  const lower = text.toLowerCase();
+  const parts = [];
+  let at = 0;
+  while (words.length && at < text.length) {
+    let best = -1, length = 0;
+    for (const word of words) {
+      const found = lower.indexOf(word, at);
+      if (found >= 0 && (best < 0 || found < best)) { best = found; length = word.length; }
+    }
+    if (best < 0) break;
+    parts.push(text.slice(at, best), make("mark", {}, text.slice(best, best + length)));
+    at = best + length;
+  }
+  parts.push(text.slice(at));
+  return parts;
+}
+
+// ---- frames
+function frameRow(frame, number) {
+  const site = data.sites[frame[0]];
+  const trust = data.trusts[frame[1]];
+  const isGuess = frame[1] === GUESS || frame[1] === REBUILT;
+  return make("tr", isGuess ? { class: "guess" } : {},
+    make("td", { class: "number" }, number.toString(16).padStart(2, "0")),
+    make("td", {}, isGuess ? "? " : "", ...marked(site.name), site.inline ? " (inlined)" : ""),
+    make("td", { class: "trust" }, trust.replaceAll("_", " ")),
+    make("td", { class: "source" }, site.source ?? ""));
+}
+function framesTable(stack) {
+  const rows = [];
+  if (stack.bugcheck_frames.length) {
+    stack.bugcheck_frames.forEach((frame, i) => rows.push(frameRow(frame, i)));
+    rows.push(make("tr", {}, make("td", { colspan: "4", class: "quiet" }, "what led to the bugcheck:")));
+  }
+  stack.frames.forEach((frame, i) => rows.push(frameRow(frame, i)));
+  return make("div", { class: "frames", tabindex: "0", role: "region", "aria-label": "frames of " + threadText(stack) },
+    make("table", {}, make("caption", { class: "quiet" }, "youngest first"), make("tbody", {}, ...rows)),
+    make("p", { class: "quiet" }, `ends: ${stack.end}`),
+    ...stack.notes.map((note) => make("p", { class: "quiet" }, note)));
+}
+
+// ---- groups
+function threadList(stacks) {
+  const list = make("ul", { class: "threads" });
+  const show = (from) => {
+    for (const i of stacks.slice(from, from + SHOWN)) list.append(make("li", {}, ...marked(threadText(data.stacks[i]))));
+    if (stacks.length > from + SHOWN) {
+      const more = make("button", { type: "button", onclick: () => { more.parentNode.remove(); show(from + SHOWN); } },
+        `${stacks.length - from - SHOWN} more`);
+      list.append(make("li", {}, more));
+    }
+  };
+  show(0);
+  return list;
+}
+function variantPart(variant) {
+  const lines = variant.differences.flatMap((each) =>
+    [...each.model.map((frame) => `- ${each.at} ${frame}`), ...each.instead.map((frame) => `+ ${each.at} ${frame}`)]);
+  return make("div", {}, make("h3", {}, `${plural(variant.stacks.length, "thread")} nearly like this`), threadList(variant.stacks),
+    make("pre", { class: "difference", tabindex: "0" }, lines.join("\n")));
+}
+function groupTitle(group) {
+  const stack = data.stacks[group.stacks[0]];
+  // Who called the kernel says more than the kernel's own functions.
+  const named = stack.frames.map((frame) => data.sites[frame[0]]).filter((s) => s.function);
+  const site = named.find((s) => !s.function.startsWith("nt!") && !s.function.startsWith("nt+")) ?? named[0];
+  const parts = [make("span", { class: "count" }, plural(group.shown.length, "thread"))];
+  if (group.shown.length !== group.count) parts.push(` of ${group.count}`);
+  if (group.processes > 1) parts.push(` of ${group.processes} processes`);
+  if (group.waits) parts.push(` waiting for ${group.waits.for}`);
+  if (site) parts.push(": ", make("code", {}, ...marked(site.function)));
+  if (group.guesses) parts.push(" ", make("span", { class: "badge guess" }, "? some frames are guesses"));
+  return parts;
+}
+function groupElement(group) {
+  const details = make("details", { class: "group" }, make("summary", {}, ...groupTitle(group)));
+  details.addEventListener("toggle", () => {
+    if (!details.open || details.childElementCount > 1) return;
+    details.append(make("div", {}, threadList(group.shown), framesTable(data.stacks[group.stacks[0]]),
+      ...group.variants.map(variantPart)));
+  });
+  return details;
+}
+const inGroup = new Set(data.groups.flatMap((group) => [...group.stacks, ...group.variants.flatMap((v) => v.stacks)]));
+const rest = data.stacks.map((_, i) => i).filter((i) => !inGroup.has(i));
+if (rest.length)
+  data.groups.push({ stacks: rest, count: rest.length, processes: 0, dumps: 1, waits: null, guesses: false, variants: [] });
+data.groups.forEach((group) => { group.all = [...group.stacks, ...group.variants.flatMap((variant) => variant.stacks)]; });
+
+let visibleGroups = [];
+function showGroups() {
+  visibleGroups = [];
+  for (const group of data.groups) {
+    group.shown = words.length ? group.all.filter((i) => matches(index[i])) : group.all;
+    if (group.shown.length) visibleGroups.push(group);
+  }
+  const box = body("groups");
+  const show = (from) => {
+    box.append(...visibleGroups.slice(from, from + SHOWN).map(groupElement));
+    if (visibleGroups.length > from + SHOWN) {
+      const more = make("button", { type: "button", onclick: () => { more.remove(); show(from + SHOWN); } },
+        `${visibleGroups.length - from - SHOWN} more groups`);
+      box.append(more);
+    }
+  };
+  fill(box);
+  show(0);
+  if (!visibleGroups.length) box.append(make("p", {}, data.stacks.length ? "no stack has this" : "no stack is in this dump"));
+}
+
+// ---- summary
+function finding(each) {
+  return make("div", { class: `finding ${each.confidence}` },
+    make("p", {}, each.sentence + ". ", make("span", { class: "badge" }, "confidence: " + each.confidence)),
+    each.evidence.length ? make("details", {}, make("summary", {}, "evidence"),
+      make("div", {}, ...each.evidence.map((line) => make("p", {}, make("code", {}, line))))) : null,
+    ...each.next.map((line) => make("p", {}, "Next: " + line)));
+}
+function showSummary() {
+  const box = body("summary"), summary = data.summary, dump = data.dump;
+  const line = [`${dump.kind} dump`, dump.architecture, dump.build ? `build ${dump.build}` : null,
+    plural(data.stacks.length, "stack"), data.more_dumps.length ? `with ${plural(data.more_dumps.length, "further dump")}` : null];
+  byId("subtitle").textContent = line.filter(Boolean).join(", ");
+  byId("made").textContent = "Made by ntstack" + (data.redacted ? "; names of users and hosts were taken out." : ".");
+  if (!summary) return fill(box, make("p", {}, "Several dumps: their stacks are below."));
+  const parts = [];
+  if (summary.bugcheck) {
+    parts.push(make("p", {}, make("span", { class: "bad" }, `${summary.bugcheck.name ?? "bugcheck"} (${summary.bugcheck.code})`),
+      summary.bugcheck.meaning ? ": " + summary.bugcheck.meaning : ""));
+    const rows = summary.bugcheck.parameters.map((value, i) => make("tr", {}, make("td", { class: "number" }, String(i + 1)),
+      make("td", {}, value), make("td", {}, [summary.bugcheck.parameter_meanings[i], summary.bugcheck.parameter_values[i]].filter(Boolean).join(": "))));
+    if (summary.bugcheck.parameters.some((value) => value !== "0x0"))
+      parts.push(make("div", { class: "frames narrow", tabindex: "0", role: "region", "aria-label": "the bugcheck's parameters" },
+      make("table", {}, make("tbody", {}, ...rows))));
+  }
+  if (summary.blame) {
+    parts.push(make("h3", {}, "Who is responsible"),
+      make("p", {}, make("span", { class: "bad" }, summary.blame.module ?? "nobody is known"), " ",
+        make("span", { class: "badge" }, "confidence: " + summary.blame.confidence)),
+      make("p", {}, [summary.blame.reason, summary.blame.because].filter(Boolean).join("; ")));
+    if (summary.signature) parts.push(make("p", { class: "quiet" }, "signature ", make("code", {}, summary.signature.hash)));
+  }
+  parts.push(make("h3", {}, "Findings"), ...summary.findings.map(finding));
+  fill(box, ...parts);
+}
+
+// ---- modules
+let order = { by: "base", down: false };
+function showModules() {
+  const columns = [["name", "Name"], ["base", "Base"], ["size", "Size"], ["timestamp", "Timestamp"], ["path", "Path"]];
+  const rows = data.modules.map((module, i) => ({ module, i })).filter(({ i }) => !words.length || matches(moduleIndex[i]));
+  const value = (module) => order.by === "base" ? BigInt(module.base) : module[order.by];
+  rows.sort((a, b) => { const x = value(a.module), y = value(b.module); return (x < y ? -1 : x > y ? 1 : 0) * (order.down ? -1 : 1); });
+  const head = columns.map(([key, text]) => make("th", { scope: "col",
+    "aria-sort": order.by === key ? (order.down ? "descending" : "ascending") : "none" },
+    make("button", { type: "button", onclick: () => { order = { by: key, down: order.by === key && !order.down }; showModules(); } }, text)));
+  const cells = (module) => [make("td", {}, ...marked(module.name)), make("td", {}, module.base), make("td", {}, "0x" + module.size.toString(16)),
+    make("td", {}, module.timestamp.toString(16).padStart(8, "0")), make("td", {}, ...marked(module.path))];
+  fill(body("modules"), make("table", {}, make("thead", {}, make("tr", {}, ...head)),
+    make("tbody", {}, ...rows.map(({ module }) => make("tr", {}, ...cells(module))))));
+  visibleModules = rows.length;
+}
+let visibleModules = 0;
+
+// ---- what was missing
+function showMissing() {
+  const parts = data.missing.map((each) => make("li", {}, `${each.what} of ${each.module}: ${each.remedy}`));
+  parts.push(...data.warnings.map((text) => make("li", {}, text)));
+  fill(body("missing"), parts.length ? make("ul", {}, ...parts) : make("p", {}, "Nothing."));
+}
+
+// ---- the picture of all stacks
+const ROW = 20, LEAST = 1.5;
+const SVG = "http://www.w3.org/2000/svg";
+function buildTree() {
+  const root = { name: "all stacks", count: 0, children: new Map(), parent: null, depth: 0 };
+  for (const stack of data.stacks) {
+    if (!stack.frames.length) continue;
+    let node = root;
+    ++root.count;
+    for (let i = stack.frames.length; i-- > 0;) {
+      const frame = stack.frames[i], site = data.sites[frame[0]];
+      const name = site.function ?? "(in no module)";
+      let child = node.children.get(name);
+      if (!child) node.children.set(name, child = { name, count: 0, guesses: 0, children: new Map(), parent: node, depth: node.depth + 1 });
+      ++child.count;
+      if (frame[1] === GUESS) ++child.guesses;
+      node = child;
+    }
+  }
+  return root;
+}
+let root = null, zoomed = null, now = null;
+const sorted = (node) => [...node.children.values()].sort((a, b) => b.count - a.count);
+// A colour for each module, light enough for dark text in both themes.
+function colourOf(name) {
+  let hash = 7;
+  for (const c of name.split("!")[0]) hash = (hash * 31 + c.codePointAt(0)) % 360;
+  return `hsl(${hash} 55% 72%)`;
+}
+function drawPicture() {
+  root ??= buildTree();
+  zoomed ??= root;
+  now ??= zoomed;
+  const width = Math.max(200, byId("icicle").clientWidth);
+  const svg = document.createElementNS(SVG, "svg");
+  let deepest = 0;
+  const draw = (node, x, wide, row) => {
+    if (wide < LEAST) return;
+    deepest = Math.max(deepest, row);
+    const box = document.createElementNS(SVG, "rect");
+    box.setAttribute("x", x.toFixed(1)); box.setAttribute("y", row * ROW);
+    box.setAttribute("width", wide.toFixed(1)); box.setAttribute("height", ROW - 1);
+    box.style.fill = colourOf(node.name);
+    if (node === now) box.setAttribute("class", "now");
+    box.addEventListener("click", () => { zoomed = now = node; drawPicture(); });
+    const title = document.createElementNS(SVG, "title");
+    title.textContent = describe(node);
+    box.append(title);
+    svg.append(box);
+    const letters = Math.floor((wide - 6) / 7.3);
+    if (letters > 2) {
+      const text = document.createElementNS(SVG, "text");
+      text.setAttribute("x", (x + 3).toFixed(1)); text.setAttribute("y", row * ROW + 14);
+      text.textContent = node.name.length > letters ? node.name.slice(0, letters - 1) + "…" : node.name;
+      svg.append(text);
+    }
+    let at = x;
+    for (const child of sorted(node)) { const part = wide * child.count / node.count; draw(child, at, part, row + 1); at += part; }
+  };
+  draw(zoomed, 0, width, 0);
+  svg.setAttribute("viewBox", `0 0 ${width} ${(deepest + 1) * ROW}`);
+  svg.setAttribute("height", (deepest + 1) * ROW);
+  svg.setAttribute("aria-hidden", "true");
+  fill(byId("icicle"), svg);
+  byId("icicle-now").textContent = describe(now);
+}
+function describe(node) {
+  return `${node.name}: ${plural(node.count, "thread")} of ${root.count}` + (node.guesses ? `, in ${node.guesses} of them a guess` : "");
+}
+byId("icicle").addEventListener("keydown", (event) => {
+  const beside = (step) => { const all = now.parent ? sorted(now.parent) : [now]; return all[all.indexOf(now) + step] ?? now; };
+  const moves = { ArrowDown: () => sorted(now)[0] ?? now, ArrowUp: () => now.parent ?? now, ArrowLeft: () => beside(-1), ArrowRight: () => beside(1) };
+  if (moves[event.key]) now = moves[event.key]();
+  else if (event.key === "Enter") zoomed = now;
+  else if (event.key === "Escape") zoomed = now = root;
+  else return;
+  // What is chosen stays in the picture.
+  let inside = now;
+  while (inside && inside !== zoomed) inside = inside.parent;
+  if (!inside) zoomed = now;
+  event.preventDefault();
+  drawPicture();
+});
+
+// ---- stack use
+function showUse(number) {
+  const stack = data.stacks[number];
+  const used = stack.frames.filter((frame) => frame[2] !== null);
+  const most = Math.max(1, ...used.map((frame) => frame[2]));
+  const total = used.reduce((sum, frame) => sum + frame[2], 0);
+  const rows = used.flatMap((frame) => [make("div", { class: "name" }, data.sites[frame[0]].name),
+    make("div", { class: "bytes" }, String(frame[2])),
+    make("div", { class: "bar-of", style: `width: ${(100 * frame[2] / most).toFixed(2)}%`, "aria-hidden": "true" }), make("div")]);
+  const room = stack.room ? ` of ${stack.room} bytes of the stack` : "";
+  fill(body("use"), make("p", {}, `${plural(used.length, "frame")} of known size: ${total} bytes${room}.`),
+    make("div", { class: "use" }, ...rows));
+}
+function fillThreads() {
+  const list = byId("use-thread");
+  const bytes = (stack) => stack.frames.reduce((sum, frame) => sum + (frame[2] ?? 0), 0);
+  const all = data.stacks.map((stack, i) => ({ i, bytes: bytes(stack) })).filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
+  fill(list, ...all.map(({ i, bytes }) => make("option", { value: String(i) }, `${bytes} bytes: ${threadText(data.stacks[i])}`)));
+  list.addEventListener("change", () => showUse(Number(list.value)));
+  if (all.length) showUse(all[0].i);
+  else byId("use").hidden = true;
+}
+
+// ---- who waits for whom
+function waitNode(node) {
+  return make("li", {}, make("p", {}, node.text), node.waiters.length ? make("ul", { class: "tree" }, ...node.waiters.map(waitNode)) : null);
+}
+function showWaits() {
+  if (!data.waits) return;
+  byId("waits").hidden = false;
+  fill(body("waits"), ...data.waits.sentences.map((text) => make("p", {}, text)),
+    make("ul", { class: "tree" }, ...data.waits.roots.map(waitNode)));
+}
+
+// ---- search, keys, theme
+function search(text) {
+  words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  showGroups();
+  showModules();
+  const threads = visibleGroups.reduce((sum, group) => sum + group.shown.length, 0);
+  byId("hits").textContent = words.length ? `${plural(threads, "thread")} in ${plural(visibleGroups.length, "group")}, ${plural(visibleModules, "module")}` : "";
+}
+let waiting = 0;
+byId("search").addEventListener("input", (event) => {
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(() => search(event.target.value));
+});
+function toggleKeys() {
+  const help = byId("keyhelp");
+  help.hidden = !help.hidden;
+  byId("keys").setAttribute("aria-expanded", String(!help.hidden));
+}
+byId("keys").addEventListener("click", toggleKeys);
+function setTheme(dark) {
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+  byId("theme").setAttribute("aria-pressed", String(dark));
+}
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+prefersDark.addEventListener("change", (event) => setTheme(event.matches));
+byId("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme !== "dark"));
+document.addEventListener("keydown", (event) => {
+  const field = byId("search");
+  if (event.key === "Escape" && event.target === field) { field.value = ""; search(""); field.blur(); return; }
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (event.key === "/") { event.preventDefault(); field.focus(); field.select(); }
+  else if (event.key === "?") toggleKeys();
+  else if (event.key === "j" || event.key === "k") {
+    const all = [...document.querySelectorAll("details.group > summary")];
+    const at = all.indexOf(document.activeElement);
+    const next = all[event.key === "j" ? at + 1 : Math.max(0, at - 1)];
+    next?.focus();
+  }
+});
+
+const names = { summary: "What happened", waits: "Waits", groups: "Groups", picture: "Picture", use: "Stack use", modules: "Modules", missing: "Missing" };
+setTheme(prefersDark.matches);
+showSummary();
+showWaits();
+search("");
+fillThreads();
+showMissing();
+for (const [id, name] of Object.entries(names))
+  if (!byId(id).hidden) byId("parts").append(make("li", {}, make("a", { href: "#" + id }, name)));
+requestAnimationFrame(() => {
+  drawPicture();
+  addEventListener("resize", drawPicture);
+  performance.mark("usable");
+});
+window.ntstack = { search, count: () => byId("hits").textContent };  // for measurements
+})();

@@ -1,0 +1,18 @@
+// Takes out of a document what tells who and where: for people who may not send a dump.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace ntstack::report {
+
+// The text without names of users in paths ("C:\Users\(user)\a.pdb", "/home/(user)/a") and without
+// hosts of UNC paths and URLs ("\\(host)\share"). The rest stays as it is.
+std::string redacted(std::string_view text);
+
+// The same for every string of the document; the dump's comment, which may be anything, is null,
+// and paths of dumps are their names alone.
+void redact(nlohmann::ordered_json& document);
+
+}  // namespace ntstack::report

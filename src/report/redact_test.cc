@@ -1,0 +1,49 @@
+#include "report/redact.h"
+
+#include <gtest/gtest.h>
+
+namespace ntstack::report {
+namespace {
+
+TEST(Redact, UsersInPaths) {
+  EXPECT_EQ(redacted(R"(C:\Users\jane\src\drv.pdb)"), R"(C:\Users\(user)\src\drv.pdb)");
+  EXPECT_EQ(redacted(R"(\Device\HarddiskVolume3\USERS\Jane Doe\x.sys)"),
+            R"(\Device\HarddiskVolume3\USERS\(user)\x.sys)");
+  EXPECT_EQ(redacted("/home/jane/dumps/a.dmp: no image"), "/home/(user)/dumps/a.dmp: no image");
+  EXPECT_EQ(redacted(R"(C:\Documents and Settings\jane)"), R"(C:\Documents and Settings\(user))");
+  EXPECT_EQ(redacted("d:/users/jane/a.c @ 12"), "d:/users/(user)/a.c @ 12");
+}
+
+TEST(Redact, Hosts) {
+  EXPECT_EQ(redacted(R"(\\filer7\symbols\a.pdb)"), R"(\\(host)\symbols\a.pdb)");
+  EXPECT_EQ(redacted(R"(look in \\filer7\home\jane\a.pdb, or)"),
+            R"(look in \\(host)\home\(user)\a.pdb, or)");
+  EXPECT_EQ(redacted(R"(\Device\Mup\filer7\share)"), R"(\Device\Mup\(host)\share)");
+  EXPECT_EQ(redacted(R"(\??\UNC\filer7\share)"), R"(\??\UNC\(host)\share)");
+  EXPECT_EQ(redacted("srv*/s*https://symbols.corp.example:8080/a"), "srv*/s*https://(host):8080/a");
+}
+
+TEST(Redact, WhatIsNeitherStays) {
+  for (const char* text :
+       {"nt!KeWaitForSingleObject+0x19f", R"(\SystemRoot\system32\ntoskrnl.exe)",
+        R"(\??\C:\Windows\a.sys)", R"(\\?\C:\Windows\a.sys)", "std::vector<int>::home",
+        R"(C:\Windows\\System32\a.dll)", "", "\\", "\\\\", "/home/", "users"})
+    EXPECT_EQ(redacted(text), text);
+}
+
+TEST(Redact, EveryStringOfADocument) {
+  nlohmann::ordered_json document = {
+      {"dump", {{"file", "/home/jane/a.dmp"}, {"comment", "jane's machine"}}},
+      {"more_dumps", {{{"file", R"(C:\Users\jane\b.dmp)"}, {"comment", nullptr}}}},
+      {"list", {R"(C:\Users\jane\x)", 7, {{"deep", R"(\\filer7\x)"}}}}};
+  redact(document);
+  EXPECT_EQ(document["dump"]["file"], "a.dmp");
+  EXPECT_TRUE(document["dump"]["comment"].is_null());
+  EXPECT_EQ(document["more_dumps"][0]["file"], "b.dmp");
+  const std::string text = document.dump();
+  EXPECT_EQ(text.find("jane"), std::string::npos);
+  EXPECT_EQ(text.find("filer7"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ntstack::report

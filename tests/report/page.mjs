@@ -1,0 +1,234 @@
+// The page that `report` writes, as people meet it. Truth: the program's JSON on its command line, counted here, and axe-core's
+// rules for accessibility.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { launch, open } from "./browser.mjs";
+
+const [program, source] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), "report-"));
+const environment = { ...process.env };
+delete environment._NT_SYMBOL_PATH;
+const run = (...args) => execFileSync(program, args, { env: environment, maxBuffer: 1 << 28 }).toString();
+const seed = join(source, "samples/seed1");
+const hang = { dump: join(seed, "w3wp.dmp"), paths: ["-y", join(seed, "symbols")] };
+const crash = { dump: join(source, "samples/processors/processors.dmp"), paths: [] };
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+function report(name, { dump, paths }, ...options) {
+  const file = join(folder, name + ".html");
+  run("report", dump, ...paths, "-o", file, "--json", join(folder, name + ".json"), ...options);
+  return file;
+}
+// The dump with a text of its module list replaced by one that is as long.
+function renamed(name, to) {
+  const from = "\\SystemRoot\\System32\\drivers\\mrxsmb20.sys";
+  const bytes = readFileSync(hang.dump);
+  const at = bytes.indexOf(Buffer.from(from, "utf16le"));
+  assert.ok(at > 0);
+  assert.ok(to.length <= from.length);
+  Buffer.from(to.padEnd(from.length, "_"), "utf16le").copy(bytes, at);
+  const file = join(folder, name + ".dmp");
+  writeFileSync(file, bytes);
+  return { dump: file, paths: hang.paths };
+}
+
+let browser, page;
+before(async () => {
+  browser = await launch();
+  page = await open(browser, report("hang", hang));
+});
+after(async () => {
+  await browser.close();
+  rmSync(folder, { recursive: true });
+});
+const threadsWith = (word) =>
+  JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json")).stacks.filter((stack) => stack.frames.some((frame) => {
+    const symbol = frame.symbol;
+    return symbol && `${symbol.module}!${symbol.name ?? ""}`.toLowerCase().includes(word);
+  })).length;
+
+test("it asks for nothing and has nothing to complain of", () => {
+  assert.deepEqual(page.said, []);
+  assert.deepEqual(page.asked.filter((url) => !url.startsWith("file:") && !url.startsWith("data:")), []);
+  assert.equal(page.asked.filter((url) => url.startsWith("file:")).length, 1);
+});
+
+test("what happened stands first", async () => {
+  const shown = await open(browser, report("crash", crash));
+  const analysis = JSON.parse(run("analyze", crash.dump, "--json"));
+  const text = await shown.locator("#summary").innerText();
+  assert.ok(text.includes(analysis.bugcheck.name));
+  assert.ok(text.includes(analysis.blame.module));
+  assert.ok(text.includes(analysis.signature.hash));
+  for (const finding of analysis.findings) assert.ok(text.includes(finding.sentence), finding.sentence);
+  assert.deepEqual(shown.said, []);
+  await shown.context().close();
+});
+
+test("groups are those of `groups`, and a click opens one with its frames and how each was found", async () => {
+  const groups = JSON.parse(run("groups", hang.dump, ...hang.paths, "--json")).groups;
+  const summaries = page.locator("details.group > summary");
+  assert.equal(await summaries.count(), groups.length);
+  for (let i = 0; i < groups.length; ++i)
+    assert.match(await summaries.nth(i).innerText(), new RegExp(`^${groups[i].count} thread`));
+  await summaries.first().click();
+  const first = page.locator("details.group").first();
+  const rows = await first.locator(".frames tbody tr").allInnerTexts();
+  const stacks = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json")).stacks;
+  const stack = stacks.find((each) => each.thread.address === groups[0].threads[0].thread);
+  assert.equal(rows.length, stack.frames.length);
+  stack.frames.forEach((frame, i) => {
+    assert.ok(rows[i].includes(frame.trust.replaceAll("_", " ")), rows[i]);
+    if (frame.symbol?.name) assert.ok(rows[i].includes(`${frame.symbol.module}!${frame.symbol.name}`), rows[i]);
+    assert.equal(rows[i].includes("? "), frame.trust === "scan" || frame.trust === "reconstructed");
+  });
+  await summaries.first().click();
+});
+
+test("guesses are marked by more than colour", async () => {
+  const shown = await open(browser, report("guesses", crash));
+  await shown.locator("details.group > summary").first().click();
+  const row = shown.locator("tr.guess").first();
+  assert.match(await row.innerText(), /\? /);
+  assert.equal(await row.evaluate((element) => getComputedStyle(element).fontStyle), "italic");
+  await shown.context().close();
+});
+
+test("the search counts what is there and marks it", async () => {
+  for (const word of ["smbcewait", "expwaitforresource", "rdbss!rxcommoncreate", "no such thing"]) {
+    await page.fill("#search", word);
+    const expected = threadsWith(word);
+    await page.waitForFunction((text) => document.getElementById("hits").textContent.startsWith(text),
+                               `${expected} thread${expected === 1 ? "" : "s"} in`);
+  }
+  await page.fill("#search", "smbcewait");
+  await page.locator("details.group > summary").first().click();
+  assert.equal((await page.locator("details.group mark").first().innerText()).toLowerCase(), "smbcewait");
+  await page.fill("#search", "");
+});
+
+test("the keyboard does it all", async () => {
+  await page.locator("#title").click();
+  await page.keyboard.press("/");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "search");
+  await page.keyboard.type("rxacquire");
+  await page.waitForFunction(() => document.getElementById("hits").textContent !== "");
+  await page.keyboard.press("Escape");
+  assert.equal(await page.inputValue("#search"), "");
+  assert.equal(await page.locator("#hits").innerText(), "");
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  const second = page.locator("details.group").nth(1);
+  assert.ok(await second.locator("summary").evaluate((element) => element === document.activeElement));
+  await page.keyboard.press("Enter");
+  assert.ok(await second.evaluate((element) => element.open));
+  await page.keyboard.press("k");
+  assert.ok(await page.locator("details.group > summary").first().evaluate((element) => element === document.activeElement));
+  await page.keyboard.press("?");
+  assert.ok(await page.locator("#keyhelp").isVisible());
+  await page.keyboard.press("?");
+});
+
+test("the picture is as wide as threads are, and moves by keys and clicks", async () => {
+  const { stacks } = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json"));
+  const now = page.locator("#icicle-now");
+  await page.locator("#icicle").focus();
+  await page.keyboard.press("Escape");
+  assert.match(await now.innerText(), new RegExp(`^all stacks: ${stacks.length} threads`));
+  const widths = await page.locator("#icicle rect").evaluateAll((all) => all.map((box) => [box.querySelector("title").textContent, Number(box.getAttribute("width"))]));
+  const whole = widths[0][1];
+  for (const [text, width] of widths) {
+    const [, count, of] = text.match(/: (\d+) threads? of (\d+)/);
+    assert.ok(Math.abs(width - whole * count / of) < 1, text);
+  }
+  const smb = widths.find(([text]) => text.toLowerCase().includes("smbcewait"));
+  assert.match(smb[0], new RegExp(`: ${threadsWith("smbcewait")} thread`));
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  assert.match(await now.innerText(), /KiSystemServiceCopyEnd/);
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.locator("#icicle rect").nth(3).click();
+  assert.equal(await page.locator("#icicle rect").first().evaluate((box) => Math.round(box.getAttribute("width"))), Math.round(whole));
+  await page.locator("#icicle").focus();
+  await page.keyboard.press("Escape");
+});
+
+test("stack use is the sum of the frames' bytes", async () => {
+  const { stacks } = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json"));
+  const sums = stacks.map((stack) => stack.frames.reduce((sum, frame) => sum + (frame.frame_bytes ?? frame.bytes ?? 0), 0));
+  const most = Math.max(...sums);
+  assert.ok(most > 0);
+  assert.match(await page.locator("#use .body").innerText(), new RegExp(`: ${most} bytes`));
+  await page.selectOption("#use-thread", { index: 1 });
+  const second = await page.locator("#use-thread option").nth(1).innerText();
+  assert.match(await page.locator("#use .body").innerText(), new RegExp(`: ${second.split(" ")[0]} bytes`));
+});
+
+test("modules are sorted as one likes", async () => {
+  const { modules } = JSON.parse(run("modules", hang.dump, "--json"));
+  assert.equal(await page.locator("#modules tbody tr").count(), modules.length);
+  await page.locator("#modules th button", { hasText: "Name" }).click();
+  const names = await page.locator("#modules tbody tr td:first-child").allInnerTexts();
+  assert.deepEqual(names, [...names].sort());
+  assert.equal(await page.locator("#modules th").first().getAttribute("aria-sort"), "ascending");
+});
+
+test("light, dark and a phone: accessible, and nothing wider than the screen", async () => {
+  const file = report("looks", hang);
+  const backs = [];
+  for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }]) {
+    const shown = await open(browser, file, { ...options, bypassCSP: true });
+    await shown.locator("details.group > summary").first().click();
+    await shown.addScriptTag({ content: axe });
+    const { violations } = await shown.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }));
+    assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(" ")}`), []);
+    backs.push(await shown.evaluate(() => getComputedStyle(document.body).backgroundColor));
+    const [inner, scroll] = await shown.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
+    assert.ok(scroll <= inner, `${scroll} of ${inner}`);
+    if (process.env.NTSTACK_SCREENSHOTS)
+      await shown.screenshot({ path: join(process.env.NTSTACK_SCREENSHOTS, `report-${backs.length}.png`), fullPage: true });
+    await shown.context().close();
+  }
+  assert.notEqual(backs[0], backs[1]);
+  const shown = await open(browser, file, { colorScheme: "light" });
+  await shown.click("#theme");
+  assert.equal(await shown.evaluate(() => getComputedStyle(document.body).backgroundColor), backs[1]);
+  await shown.context().close();
+});
+
+test("names of a stranger's dump stay text", async () => {
+  for (const [i, name] of ["</script><img src=x onerror=alert(1)>.sys", "%DATA%<!--<script>\"'&amp;.sys", "\u2028${alert(1)}`.sys"].entries()) {
+    const shown = await open(browser, report(`hostile${i}`, renamed(`hostile${i}`, name)));
+    assert.deepEqual(shown.said, []);
+    assert.equal(await shown.locator("img").count(), 0);
+    assert.equal(shown.asked.filter((url) => url.startsWith("file:")).length, 1);
+    if (i === 0) assert.ok((await shown.locator("#modules").innerText()).includes("<img src=x onerror=alert(1)>"));
+    await shown.context().close();
+  }
+});
+
+test("what is redacted is in no output", async () => {
+  const dump = renamed("redacted", "C:\\Users\\janedoe\\drv\\mrxsmb20.sys");
+  const host = renamed("host", "\\Device\\Mup\\secrethost\\a\\b.sys");
+  for (const [name, given, secret] of [["user", dump, "janedoe"], ["share", host, "secrethost"]]) {
+    report(name, given);
+    assert.ok(readFileSync(join(folder, name + ".html"), "utf8").includes(secret));
+    report(name, given, "--redact");
+    for (const ending of [".html", ".json"]) assert.ok(!readFileSync(join(folder, name + ending), "utf8").includes(secret), ending);
+    const document = JSON.parse(readFileSync(join(folder, name + ".json"), "utf8"));
+    assert.equal(document.redacted, true);
+    assert.ok(document.stacks.length > 0 && document.modules.length > 0);
+  }
+});
+
+test("a page that can't be written leaves none", () => {
+  assert.throws(() => run("report", hang.dump, "-o", join(folder, "no", "such.html")), /Command failed/);
+  assert.ok(!existsSync(join(folder, "no")));
+  assert.throws(() => run("report", hang.dump), /Command failed/);
+});
