@@ -20,9 +20,8 @@ lines=$(cat "$@" | wc -l)
 paths=$(cat "$@" | python3 -c 'import json, sys; print(len({json.loads(line)["path"] for line in sys.stdin}))')
 [ "$files" = "$lines" ] && [ "$files" = "$paths" ] || { echo "$files files, $lines lines, $paths paths" >&2; exit 1; }
 
-if [ -s "$home/fleet.db" ]; then
-  # Everything but how long it took.
-  python3 - "$home/one.db" "$home/fleet.db" <<'EOF'
+# Everything but how long it took.
+python3 - "$home/one.db" "$home/fleet.db" <<'EOF'
 import sqlite3, sys
 QUERIES = ("SELECT path, size, modified, error_kind, error, kind, build, system_time, happened, code, bugcheck, module, symbol, "
            "confidence, signature, guesses FROM dumps ORDER BY path",
@@ -34,5 +33,4 @@ for query in QUERIES:
     if not rows or rows != fleet.execute(query).fetchall():
         sys.exit("the databases differ: " + query)
 EOF
-fi
 echo "the same as one batch: $files dumps"
