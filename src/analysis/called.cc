@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "analysis/frame_registers.h"
 #include "analysis/function_code.h"
 #include "base/text.h"
 
@@ -17,17 +18,6 @@ using code::RegisterNumber;
 
 constexpr std::size_t kLinesBefore = 24;
 constexpr int kMostPassed = 4;
-
-// Registers that a call keeps, by the Windows calling conventions.
-bool is_kept(Architecture architecture, RegisterNumber number) {
-  constexpr std::uint32_t kX86 = 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7;
-  constexpr std::uint32_t kX64 = kX86 | 0xf << 12;
-  constexpr std::uint32_t kArm64 = 0x7ff << 19;  // x19 to x28, fp
-  const std::uint32_t kept = architecture == Architecture::x86   ? kX86
-                             : architecture == Architecture::x64 ? kX64
-                                                                 : kArm64;
-  return (kept >> number & 1) != 0;
-}
 
 bool is_nop(const Disassembled& instruction) { return instruction.mnemonic == "nop"; }
 
@@ -132,7 +122,7 @@ class Finding {
   }
 
   std::optional<std::uint64_t> kept(RegisterNumber number) const {
-    if (!register_of_ || !is_kept(architecture_, number)) return {};
+    if (!register_of_ || !is_kept_by_calls(architecture_, number)) return {};
     return register_of_(number);
   }
 
@@ -144,7 +134,7 @@ class Finding {
     if (is_joined_)
       return fmt::format("it depends on {}, and more than one way leads to the call",
                          name_of(number));
-    return is_kept(architecture_, number)
+    return is_kept_by_calls(architecture_, number)
                ? fmt::format(
                      "it depends on {}, which the code alone does not tell; a call keeps it: the "
                      "calling frame's registers have it",

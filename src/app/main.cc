@@ -26,6 +26,7 @@
 #include "app/stack_use_command.h"
 #include "app/symbol_commands.h"
 #include "app/symbolize.h"
+#include "app/waits_command.h"
 #include "capture/this_system.h"
 
 namespace {
@@ -212,6 +213,16 @@ void declare_analyze(CLI::App& app, AnalyzeOptions& options) {
                     "Instead: lists the bugchecks that are known, and their number");
 }
 
+void declare_waits(CLI::App& app, WaitsOptions& options) {
+  CLI::App* waits = app.add_subcommand(
+      "waits", "Who waits for whom: deadlocks, who holds up most threads, and how that is known");
+  waits->add_option("DUMP", options.dumps, "Dumps, and folders of them, of one machine")
+      ->required();
+  add_path_options(*waits, options.paths);
+  waits->add_flag("-v,--verbose", options.verbose, "Every wait and chain, those for work too");
+  waits->add_flag("--json", options.json, "As JSON (docs/schema)");
+}
+
 void declare_stack_use(CLI::App& app, StackUseOptions& options) {
   CLI::App* use = app.add_subcommand(
       "stack-use", "Who uses kernel stacks, and which threads are near their limits");
@@ -288,6 +299,7 @@ struct Options {
   std::uint32_t memory_limit = 0;
   StackUseOptions stack_use;
   AnalyzeOptions analyze;
+  WaitsOptions waits;
   StackStartsOptions stack_starts;
   OpenOptions open;
   DisassembleOptions disassemble;
@@ -316,6 +328,7 @@ void declare(CLI::App& app, Options& options) {
   modules->add_flag("--json-lines", options.modules.json_lines, kJsonLines);
 
   declare_analyze(app, options.analyze);
+  declare_waits(app, options.waits);
 
   declare_report(app, options.report);
   declare_groups(app, options.groups);
@@ -378,6 +391,7 @@ int dispatch(const CLI::App& app, Options& options, int argc, char** argv) {
     return run_disassemble(options.disassemble, stdout, stderr);
   if (app.got_subcommand("stack-use")) return run_stack_use(options.stack_use, stdout, stderr);
   if (app.got_subcommand("analyze")) return run_analyze(options.analyze, stdout, stderr);
+  if (app.got_subcommand("waits")) return run_waits(options.waits, stdout, stderr);
   if (app.got_subcommand("stack-starts"))
     return run_stack_starts(options.stack_starts, stdout, stderr);
   if (app.got_subcommand("open")) return run_open(options.open, std::cin, stdout, stderr);

@@ -76,6 +76,7 @@ class X86Reading {
     read_slot();
     read_memory();
     read_leaves();
+    read_stored();
     read_written();
     write_mnemonic();
     write_operands();
@@ -244,6 +245,11 @@ class X86Reading {
     leaves.destination = *destination;
     if (what->type == X86_OP_IMM) {
       leaves.value = pointer(static_cast<std::uint64_t>(what->imm));
+    } else if (what->type == X86_OP_REG && moves && what->size == pointer_size()) {
+      const auto source = x86_number(what->reg);
+      if (!source) return;
+      leaves.kind = Leaves::copied;
+      leaves.base = *source;
     } else if (what->type != X86_OP_MEM) {
       return;
     } else if (const auto fixed = fixed_address(what->mem)) {
@@ -258,6 +264,14 @@ class X86Reading {
       leaves.value = static_cast<std::uint64_t>(what->mem.disp);
     }
     out_.leaves = leaves;
+  }
+
+  void read_stored() {
+    const cs_x86_op* to = operand(0);
+    const cs_x86_op* what = operand(1);
+    if (from_.id != X86_INS_MOV || !to || !what || to->type != X86_OP_MEM) return;
+    if (what->type == X86_OP_REG && what->size == pointer_size())
+      out_.stored = x86_number(what->reg);
   }
 
   void read_written() {
@@ -418,6 +432,7 @@ class Arm64Reading {
   void read() {
     read_flow();
     read_leaves();
+    read_stored();
     read_memory();
     read_written();
     write_mnemonic();
@@ -490,6 +505,11 @@ class Arm64Reading {
       leaves.kind = Leaves::sum;
       leaves.base = *base;
       leaves.value = static_cast<std::uint64_t>(amount.imm) << shift;
+    } else if (from_.id == ARM64_INS_MOV && arm64_.op_count == 2 && what->type == ARM64_OP_REG) {
+      const auto source = arm64_number(what->reg);
+      if (!source) return;
+      leaves.kind = Leaves::copied;
+      leaves.base = *source;
     } else if (from_.id == ARM64_INS_LDR && what->type == ARM64_OP_IMM) {
       leaves.kind = Leaves::loaded;
       leaves.value = static_cast<std::uint64_t>(what->imm);
@@ -506,6 +526,15 @@ class Arm64Reading {
       return;
     }
     out_.leaves = leaves;
+  }
+
+  void read_stored() {
+    const cs_arm64_op* what = operand(0);
+    const cs_arm64_op* to = operand(1);
+    const bool stores = from_.id == ARM64_INS_STR || from_.id == ARM64_INS_STUR;
+    if (!stores || !what || !to || to->type != ARM64_OP_MEM || arm64_.writeback) return;
+    if (what->type == ARM64_OP_REG && !(what->reg >= ARM64_REG_W0 && what->reg <= ARM64_REG_W30))
+      out_.stored = arm64_number(what->reg);
   }
 
   void read_written() {

@@ -66,10 +66,11 @@ struct MemoryOperand {
 // What an instruction leaves in a register, as far as the code alone tells.
 struct Leaves {
   enum Kind : std::uint8_t {
-    constant,  // `value`
-    loaded,    // what is in memory at `value`
-    sum,       // base + value
-    loaded_at  // what is in memory at base + value
+    constant,   // `value`
+    loaded,     // what is in memory at `value`
+    sum,        // base + value
+    loaded_at,  // what is in memory at base + value
+    copied      // what is in `base`
   };
   Kind kind = constant;
   RegisterNumber destination = 0, base = 0;
@@ -93,6 +94,8 @@ struct Disassembled {
   // Those of an x86 string instruction are two, in the order of the text.
   std::array<std::optional<MemoryOperand>, 2> memory;
   std::optional<Leaves> leaves;
+  // The register whose whole value it stores at memory[0], and does nothing else.
+  std::optional<RegisterNumber> stored;
   std::uint32_t written = 0;  // general registers, a bit each
 
   bool falls_through() const {

@@ -92,6 +92,22 @@ TEST_F(Disassembly, TellsWhereAnInstructionLeadsAndWhatItReads) {
   EXPECT_EQ(lea.leaves->value, 0x1017u);
 }
 
+TEST_F(Disassembly, TellsCopiesAndStoresOfWholeRegisters) {
+  const Disassembled copy = decoded(Architecture::x64, "4889ce", 0x1000);  // mov rsi,rcx
+  ASSERT_TRUE(copy.leaves);
+  EXPECT_EQ(copy.leaves->kind, Leaves::copied);
+  EXPECT_EQ(copy.leaves->destination, RegisterNumber{6});
+  EXPECT_EQ(copy.leaves->base, RegisterNumber{1});
+  EXPECT_FALSE(decoded(Architecture::x64, "89ce", 0x1000).leaves) << "mov esi,ecx: half of it";
+  EXPECT_EQ(decoded(Architecture::x64, "48894c2408", 0x1000).stored, RegisterNumber{1});
+  EXPECT_FALSE(decoded(Architecture::x64, "894c2408", 0x1000).stored) << "half of it";
+  const Disassembled moved = decoded(Architecture::arm64, "f30300aa", 0x1000);  // mov x19,x0
+  ASSERT_TRUE(moved.leaves);
+  EXPECT_EQ(moved.leaves->kind, Leaves::copied);
+  EXPECT_EQ(moved.leaves->destination, RegisterNumber{19});
+  EXPECT_EQ(decoded(Architecture::arm64, "e00700f9", 0x1000).stored, RegisterNumber{0});
+}
+
 TEST_F(Disassembly, ShowsARM64AsWinDbgDoes) {
   const auto arm64 = [](std::string_view hex) {
     return text(Architecture::arm64, hex, 0xfffff80412345000);

@@ -5,11 +5,11 @@
 #include <map>
 
 #include "analysis/near_limit.h"
+#include "analysis/stack_blocker.h"
 #include "base/text.h"
 #include "console/all_stacks.h"
 #include "console/command_line.h"
 #include "console/console.h"
-#include "console/stack_blocker.h"
 #include "console/thread_text.h"
 #include "report/facts.h"
 #include "report/stack_use.h"
@@ -42,7 +42,7 @@ std::string frame_name(const Console& console, const stacks::Frame& frame) {
 }
 
 std::string blocker_text(Console& console, const Stack& stack) {
-  const stacks::Frame* blocker = blocker_of(stack);
+  const stacks::Frame* blocker = analysis::blocker_of(stack);
   if (!blocker) return fmt::format("({})", stack.end_reason);
   return frame_name(console, *blocker) +
          (blocker->trust == unwind::Trust::scan ? "  (a guess)" : "");
@@ -114,7 +114,7 @@ class Listing {
       });
     if (summary_.level != 0) return true;
     if (stack.frames.empty()) return ++empty_, false;
-    if (is_usual_wait(stack)) return ++usual_, false;
+    if (analysis::is_usual_wait(stack)) return ++usual_, false;
     return true;
   }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "analysis/kernel_types.h"
 #include "base/text.h"
 #include "console/command_line.h"
-#include "console/kernel_types.h"
 
 namespace ntstack::console {
 namespace {
@@ -83,7 +83,7 @@ void Completer::add_expression(std::string_view word) {
   }
   const std::size_t bang = word.find('!');
   if (bang == std::string_view::npos) return add_modules(word, true);
-  const auto module = module_named(console_, word.substr(0, bang));
+  const auto module = analysis::module_named(console_.kernel_view(), word.substr(0, bang));
   if (!module) return;
   const std::string before(word.substr(0, bang + 1));
   for (const std::string& name :
@@ -95,7 +95,8 @@ void Completer::add_types(std::string_view word) {
   const std::size_t bang = word.find('!');
   const bool has_module = bang != std::string_view::npos;
   if (!has_module) add_modules(word, true);
-  const auto module = module_named(console_, has_module ? word.substr(0, bang) : "nt");
+  const auto module =
+      analysis::module_named(console_.kernel_view(), has_module ? word.substr(0, bang) : "nt");
   if (!module) return;
   const std::string before(has_module ? word.substr(0, bang + 1) : "");
   for (const std::string& name :
@@ -107,8 +108,8 @@ void Completer::add_types(std::string_view word) {
 void Completer::add_fields(std::string_view before, std::string_view word) {
   const std::string_view type = before.substr(0, before.find_first_of(" \t"));
   const std::size_t bang = type.find('!');
-  const auto module =
-      module_named(console_, bang == std::string_view::npos ? "nt" : type.substr(0, bang));
+  const auto module = analysis::module_named(
+      console_.kernel_view(), bang == std::string_view::npos ? "nt" : type.substr(0, bang));
   const pdb::Pdb* pdb = module ? console_.symbolizer().pdb(*module) : nullptr;
   if (!pdb) return;
   auto structure = pdb->structure(bang == std::string_view::npos ? type : type.substr(bang + 1));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "analysis/code_view.h"
+#include "analysis/kernel_view.h"
 #include "analysis/slot_meaning.h"
 #include "base/error.h"
 #include "console/aliases.h"
@@ -100,6 +101,10 @@ class Console {
   // Both: the process's first, where .reload /user looked them up.
   std::vector<symbols::Symbolizer*> symbolizers();
   UserHalf& user_half() { return user_half_; }
+  // For readers of kernel objects; as good as the symbols are: not beyond a reload.
+  analysis::KernelView kernel_view() {
+    return {machine(), symbolizer(), symbolizers(), interrupted};
+  }
   stacks::Walker& walker() { return *target_.walker; }
   const stacks::SymbolizerMaker& symbolizer_maker() const { return target_.symbolizer_maker; }
   const std::string& file_name() const { return target_.file_name; }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "analysis/kernel_view.h"
 #include "console/register_names.h"
 #include "stacks/registers.h"
 #include "target/machine.h"
@@ -52,7 +53,6 @@ Context context_of(const target::Machine& machine, const target::Thread& thread)
 // switched away with. Nothing where the dump has none of these.
 std::optional<RegisterContext> registers_of(const Context& context, const target::Machine& machine);
 
-// The thread on one of whose stacks an address lies; null: none.
-const target::Thread* thread_with_stack(const target::Machine& machine, std::uint64_t address);
+using analysis::thread_with_stack;
 
 }  // namespace ntstack::console

@@ -3,8 +3,8 @@
 #include <optional>
 #include <unordered_set>
 
-#include "console/kernel_types.h"
-#include "console/object_reader.h"
+#include "analysis/kernel_types.h"
+#include "analysis/object_reader.h"
 #include "console/thread_text.h"
 #include "target/list.h"
 
@@ -14,9 +14,9 @@ namespace {
 constexpr std::size_t kMostCalls = 4096;
 constexpr std::uint32_t kWindows8 = 9200;
 
-constexpr std::array kCall = {KnownField{"DeferredRoutine", 0x18, 0xc},
-                              KnownField{"DeferredContext", 0x20, 0x10},
-                              KnownField{"DpcListEntry", 8, 4}};
+constexpr std::array kCall = {analysis::KnownField{"DeferredRoutine", 0x18, 0xc},
+                              analysis::KnownField{"DeferredContext", 0x20, 0x10},
+                              analysis::KnownField{"DpcListEntry", 8, 4}};
 
 // Where the two KDPC_DATA are, and how they are made.
 struct Place {
@@ -54,7 +54,7 @@ std::vector<std::uint64_t> follow(const base::ByteSource& memory, std::uint64_t 
   return entries;
 }
 
-DpcQueue queue_at(Console& console, const Place& place, const ObjectReader& calls) {
+DpcQueue queue_at(Console& console, const Place& place, const analysis::ObjectReader& calls) {
   const base::ByteSource& memory = console.machine().memory();
   const bool wide = console.is_64_bit();
   DpcQueue queue;
@@ -78,12 +78,13 @@ DpcQueue queue_at(Console& console, const Place& place, const ObjectReader& call
 }
 
 std::optional<Place> place_by_types(Console& console, std::uint64_t prcb) {
-  const auto data = field_place(console, "nt", "_KPRCB", "DpcData");
-  const auto nt = module_named(console, "nt");
+  const auto data = analysis::field_place(console.kernel_view(), "nt", "_KPRCB", "DpcData");
+  const auto nt = analysis::module_named(console.kernel_view(), "nt");
   if (!data || !nt) return std::nullopt;
   const auto one = console.symbolizer().types(*nt).structure("_KDPC_DATA");
   if (!one || one->size == 0) return std::nullopt;
-  const bool is_double = field_place(console, "nt", "_KDPC_DATA", "DpcListHead").has_value();
+  const bool is_double =
+      analysis::field_place(console.kernel_view(), "nt", "_KDPC_DATA", "DpcListHead").has_value();
   return Place{prcb + data->offset, one->size, is_double};
 }
 
@@ -99,7 +100,7 @@ std::vector<std::uint64_t> sizes_of(const Console& console, bool is_double) {
 base::Result<DpcQueues> dpc_queues_of(Console& console, const target::Processor& processor) {
   if (processor.prcb == 0)
     return base::fail("the KPRCB of processor {} is not in the dump", processor.number);
-  const ObjectReader calls(console, "_KDPC", kCall);
+  const analysis::ObjectReader calls(console.kernel_view(), "_KDPC", kCall);
   const auto queues = [&](const Place& place) {
     Place threaded = place;
     threaded.address += place.size;

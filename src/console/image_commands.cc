@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "analysis/kernel_types.h"
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console.h"
-#include "console/kernel_types.h"
 #include "console/thread_text.h"
 #include "pe/image.h"
 #include "report/times.h"
@@ -20,7 +20,7 @@ using base::printable;
 base::Result<std::size_t> module_of(Console& console, std::string_view text) {
   if (text.empty()) return base::fail("!lmi takes a module's name or an address in it");
   symbols::Symbolizer& symbolizer = console.symbolizer();
-  if (const auto named = module_named(console, text)) return *named;
+  if (const auto named = analysis::module_named(console.kernel_view(), text)) return *named;
   for (std::size_t i = 0; i < symbolizer.modules().size(); ++i)
     if (base::equals_ignoring_case(symbolizer.modules()[i].name, text)) return i;
   const auto value = console.evaluate(text);

@@ -1,11 +1,11 @@
 // !irp: an I/O request and the drivers that it goes through.
 #include <fmt/format.h>
 
+#include "analysis/irp.h"
+#include "analysis/irp_names.h"
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console.h"
-#include "console/irp.h"
-#include "console/irp_names.h"
 #include "console/thread_text.h"
 
 namespace ntstack::console {
@@ -14,7 +14,7 @@ namespace {
 using Done = base::Result<void>;
 
 // "Irp is active with 2 stacks 2 is current (= 0x8110ff20)"
-std::string activity_text(const Console& console, const Irp& irp) {
+std::string activity_text(const Console& console, const analysis::Irp& irp) {
   if (irp.current > irp.stack_count)
     return fmt::format(
         "Irp is active with {} stacks {} is current: it is complete, or no driver has "
@@ -25,7 +25,8 @@ std::string activity_text(const Console& console, const Irp& irp) {
                      irp.current, plain_address(console, irp.locations[irp.current - 1].address));
 }
 
-std::string buffers_text(const Console& console, const IrpReader& reader, std::uint64_t irp) {
+std::string buffers_text(const Console& console, const analysis::IrpReader& reader,
+                         std::uint64_t irp) {
   const auto part = [&](std::string_view field, std::string_view name) {
     const std::uint64_t value = reader.header().read_or(irp, field, 0);
     return value == 0 ? fmt::format("No {}: ", name)
@@ -37,7 +38,7 @@ std::string buffers_text(const Console& console, const IrpReader& reader, std::u
              plain_address(console, reader.header().read_or(irp, "Tail.Overlay.Thread", 0)));
 }
 
-std::string header_text(Console& console, const IrpReader& reader, std::uint64_t irp) {
+std::string header_text(Console& console, const analysis::IrpReader& reader, std::uint64_t irp) {
   struct Row {
     std::string_view field;
     int digits;  // 0: a pointer
@@ -80,16 +81,18 @@ std::string header_text(Console& console, const IrpReader& reader, std::uint64_t
 }
 
 // "[IRP_MJ_DIRECTORY_CONTROL(c), IRP_MN_QUERY_DIRECTORY(1)]"
-std::string function_text(const StackLocation& location) {
+std::string function_text(const analysis::StackLocation& location) {
   const bool is_unused = location.major == 0 && location.device == 0;
-  const std::string_view major = is_unused ? std::string_view() : irp_major_name(location.major);
+  const std::string_view major =
+      is_unused ? std::string_view() : analysis::irp_major_name(location.major);
   const std::string_view minor =
-      is_unused ? std::string_view() : irp_minor_name(location.major, location.minor);
+      is_unused ? std::string_view() : analysis::irp_minor_name(location.major, location.minor);
   return fmt::format("[{}({:x}), {}({:x})]", major.empty() ? "N/A" : major, location.major,
                      minor.empty() ? "N/A" : minor, location.minor);
 }
 
-std::string location_text(Console& console, const StackLocation& location, bool is_current) {
+std::string location_text(Console& console, const analysis::StackLocation& location,
+                          bool is_current) {
   const auto plain = [&](std::uint64_t address) { return plain_address(console, address); };
   if (!location.is_there)
     return fmt::format("{}the stack location at {} is not in the dump\n", is_current ? ">" : " ",
@@ -98,9 +101,9 @@ std::string location_text(Console& console, const StackLocation& location, bool 
   out +=
       fmt::format("            {:2x} {:2x} {} {} {}-{} {}", location.flags, location.control,
                   plain(location.device), plain(location.file), plain(location.completion_routine),
-                  plain(location.context), irp_control_text(location.control));
+                  plain(location.context), analysis::irp_control_text(location.control));
   while (out.ends_with(' ')) out.pop_back();
-  const std::string driver = driver_name_of(console, location.device);
+  const std::string driver = analysis::driver_name_of(console.kernel_view(), location.device);
   const std::string routine = location.completion_routine == 0
                                   ? std::string()
                                   : console.name_of(location.completion_routine);
@@ -118,7 +121,7 @@ Done irp_command(Console& console, const Arguments& arguments) {
   const auto value = console.evaluate_first(arguments.text);
   if (!value) return std::unexpected(value.error());
   const std::string_view rest = without_blanks(arguments.text.substr(value->length));
-  const IrpReader reader(console);
+  const analysis::IrpReader reader(console.kernel_view());
   const auto irp = reader.at(as_address(value->value, console.is_64_bit()));
   if (!irp) return std::unexpected(irp.error());
   console.write(activity_text(console, *irp) + buffers_text(console, reader, irp->address));

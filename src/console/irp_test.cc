@@ -2,7 +2,7 @@
 // second time, and WinDbg's documentation of !irp.
 #include <gtest/gtest.h>
 
-#include "console/irp_names.h"
+#include "analysis/irp_names.h"
 #include "console/object_memory.h"
 
 namespace ntstack::console {
@@ -107,11 +107,11 @@ INSTANTIATE_TEST_SUITE_P(Every, IrpTest,
                                          Architecture::arm64));
 
 TEST(IrpNames, NumbersThatNoHeaderNamesHaveNoName) {
-  EXPECT_EQ(irp_major_name(0x1b), "IRP_MJ_PNP");
-  EXPECT_EQ(irp_major_name(0x1c), "");
-  EXPECT_EQ(irp_minor_name(0x16, 2), "IRP_MN_SET_POWER");
-  EXPECT_EQ(irp_minor_name(0x16, 4), "");
-  EXPECT_EQ(irp_control_text(0), "");
+  EXPECT_EQ(analysis::irp_major_name(0x1b), "IRP_MJ_PNP");
+  EXPECT_EQ(analysis::irp_major_name(0x1c), "");
+  EXPECT_EQ(analysis::irp_minor_name(0x16, 2), "IRP_MN_SET_POWER");
+  EXPECT_EQ(analysis::irp_minor_name(0x16, 4), "");
+  EXPECT_EQ(analysis::irp_control_text(0), "");
 }
 
 }  // namespace

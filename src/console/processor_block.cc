@@ -3,8 +3,8 @@
 #include <array>
 #include <cstring>
 
-#include "console/kernel_types.h"
-#include "console/object_reader.h"
+#include "analysis/kernel_types.h"
+#include "analysis/object_reader.h"
 #include "console/thread_text.h"
 
 namespace ntstack::console {
@@ -13,35 +13,36 @@ namespace {
 using base::Architecture;
 using target::Field;
 
-constexpr std::array kX64 = {KnownField{"Self", 0x18, kNoOffset},
-                             KnownField{"CurrentPrcb", 0x20, kNoOffset},
-                             KnownField{"GdtBase", 0, kNoOffset},
-                             KnownField{"TssBase", 8, kNoOffset},
-                             KnownField{"IdtBase", 0x38, kNoOffset},
-                             KnownField{"Irql", 0x50, kNoOffset, 1},
-                             KnownField{"MajorVersion", 0x60, kNoOffset, 2},
-                             KnownField{"MinorVersion", 0x62, kNoOffset, 2}};
-constexpr std::array kX86 = {KnownField{"SelfPcr", kNoOffset, 0x1c},
-                             KnownField{"Prcb", kNoOffset, 0x20},
-                             KnownField{"GDT", kNoOffset, 0x3c},
-                             KnownField{"TSS", kNoOffset, 0x40},
-                             KnownField{"IDT", kNoOffset, 0x38},
-                             KnownField{"Irql", kNoOffset, 0x24, 1},
-                             KnownField{"MajorVersion", kNoOffset, 0x44, 2},
-                             KnownField{"MinorVersion", kNoOffset, 0x46, 2}};
+constexpr std::array kX64 = {analysis::KnownField{"Self", 0x18, analysis::kNoOffset},
+                             analysis::KnownField{"CurrentPrcb", 0x20, analysis::kNoOffset},
+                             analysis::KnownField{"GdtBase", 0, analysis::kNoOffset},
+                             analysis::KnownField{"TssBase", 8, analysis::kNoOffset},
+                             analysis::KnownField{"IdtBase", 0x38, analysis::kNoOffset},
+                             analysis::KnownField{"Irql", 0x50, analysis::kNoOffset, 1},
+                             analysis::KnownField{"MajorVersion", 0x60, analysis::kNoOffset, 2},
+                             analysis::KnownField{"MinorVersion", 0x62, analysis::kNoOffset, 2}};
+constexpr std::array kX86 = {analysis::KnownField{"SelfPcr", analysis::kNoOffset, 0x1c},
+                             analysis::KnownField{"Prcb", analysis::kNoOffset, 0x20},
+                             analysis::KnownField{"GDT", analysis::kNoOffset, 0x3c},
+                             analysis::KnownField{"TSS", analysis::kNoOffset, 0x40},
+                             analysis::KnownField{"IDT", analysis::kNoOffset, 0x38},
+                             analysis::KnownField{"Irql", analysis::kNoOffset, 0x24, 1},
+                             analysis::KnownField{"MajorVersion", analysis::kNoOffset, 0x44, 2},
+                             analysis::KnownField{"MinorVersion", analysis::kNoOffset, 0x46, 2}};
 // It has no descriptor tables; only types say where the rest is.
-constexpr std::array kArm64 = {KnownField{"Self", 0x18, kNoOffset},
-                               KnownField{"CurrentPrcb", kNoOffset, kNoOffset},
-                               KnownField{"GdtBase", kNoOffset, kNoOffset},
-                               KnownField{"TssBase", kNoOffset, kNoOffset},
-                               KnownField{"IdtBase", kNoOffset, kNoOffset},
-                               KnownField{"CurrentIrql", kNoOffset, kNoOffset, 1},
-                               KnownField{"MajorVersion", kNoOffset, kNoOffset, 2},
-                               KnownField{"MinorVersion", kNoOffset, kNoOffset, 2}};
+constexpr std::array kArm64 = {
+    analysis::KnownField{"Self", 0x18, analysis::kNoOffset},
+    analysis::KnownField{"CurrentPrcb", analysis::kNoOffset, analysis::kNoOffset},
+    analysis::KnownField{"GdtBase", analysis::kNoOffset, analysis::kNoOffset},
+    analysis::KnownField{"TssBase", analysis::kNoOffset, analysis::kNoOffset},
+    analysis::KnownField{"IdtBase", analysis::kNoOffset, analysis::kNoOffset},
+    analysis::KnownField{"CurrentIrql", analysis::kNoOffset, analysis::kNoOffset, 1},
+    analysis::KnownField{"MajorVersion", analysis::kNoOffset, analysis::kNoOffset, 2},
+    analysis::KnownField{"MinorVersion", analysis::kNoOffset, analysis::kNoOffset, 2}};
 
-std::span<const KnownField> fields_of(Architecture architecture) {
+std::span<const analysis::KnownField> fields_of(Architecture architecture) {
   if (architecture == Architecture::x86) return kX86;
-  return architecture == Architecture::arm64 ? std::span<const KnownField>(kArm64) : kX64;
+  return architecture == Architecture::arm64 ? std::span<const analysis::KnownField>(kArm64) : kX64;
 }
 
 // x64: where a KPRCB has the control registers that were saved as the processor was stopped
@@ -81,7 +82,7 @@ PrcbMemory::PrcbMemory(const Console& console, const target::Processor& processo
 }
 
 std::optional<std::uint64_t> PrcbMemory::number(std::uint64_t offset, std::uint64_t size) const {
-  if (memory_) return number_at(*memory_, address_ + offset, size);
+  if (memory_) return analysis::number_at(*memory_, address_ + offset, size);
   const auto bytes = bytes_.slice(offset, size);
   if (!bytes || size > 8) return std::nullopt;
   std::uint64_t value = 0;
@@ -112,7 +113,7 @@ base::Result<ProcessorBlock> processor_block_of(Console& console,
   ProcessorBlock block;
   block.address = processor.prcb - *in_block;
   const auto fields = fields_of(console.architecture());
-  const ObjectReader reader(console, "_KPCR", fields);
+  const analysis::ObjectReader reader(console.kernel_view(), "_KPCR", fields);
   const auto read = [&](std::size_t field) {
     return reader.read(block.address, fields[field].name);
   };
@@ -144,7 +145,8 @@ std::optional<std::uint64_t> next_thread_of(const Console& console,
 }
 
 std::optional<Irql> irql_of(Console& console, const target::Processor& processor) {
-  const auto saved = field_place(console, "nt", "_KPRCB", "DebuggerSavedIRQL");
+  const auto saved =
+      analysis::field_place(console.kernel_view(), "nt", "_KPRCB", "DebuggerSavedIRQL");
   const auto level = saved ? PrcbMemory(console, processor).number(saved->offset, 1) : std::nullopt;
   if (level) return Irql{*level, "KPRCB.DebuggerSavedIRQL"};
   if (const auto cr8 = saved_cr8(console, processor)) return Irql{*cr8, "the saved CR8"};

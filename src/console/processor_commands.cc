@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "analysis/kernel_types.h"
 #include "base/text.h"
 #include "console/console.h"
 #include "console/deferred_calls.h"
-#include "console/kernel_types.h"
 #include "console/processor_block.h"
 #include "console/thread_text.h"
 
@@ -94,7 +94,7 @@ Done pcr_command(Console& console, const Arguments& arguments) {
 // A number of the KPRCB that types alone lead to.
 std::optional<std::uint64_t> number_of(Console& console, const target::Processor& processor,
                                        std::string_view field, std::uint64_t size) {
-  const auto place = field_place(console, "nt", "_KPRCB", field);
+  const auto place = analysis::field_place(console.kernel_view(), "nt", "_KPRCB", field);
   return place ? PrcbMemory(console, processor).number(place->offset, size) : std::nullopt;
 }
 
@@ -123,7 +123,7 @@ Done prcb_command(Console& console, const Arguments& arguments) {
   out += fmt::format("Times -- Dpc    {} Interrupt {}\n", count("DpcTime"), count("InterruptTime"));
   out += fmt::format("         Kernel {} User      {}\n", count("KernelTime"), count("UserTime"));
   if (out.find("????????\n") != std::string::npos &&
-      !field_place(console, "nt", "_KPRCB", "DpcTime"))
+      !analysis::field_place(console.kernel_view(), "nt", "_KPRCB", "DpcTime"))
     out += "note: where counts and times are, nt's PDB would tell (-y)\n";
   console.write(out);
   return {};

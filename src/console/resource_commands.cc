@@ -1,10 +1,10 @@
 // !locks: the ERESOURCEs that are held, their owners and those who wait for them.
 #include <fmt/format.h>
 
+#include "analysis/resources.h"
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console.h"
-#include "console/resources.h"
 #include "console/thread_text.h"
 #include "target/list.h"
 
@@ -19,7 +19,7 @@ std::string resource_name(Console& console, std::uint64_t address) {
   return fmt::format("{} ({})", base::printable(console.name_of(address)), plain);
 }
 
-std::string state_of(const Resource& resource) {
+std::string state_of(const analysis::Resource& resource) {
   if (!resource.is_held()) return "Available";
   if (resource.is_exclusive) return "Exclusively owned";
   const std::size_t owners = std::max<std::size_t>(1, resource.owners.size());
@@ -27,13 +27,13 @@ std::string state_of(const Resource& resource) {
 }
 
 // "     Threads: ff688da0-01<*> ff66ad60-01<*>"; <*> behind threads of the dump.
-std::string owners_text(const Console& console, const Resource& resource) {
+std::string owners_text(const Console& console, const analysis::Resource& resource) {
   constexpr std::size_t in_row = 3;
   if (resource.owners.empty())
     return resource.is_held() ? "     Threads: not in the dump\n" : std::string();
   std::string out = "     Threads: ";
   for (std::size_t i = 0; i < resource.owners.size(); ++i) {
-    const ResourceOwner& owner = resource.owners[i];
+    const analysis::ResourceOwner& owner = resource.owners[i];
     if (i != 0 && i % in_row == 0) out += "\n              ";
     out += fmt::format("{}-{:02x}{}    ", plain_address(console, owner.thread), owner.count,
                        console.machine().thread_at(owner.thread) ? "<*>" : "");
@@ -51,7 +51,7 @@ std::string waiting_text(const Console& console, std::string_view how,
   return out;
 }
 
-std::string resource_text(Console& console, const Resource& resource) {
+std::string resource_text(Console& console, const analysis::Resource& resource) {
   std::string out = fmt::format("Resource @ {}    {}\n", resource_name(console, resource.address),
                                 state_of(resource));
   if (resource.contention_count != 0)
@@ -69,7 +69,7 @@ Done show_one(Console& console, std::string_view text) {
   const auto value = console.evaluate(text);
   if (!value) return std::unexpected(value.error());
   const std::uint64_t address = as_address(*value, console.is_64_bit());
-  const auto resource = ResourceReader(console).at(address);
+  const auto resource = analysis::ResourceReader(console.kernel_view()).at(address);
   if (!resource)
     return base::fail("the resource at {} is not in the dump", plain_address(console, address));
   if (!resource->doubt.empty())
@@ -100,7 +100,7 @@ std::string counts_text(const Counts& counts, const std::string& broken, bool is
 
 Done show_all(Console& console, bool is_verbose) {
   constexpr std::size_t most = 1'000'000;
-  const auto head = resource_list_of(console);
+  const auto head = analysis::resource_list_of(console.kernel_view());
   if (!head) return std::unexpected(head.error());
   const target::ListWalk list =
       target::walk_list(console.machine().memory(), *head, console.is_64_bit(), most);
@@ -110,7 +110,7 @@ Done show_all(Console& console, bool is_verbose) {
         "has it",
         plain_address(console, *head), list.broken);
   console.write("**** DUMP OF ALL RESOURCE OBJECTS ****\n");
-  const ResourceReader reader(console);
+  const analysis::ResourceReader reader(console.kernel_view());
   Counts counts;
   for (const std::uint64_t address : list.entries) {
     if (console.is_interrupted()) return base::fail("interrupted");

@@ -5,11 +5,11 @@
 #include <fstream>
 #include <unordered_set>
 
+#include "analysis/kernel_types.h"
 #include "base/text.h"
 #include "console/address_range.h"
 #include "console/command_line.h"
 #include "console/console.h"
-#include "console/kernel_types.h"
 #include "console/memory_listing.h"
 #include "console/memory_search.h"
 #include "console/repetition.h"
@@ -162,7 +162,8 @@ Done list_command(Console& console, const Arguments& arguments) {
   if (!type_text) return base::fail("!list takes -t MODULE!TYPE.FIELD: help !list");
   const auto type = list_type(*type_text);
   if (!type) return base::fail("-t takes TYPE.FIELD, not {}", base::printable(*type_text));
-  const auto place = field_place(console, type->module, type->structure, type->member);
+  const auto place =
+      analysis::field_place(console.kernel_view(), type->module, type->structure, type->member);
   if (!place)
     return base::fail("where {} is is not known: {}'s types have no such field, or are not at hand",
                       base::printable(*type_text), base::printable(type->module));

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "analysis/kernel_types.h"
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console.h"
-#include "console/kernel_types.h"
 #include "console/user_symbols.h"
 #include "store/symbol_path.h"
 
@@ -103,7 +103,7 @@ base::Result<ReloadOptions> reload_options(std::string_view text) {
 }
 
 std::optional<std::size_t> module_called(Console& console, std::string_view name) {
-  if (const auto found = module_named(console, name)) return found;
+  if (const auto found = analysis::module_named(console.kernel_view(), name)) return found;
   const auto& modules = console.symbolizer().modules();
   for (std::size_t i = 0; i < modules.size(); ++i)
     if (base::equals_ignoring_case(modules[i].name, name)) return i;

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "analysis/kernel_types.h"
+#include "analysis/wait_objects.h"
 #include "base/text.h"
 #include "console/all_stacks.h"
-#include "console/kernel_types.h"
 #include "console/stack_listing.h"
-#include "console/wait_objects.h"
 #include "report/lists.h"
 #include "report/times.h"
 #include "target/facts.h"
@@ -49,7 +49,8 @@ std::string wait_text(Console& console, const Thread& thread) {
                         ? console.machine().memory().get<std::uint8_t>(thread.address + *mode_at)
                         : std::optional<std::uint8_t>();
   if (mode && *mode <= 1) out += *mode == 1 ? " UserMode" : " KernelMode";
-  if (const auto alertable = kernel_field(console, thread.address, "_KTHREAD", "Alertable"))
+  if (const auto alertable =
+          analysis::kernel_field(console.kernel_view(), thread.address, "_KTHREAD", "Alertable"))
     out += *alertable != 0 ? " Alertable" : " Non-Alertable";
   return out;
 }
@@ -68,11 +69,13 @@ std::string state_text(Console& console, const Thread& thread) {
 
 std::string waits_text(Console& console, const Thread& thread, const std::string& indent) {
   if (!target::is_waiting(thread)) return {};
-  const auto count = kernel_field(console, thread.address, "_KTHREAD", "WaitBlockCount");
+  const auto count =
+      analysis::kernel_field(console.kernel_view(), thread.address, "_KTHREAD", "WaitBlockCount");
   std::string out;
-  for (const WaitObject& object : wait_objects_of(console.machine(), thread, count))
+  for (const analysis::WaitObject& object :
+       analysis::wait_objects_of(console.machine(), thread, count))
     out += fmt::format("{}    {}  {}\n", indent, plain_address(console, object.address),
-                       object.type ? dispatcher_name(*object.type) : kNotKnown);
+                       object.type ? analysis::dispatcher_name(*object.type) : kNotKnown);
   return out;
 }
 
@@ -98,7 +101,8 @@ std::string ticks_text(const target::ThreadFacts& facts, const target::Clock& cl
 
 std::string process_lines(Console& console, const Thread& thread) {
   const target::Process* process = console.machine().process_of(thread);
-  const auto own = kernel_field(console, thread.address, "_KTHREAD", "Process");
+  const auto own =
+      analysis::kernel_field(console.kernel_view(), thread.address, "_KTHREAD", "Process");
   const std::uint64_t owner = own.value_or(process ? process->address : thread.process);
   const auto name_of = [&](std::uint64_t address) {
     for (const target::Process& each : console.machine().processes())
@@ -142,7 +146,8 @@ std::string details_text(Console& console, const Thread& thread) {
   std::string out = process_lines(console, thread);
   out += fmt::format("Wait Start TickCount      {}\n", ticks_text(facts, clock));
   out += fmt::format("Context Switch Count      {:<14}", number_or_unknown(facts.context_switches));
-  if (const auto ideal = kernel_field(console, thread.address, "_KTHREAD", "IdealProcessor"))
+  if (const auto ideal = analysis::kernel_field(console.kernel_view(), thread.address, "_KTHREAD",
+                                                "IdealProcessor"))
     out += fmt::format(" IdealProcessor: {}", *ideal);
   out += fmt::format("\nUserTime                  {}\nKernelTime                {}\n",
                      spent_text(facts.user_ticks, clock), spent_text(facts.kernel_ticks, clock));
@@ -188,9 +193,10 @@ std::string stack_text(Console& console, const Thread& thread, bool with_argumen
 }
 
 std::string thread_heading(Console& console, const Thread& thread) {
-  const auto win32 = thread.object_present
-                         ? kernel_field(console, thread.address, "_KTHREAD", "Win32Thread")
-                         : std::optional<std::uint64_t>();
+  const auto win32 =
+      thread.object_present
+          ? analysis::kernel_field(console.kernel_view(), thread.address, "_KTHREAD", "Win32Thread")
+          : std::optional<std::uint64_t>();
   return fmt::format("THREAD {}  Cid {}.{}  Teb: {} Win32Thread: {} {}",
                      plain_address(console, thread.address), id_text(thread.process_id),
                      id_text(thread.id), address_or_unknown(console, thread.teb),
@@ -214,7 +220,8 @@ std::string process_text(Console& console, const target::Process& process, std::
       "    SessionId: {}  Cid: {}    Peb: {}  ParentCid: {}\n",
       facts.session_id ? fmt::format("{}", *facts.session_id) : "none", id_text(process.id),
       process.peb ? fmt::format("{:08x}", *process.peb) : "????????", id_text(process.parent_id));
-  const auto table = kernel_field(console, process.address, "_EPROCESS", "ObjectTable");
+  const auto table =
+      analysis::kernel_field(console.kernel_view(), process.address, "_EPROCESS", "ObjectTable");
   out += fmt::format("    DirBase: {}  ObjectTable: {}  HandleCount: {}\n",
                      process.directory_table_base
                          ? fmt::format("{:08x}", *process.directory_table_base)

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "analysis/kernel_types.h"
 #include "base/text.h"
 #include "console/command_line.h"
 #include "console/console.h"
-#include "console/kernel_types.h"
 #include "console/type_text.h"
 
 namespace ntstack::console {
@@ -20,7 +20,7 @@ struct FoundType {
   const pdb::Pdb* pdb = nullptr;  // null: the fields' types are not known
 };
 
-std::optional<FoundType> type_in(const NamedModule& module, const std::string& name) {
+std::optional<FoundType> type_in(const analysis::NamedModule& module, const std::string& name) {
   symbols::Symbolizer& symbolizer = *module.symbolizer;
   auto structure = symbolizer.types(module.index).structure(name);
   if (!structure && !name.starts_with('_'))
@@ -36,7 +36,7 @@ base::Result<FoundType> type_named(Console& console, std::string_view text) {
   const std::string_view module =
       bang == std::string_view::npos ? std::string_view("nt") : text.substr(0, bang);
   const std::string name(bang == std::string_view::npos ? text : text.substr(bang + 1));
-  const auto named = any_module_named(console, module);
+  const auto named = analysis::any_module_named(console.kernel_view(), module);
   if (!named && bang != std::string_view::npos)
     return base::fail("no module is called {}", base::printable(module));
   if (named) {
@@ -143,7 +143,7 @@ bool show_by_offsets(Console& console, std::string_view type, std::string_view f
   while (!fields.empty()) {
     const std::size_t end = std::min(fields.find(' '), fields.size());
     const std::string_view field = fields.substr(0, end);
-    const auto place = field_place(console, "nt", structure, field);
+    const auto place = analysis::field_place(console.kernel_view(), "nt", structure, field);
     if (!place) return false;
     out += fmt::format("   +0x{:03x} {:<16} : ?\n", place->offset, base::printable(field));
     fields = without_blanks(fields.substr(end));

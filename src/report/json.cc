@@ -285,6 +285,12 @@ nlohmann::ordered_json texts_json(const std::vector<std::string>& texts) {
   return all;
 }
 
+nlohmann::ordered_json more_dumps_json(const StackFacts& facts) {
+  Json all = Json::array();
+  for (const DumpFacts& other : facts.more) all.push_back(dump_json(other));
+  return all;
+}
+
 nlohmann::ordered_json header_json(const DumpFacts& facts) { return header(facts); }
 nlohmann::ordered_json bugcheck_json(const DumpFacts& facts) { return bugcheck_json(facts.dump); }
 nlohmann::ordered_json exception_json(const DumpFacts& facts,

@@ -21,6 +21,9 @@ nlohmann::ordered_json or_null(const std::optional<T>& value) {
 nlohmann::ordered_json text_or_null(std::string_view text);
 nlohmann::ordered_json texts_json(const std::vector<std::string>& texts);
 
+// Of several dumps: those behind the first.
+nlohmann::ordered_json more_dumps_json(const StackFacts& facts);
+
 nlohmann::ordered_json header_json(const DumpFacts& facts);    // schema_version, dump
 nlohmann::ordered_json bugcheck_json(const DumpFacts& facts);  // null: there was none
 // thread and process

@@ -1,8 +1,8 @@
-#include "console/irp.h"
+#include "analysis/irp.h"
 
-#include "console/thread_text.h"
+#include <fmt/format.h>
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 namespace {
 
 constexpr std::uint64_t kIrpType = 6, kDeviceType = 3, kDriverType = 4;  // IO_TYPE_* (wdm.h)
@@ -53,15 +53,15 @@ constexpr std::array kDriver = {KnownField{"Type", 0, 0, 2}, KnownField{"DriverN
 
 }  // namespace
 
-IrpReader::IrpReader(Console& console)
-    : console_(console),
-      header_(console, "_IRP", kHeader),
-      location_(console, "_IO_STACK_LOCATION", kLocation),
-      header_size_(console.is_64_bit() ? kHeaderSize64 : kHeaderSize32),
-      location_size_(console.is_64_bit() ? kLocationSize64 : kLocationSize32) {}
+IrpReader::IrpReader(const KernelView& view)
+    : view_(view),
+      header_(view, "_IRP", kHeader),
+      location_(view, "_IO_STACK_LOCATION", kLocation),
+      header_size_(view.is_64_bit() ? kHeaderSize64 : kHeaderSize32),
+      location_size_(view.is_64_bit() ? kLocationSize64 : kLocationSize32) {}
 
 base::Result<Irp> IrpReader::at(std::uint64_t address) const {
-  const std::string place = plain_address(console_, address);
+  const std::string place = fmt::format("{:0{}x}", address, view_.is_64_bit() ? 16 : 8);
   const auto type = header_.read(address, "Type"), size = header_.read(address, "Size");
   const auto count = header_.read(address, "StackCount");
   const auto current = header_.read(address, "CurrentLocation");
@@ -94,11 +94,11 @@ StackLocation IrpReader::location_at(std::uint64_t address) const {
   found.minor = byte("MinorFunction");
   found.flags = byte("Flags");
   found.control = byte("Control");
-  const std::uint64_t word = console_.is_64_bit() ? 8 : 4;
+  const std::uint64_t word = view_.is_64_bit() ? 8 : 4;
   const std::uint64_t arguments = address + location_.offset_of("Parameters").value_or(word);
   for (std::size_t i = 0; i < found.arguments.size(); ++i)
     found.arguments[i] =
-        number_at(console_.machine().memory(), arguments + i * word, word).value_or(0);
+        number_at(view_.machine().memory(), arguments + i * word, word).value_or(0);
   found.device = location_.read_or(address, "DeviceObject", 0);
   found.file = location_.read_or(address, "FileObject", 0);
   found.completion_routine = location_.read_or(address, "CompletionRoutine", 0);
@@ -107,14 +107,14 @@ StackLocation IrpReader::location_at(std::uint64_t address) const {
   return found;
 }
 
-std::string driver_name_of(Console& console, std::uint64_t device) {
-  const ObjectReader devices(console, "_DEVICE_OBJECT", kDevice);
-  const ObjectReader drivers(console, "_DRIVER_OBJECT", kDriver);
+std::string driver_name_of(const KernelView& view, std::uint64_t device) {
+  const ObjectReader devices(view, "_DEVICE_OBJECT", kDevice);
+  const ObjectReader drivers(view, "_DRIVER_OBJECT", kDriver);
   if (device == 0 || devices.read(device, "Type") != kDeviceType) return {};
   const auto driver = devices.read(device, "DriverObject");
   if (!driver || drivers.read(*driver, "Type") != kDriverType) return {};
   const auto name = drivers.offset_of("DriverName");
-  return name ? unicode_string_at(console, *driver + *name) : std::string();
+  return name ? unicode_string_at(view, *driver + *name) : std::string();
 }
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

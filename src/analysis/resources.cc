@@ -1,15 +1,16 @@
-#include "console/resources.h"
+#include "analysis/resources.h"
 
 #include <algorithm>
 #include <array>
 #include <unordered_set>
 
-#include "console/context.h"
-#include "console/kernel_types.h"
-#include "console/wait_objects.h"
+#include "analysis/kernel_types.h"
+#include "analysis/kernel_view.h"
+#include "analysis/wait_objects.h"
+#include "stacks/registers.h"
 #include "target/facts.h"
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 namespace {
 
 constexpr std::uint32_t kWindows7 = 7600, kAnniversary = 14393;
@@ -38,27 +39,27 @@ constexpr std::array kOwner = {KnownField{"OwnerThread", 0, 0}, KnownField{"Owne
 constexpr std::uint64_t kOwnedExclusive = 0x80;  // ResourceOwnedExclusive (wdm.h)
 constexpr std::uint64_t kOwnerFlags = 3;  // OwnerThread: not a thread (ExSetResourceOwnerPointer)
 
-std::span<const KnownField> fields_of(const Console& console) {
-  const std::uint32_t build = console.machine().kernel().build();
+std::span<const KnownField> fields_of(const KernelView& view) {
+  const std::uint32_t build = view.machine().kernel().build();
   if (build != 0 && build < kWindows7) return kBefore7;
   return kSince7;
 }
 
 // How far the count is shifted in its word (public PDB types).
-unsigned count_shift_of(Console& console) {
-  const auto place = field_place(console, "nt", "_OWNER_ENTRY", "OwnerCount");
+unsigned count_shift_of(const KernelView& view) {
+  const auto place = field_place(view, "nt", "_OWNER_ENTRY", "OwnerCount");
   if (place && place->bit_length != 0) return place->bit_position;
-  const std::uint32_t build = console.machine().kernel().build();
+  const std::uint32_t build = view.machine().kernel().build();
   return build == 0 || build >= kAnniversary ? 3 : build >= kWindows7 ? 2 : 0;
 }
 
-std::unordered_multimap<std::uint64_t, std::uint64_t> waiters_by_object(Console& console) {
+std::unordered_multimap<std::uint64_t, std::uint64_t> waiters_by_object(const KernelView& view) {
   std::unordered_multimap<std::uint64_t, std::uint64_t> found;
-  for (const target::Thread& thread : console.machine().threads()) {
-    if (console.is_interrupted()) break;
+  for (const target::Thread& thread : view.machine().threads()) {
+    if (view.is_interrupted()) break;
     if (thread.address == 0 || !target::is_waiting(thread)) continue;
-    const auto count = kernel_field(console, thread.address, "_KTHREAD", "WaitBlockCount");
-    for (const WaitObject& object : wait_objects_of(console.machine(), thread, count))
+    const auto count = kernel_field(view, thread.address, "_KTHREAD", "WaitBlockCount");
+    for (const WaitObject& object : wait_objects_of(view.machine(), thread, count))
       found.emplace(object.address, thread.address);
   }
   return found;
@@ -66,14 +67,14 @@ std::unordered_multimap<std::uint64_t, std::uint64_t> waiters_by_object(Console&
 
 }  // namespace
 
-ResourceReader::ResourceReader(Console& console)
-    : console_(console),
-      resource_(console, "_ERESOURCE", fields_of(console)),
-      owner_(console, "_OWNER_ENTRY", kOwner),
+ResourceReader::ResourceReader(const KernelView& view)
+    : view_(view),
+      resource_(view, "_ERESOURCE", fields_of(view)),
+      owner_(view, "_OWNER_ENTRY", kOwner),
       has_two_owners_(resource_.offset_of("OwnerThreads").has_value()),
-      owner_size_(console.is_64_bit() ? 0x10 : 8),
-      count_shift_(count_shift_of(console)),
-      waiters_(waiters_by_object(console)) {}
+      owner_size_(view.is_64_bit() ? 0x10 : 8),
+      count_shift_(count_shift_of(view)),
+      waiters_(waiters_by_object(view)) {}
 
 std::optional<Resource> ResourceReader::at(std::uint64_t address) const {
   const auto active = resource_.read(address, "ActiveCount");
@@ -98,11 +99,11 @@ std::optional<Resource> ResourceReader::at(std::uint64_t address) const {
 
 // Every resource is in the list of them all, and its owner table is the kernel's or none.
 void ResourceReader::look_for_doubt(Resource& resource) const {
-  const base::ByteSource& memory = console_.machine().memory();
-  const bool wide = console_.is_64_bit();
+  const base::ByteSource& memory = view_.machine().memory();
+  const bool wide = view_.is_64_bit();
   const std::uint64_t word = wide ? 8 : 4;
   const auto is_pointer = [&](std::optional<std::uint64_t> value) {
-    return value && *value % word == 0 && !stacks::is_user_address(*value, console_.architecture());
+    return value && *value % word == 0 && !stacks::is_user_address(*value, view_.architecture());
   };
   const auto next = memory.pointer(resource.address, wide);
   const auto before = memory.pointer(resource.address + word, wide);
@@ -127,7 +128,7 @@ void ResourceReader::add_owner(Resource& resource, std::uint64_t entry) const {
   if (!thread || *thread == 0 || resource.owners.size() >= most) return;
   const auto count = owner_.read(entry, "OwnerCount");
   const std::uint64_t address =
-      console_.machine().thread_at(*thread & ~kOwnerFlags) ? *thread & ~kOwnerFlags : *thread;
+      view_.machine().thread_at(*thread & ~kOwnerFlags) ? *thread & ~kOwnerFlags : *thread;
   const bool is_free = count && *count >> count_shift_ == 0 && resource.is_exclusive == false;
   if (is_free) return;
   resource.owners.push_back({address, count.value_or(0) >> count_shift_});
@@ -147,7 +148,7 @@ void ResourceReader::read_owner_table(Resource& resource) const {
   const std::uint64_t table = resource_.read_or(resource.address, "OwnerTable", 0);
   const auto count_at = owner_.offset_of("OwnerCount");
   if (table == 0 || !count_at) return;
-  const auto size = console_.machine().memory().get<std::uint32_t>(table + *count_at);
+  const auto size = view_.machine().memory().get<std::uint32_t>(table + *count_at);
   if (!size) return;
   for (std::uint64_t i = 1; i < std::min<std::uint64_t>(*size, most); ++i)
     add_owner(resource, table + i * owner_size_);
@@ -166,26 +167,25 @@ std::vector<std::uint64_t> ResourceReader::waiters_of(std::uint64_t object) cons
   constexpr std::size_t most = 1024;
   std::uint64_t at = object;
   while (seen.size() < most && seen.insert(at).second) {
-    const target::Thread* thread = thread_with_stack(console_.machine(), at);
+    const target::Thread* thread = thread_with_stack(view_.machine(), at);
     if (!thread || !target::is_waiting(*thread)) break;
     threads.push_back(thread->address);
-    const auto next = console_.machine().memory().pointer(at, console_.is_64_bit());
+    const auto next = view_.machine().memory().pointer(at, view_.is_64_bit());
     if (!next || *next == 0) break;
     at = *next;
   }
   return threads;
 }
 
-base::Result<std::uint64_t> resource_list_of(Console& console) {
+base::Result<std::uint64_t> resource_list_of(const KernelView& view) {
   constexpr std::uint32_t at = 0x60;  // KDDEBUGGER_DATA64.ExpSystemResourcesList (wdbgexts.h)
-  const auto& kdbg = console.machine().kdbg();
+  const auto& kdbg = view.machine().kdbg();
   if (kdbg)
-    if (const auto head = kdbg->address_at(at, console.is_64_bit()); head && *head != 0)
-      return *head;
-  if (const auto head = console.symbolizer().address_of("nt!ExpSystemResourcesList")) return *head;
+    if (const auto head = kdbg->address_at(at, view.is_64_bit()); head && *head != 0) return *head;
+  if (const auto head = view.symbolizer().address_of("nt!ExpSystemResourcesList")) return *head;
   return base::fail(
       "where the list of resources begins (nt!ExpSystemResourcesList) is not known: the dump has "
       "no KDBG that says it, and nt's PDB, which would, is not at hand (-y)");
 }
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -1,33 +1,34 @@
-#include "console/object_reader.h"
+#include "analysis/object_reader.h"
 
 #include <algorithm>
 #include <string>
 
+#include "analysis/kernel_types.h"
 #include "base/text.h"
-#include "console/kernel_types.h"
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 namespace {
 
 // Kernels that are not Microsoft's name some structures without the underscore.
-std::string name_in_types(Console& console, std::string_view structure, std::string_view field) {
+std::string name_in_types(const KernelView& view, std::string_view structure,
+                          std::string_view field) {
   for (const std::string_view name : {structure, structure.substr(1)})
-    if (field_place(console, "nt", name, field)) return std::string(name);
+    if (field_place(view, "nt", name, field)) return std::string(name);
   return {};
 }
 
 }  // namespace
 
-ObjectReader::ObjectReader(Console& console, std::string_view structure,
+ObjectReader::ObjectReader(const KernelView& view, std::string_view structure,
                            std::span<const KnownField> known)
-    : memory_(console.machine().memory()), wide_(console.is_64_bit()) {
+    : memory_(view.machine().memory()), wide_(view.is_64_bit()) {
   const std::uint64_t word = wide_ ? 8 : 4;
   const std::string name =
-      known.empty() ? std::string() : name_in_types(console, structure, known.front().name);
+      known.empty() ? std::string() : name_in_types(view, structure, known.front().name);
   is_by_types_ = !name.empty();
   for (const KnownField& field : known) {
     const auto place =
-        is_by_types_ ? field_place(console, "nt", name, field.name) : std::optional<FieldPlace>();
+        is_by_types_ ? field_place(view, "nt", name, field.name) : std::optional<FieldPlace>();
     const std::uint64_t size = field.size == 0 ? word : field.size;
     const std::uint16_t at = wide_ ? field.at_64 : field.at_32;
     if (place && place->bit_length == 0) {
@@ -76,10 +77,10 @@ std::optional<std::uint64_t> number_at(const base::ByteSource& memory, std::uint
   }
 }
 
-std::string unicode_string_at(const Console& console, std::uint64_t address) {
+std::string unicode_string_at(const KernelView& view, std::uint64_t address) {
   constexpr std::size_t most = 1024;
-  const base::ByteSource& memory = console.machine().memory();
-  const bool wide = console.is_64_bit();
+  const base::ByteSource& memory = view.machine().memory();
+  const bool wide = view.is_64_bit();
   const auto length = memory.get<std::uint16_t>(address);
   const auto buffer = memory.pointer(address + (wide ? 8 : 4), wide);
   if (!length || !buffer || *buffer == 0) return {};
@@ -87,4 +88,4 @@ std::string unicode_string_at(const Console& console, std::uint64_t address) {
   return base::printable(base::utf8_from_utf16(std::span<const std::byte>(text)));
 }
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

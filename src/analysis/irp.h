@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "analysis/kernel_view.h"
+#include "analysis/object_reader.h"
 #include "base/error.h"
-#include "console/console.h"
-#include "console/object_reader.h"
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 
 struct StackLocation {
   std::uint64_t address = 0;
@@ -31,7 +31,7 @@ struct Irp {
 
 class IrpReader {
  public:
-  explicit IrpReader(Console& console);
+  explicit IrpReader(const KernelView& view);
   // An error says why what is there is no IRP, or that it is not in the dump.
   base::Result<Irp> at(std::uint64_t address) const;
   const ObjectReader& header() const { return header_; }
@@ -39,12 +39,12 @@ class IrpReader {
  private:
   StackLocation location_at(std::uint64_t address) const;
 
-  Console& console_;
+  KernelView view_;
   ObjectReader header_, location_;
   std::uint64_t header_size_ = 0, location_size_ = 0;
 };
 
 // The name of the driver of a device ("\FileSystem\Ntfs"); empty where the dump does not have it.
-std::string driver_name_of(Console& console, std::uint64_t device);
+std::string driver_name_of(const KernelView& view, std::uint64_t device);
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -1,8 +1,8 @@
-#include "console/wait_objects.h"
+#include "analysis/wait_objects.h"
 
 #include <array>
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 namespace {
 
 // KWAIT_BLOCK; its list entry comes first. Since Windows 8 they are an array, before a ring.
@@ -62,4 +62,4 @@ std::string_view dispatcher_name(std::uint8_t type) {
   return type < names.size() ? names[type] : "Unknown";
 }
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -4,7 +4,7 @@
 
 #include "stacks/stack.h"
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 
 // Null: the stack has no frames. A stack of such machinery alone gives its oldest frame.
 const stacks::Frame* blocker_of(const stacks::Stack& stack);
@@ -14,4 +14,4 @@ const stacks::Frame* blocker_of(const stacks::Stack& stack);
 // win32k's) is on the stack then.
 bool is_usual_wait(const stacks::Stack& stack);
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 
 // "IRP_MJ_READ"; empty for codes that no header names.
 std::string_view irp_major_name(std::uint8_t major);
@@ -14,4 +14,4 @@ std::string_view irp_minor_name(std::uint8_t major, std::uint8_t minor);
 // kd's words for SL_* bits of a stack location's Control: "Success Error Cancel pending".
 std::string irp_control_text(std::uint8_t control);
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -8,7 +8,7 @@
 
 #include "target/machine.h"
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 
 struct WaitObject {
   std::uint64_t address = 0;
@@ -23,4 +23,4 @@ std::vector<WaitObject> wait_objects_of(const target::Machine& machine,
 // "NotificationEvent", as kd has it (KOBJECTS, public PDB types).
 std::string_view dispatcher_name(std::uint8_t type);
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -1,9 +1,9 @@
-#include "console/irp_names.h"
+#include "analysis/irp_names.h"
 
 #include <array>
 #include <span>
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 namespace {
 
 constexpr std::array<std::string_view, 0x1c> kMajor = {"IRP_MJ_CREATE",
@@ -129,4 +129,4 @@ std::string irp_control_text(std::uint8_t control) {
   return out;
 }
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -1,10 +1,10 @@
-#include "console/stack_blocker.h"
+#include "analysis/stack_blocker.h"
 
 #include <algorithm>
 #include <array>
 #include <string_view>
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 namespace {
 
 using stacks::Frame;
@@ -94,4 +94,4 @@ bool is_usual_wait(const stacks::Stack& stack) {
          std::ranges::all_of(stack.frames, is_of_kernel);
 }
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "console/console.h"
+#include "analysis/kernel_view.h"
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 
 // A field as public PDB types have it, at an offset of its own for each word size.
 struct KnownField {
@@ -23,7 +23,8 @@ inline constexpr std::uint16_t kNoOffset = 0xffff;  // the structure has no such
 class ObjectReader {
  public:
   // `structure`: "_ERESOURCE". Types are believed where they have the first of the fields.
-  ObjectReader(Console& console, std::string_view structure, std::span<const KnownField> known);
+  ObjectReader(const KernelView& view, std::string_view structure,
+               std::span<const KnownField> known);
 
   // Whether nt's PDB or DWARF says where fields are.
   bool is_by_types() const { return is_by_types_; }
@@ -53,6 +54,6 @@ std::optional<std::uint64_t> number_at(const base::ByteSource& memory, std::uint
                                        std::uint64_t size);
 // The UNICODE_STRING at an address, made printable; empty where it is not there. At most 512
 // characters of it.
-std::string unicode_string_at(const Console& console, std::uint64_t address);
+std::string unicode_string_at(const KernelView& view, std::uint64_t address);
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

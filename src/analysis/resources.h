@@ -7,10 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "console/console.h"
-#include "console/object_reader.h"
+#include "analysis/kernel_view.h"
+#include "analysis/object_reader.h"
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 
 struct ResourceOwner {
   std::uint64_t thread = 0;  // a thread's address, or what a driver gave for one
@@ -32,7 +32,7 @@ struct Resource {
 
 class ResourceReader {
  public:
-  explicit ResourceReader(Console& console);
+  explicit ResourceReader(const KernelView& view);
   // Nothing where the dump does not have it.
   std::optional<Resource> at(std::uint64_t address) const;
   bool is_by_types() const { return resource_.is_by_types(); }
@@ -44,7 +44,7 @@ class ResourceReader {
   std::vector<std::uint64_t> waiters_of(std::uint64_t object) const;
   void look_for_doubt(Resource& resource) const;
 
-  Console& console_;
+  KernelView view_;
   ObjectReader resource_, owner_;
   bool has_two_owners_ = false;                                    // Server 2003 and Vista
   std::uint64_t owner_size_ = 0;                                   // of an OWNER_ENTRY
@@ -54,6 +54,6 @@ class ResourceReader {
 
 // The list's head, nt!ExpSystemResourcesList: by KDBG, else by its symbol. An error says what is
 // missing.
-base::Result<std::uint64_t> resource_list_of(Console& console);
+base::Result<std::uint64_t> resource_list_of(const KernelView& view);
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis

@@ -1,11 +1,11 @@
-#include "console/kernel_types.h"
+#include "analysis/kernel_types.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 #include "target/offsets.h"
 
-namespace ntstack::console {
+namespace ntstack::analysis {
 namespace {
 
 const pdb::Field* field_in(const pdb::Structure& structure, std::string_view name) {
@@ -38,11 +38,11 @@ std::optional<FieldPlace> place_in(const pdb::Pdb* pdb, std::optional<pdb::Struc
 }
 
 // What the machine knows without types: "_KTHREAD.ThreadListEntry", with .Flink or .Blink.
-std::optional<FieldPlace> known_place(Console& console, std::string_view structure,
+std::optional<FieldPlace> known_place(const KernelView& view, std::string_view structure,
                                       std::string_view member) {
   const std::size_t point = member.find('.');
   const std::string_view entry = point == std::string_view::npos ? "" : member.substr(point + 1);
-  const std::uint64_t word = console.is_64_bit() ? 8 : 4;
+  const std::uint64_t word = view.is_64_bit() ? 8 : 4;
   std::uint64_t added = 0;
   if (!entry.empty() && !base::equals_ignoring_case(entry, "Flink")) {
     if (!base::equals_ignoring_case(entry, "Blink")) return std::nullopt;
@@ -53,7 +53,7 @@ std::optional<FieldPlace> known_place(Console& console, std::string_view structu
     const target::FieldName name = target::name_of(field);
     if (!base::equals_ignoring_case(name.structure, structure)) continue;
     if (!base::equals_ignoring_case(name.member, member.substr(0, point))) continue;
-    const auto offset = console.machine().offsets()[field];
+    const auto offset = view.machine().offsets()[field];
     if (!offset) continue;
     return FieldPlace{*offset + added, entry.empty() ? 0 : word, 0, 0, !entry.empty()};
   }
@@ -68,21 +68,20 @@ std::optional<std::size_t> index_of(symbols::Symbolizer& symbolizer, std::string
 
 }  // namespace
 
-std::optional<std::size_t> module_named(Console& console, std::string_view name) {
-  return index_of(console.symbolizer(), name);
+std::optional<std::size_t> module_named(const KernelView& view, std::string_view name) {
+  return index_of(view.symbolizer(), name);
 }
 
-std::optional<NamedModule> any_module_named(Console& console, std::string_view name) {
-  if (const auto index = module_named(console, name))
-    return NamedModule{&console.symbolizer(), *index};
-  for (symbols::Symbolizer* each : console.symbolizers())
+std::optional<NamedModule> any_module_named(const KernelView& view, std::string_view name) {
+  if (const auto index = module_named(view, name)) return NamedModule{&view.symbolizer(), *index};
+  for (symbols::Symbolizer* each : view.more())
     if (const auto index = index_of(*each, name)) return NamedModule{each, *index};
   return std::nullopt;
 }
 
-std::optional<FieldPlace> field_place(Console& console, std::string_view module,
+std::optional<FieldPlace> field_place(const KernelView& view, std::string_view module,
                                       std::string_view structure, std::string_view member) {
-  const auto named = any_module_named(console, module);
+  const auto named = any_module_named(view, module);
   if (named) {
     const pdb::Pdb* pdb = named->symbolizer->pdb(named->index);
     const auto found =
@@ -90,14 +89,14 @@ std::optional<FieldPlace> field_place(Console& console, std::string_view module,
     if (found) return found;
   }
   const bool is_kernel = !named || base::equals_ignoring_case(module, "nt");
-  return is_kernel ? known_place(console, structure, member) : std::nullopt;
+  return is_kernel ? known_place(view, structure, member) : std::nullopt;
 }
 
-std::optional<std::uint64_t> kernel_field(Console& console, std::uint64_t object,
+std::optional<std::uint64_t> kernel_field(const KernelView& view, std::uint64_t object,
                                           std::string_view structure, std::string_view member) {
-  const auto place = field_place(console, "nt", structure, member);
+  const auto place = field_place(view, "nt", structure, member);
   if (!place) return std::nullopt;
-  const base::ByteSource& memory = console.machine().memory();
+  const base::ByteSource& memory = view.machine().memory();
   const std::uint64_t at = object + place->offset;
   std::uint64_t value = 0;
   switch (place->size) {
@@ -110,7 +109,7 @@ std::optional<std::uint64_t> kernel_field(Console& console, std::uint64_t object
     case 0:
     case 8:
     case 4: {
-      const bool wide = place->size == 8 || (place->size == 0 && console.is_64_bit());
+      const bool wide = place->size == 8 || (place->size == 0 && view.is_64_bit());
       const auto read = memory.pointer(at, wide);
       if (!read) return std::nullopt;
       value = *read;
@@ -123,4 +122,4 @@ std::optional<std::uint64_t> kernel_field(Console& console, std::uint64_t object
   return value >> (place->bit_position & 63) & ((std::uint64_t{1} << place->bit_length) - 1);
 }
 
-}  // namespace ntstack::console
+}  // namespace ntstack::analysis
