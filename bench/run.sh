@@ -37,6 +37,10 @@ if [ -x "$build/bench/damage_rate" ]; then
   echo "== damaged stacks"
   "$build/bench/damage_rate"
 fi
+echo "== a batch of triage dumps"
+triage=("$data"/kernel/triage_x64_*.dmp)
+[ -e "${triage[0]}" ] || triage=(samples/processors/processors.dmp)
+bench/batch_rate.py "$build/ntstack" "${triage[@]}"
 echo "== undecoration against llvm-undname"
 bench/undecorate_race.sh "$build"
 echo "== symbolising against llvm-symbolizer"

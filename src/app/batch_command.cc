@@ -60,8 +60,9 @@ class Batch {
     }
   }
 
+  // Waits where the list's writer does: what is done meanwhile goes out.
   std::optional<std::string> next() {
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(paths_mutex_);
     while (!stopped_) {
       auto path = paths_.next();
       if (!path) return std::nullopt;
@@ -72,24 +73,22 @@ class Batch {
   }
 
   const BatchOptions& options_;
-  std::mutex mutex_;  // of what follows
+  std::mutex paths_mutex_;
   BatchPaths paths_;
+  std::size_t known_ = 0;
+  std::mutex mutex_;  // of what follows
   BatchResults& results_;
   base::Result<void> result_;
-  std::size_t looked_at_ = 0, known_ = 0;
+  std::size_t looked_at_ = 0;
   std::atomic<bool> stopped_ = false;
 };
 
 // What was looked at already, for the groups at the end: of the files that batches wrote.
 int count_files(const BatchOptions& options, std::istream& in, BatchResults& results,
                 std::FILE* err) {
-  for (const std::string& path : options.dumps) {
-    const auto none = results.add_file(path, in);
-    if (!none) return failed(none.error(), err);
-    if (*none != 0)
-      fmt::print(err, "note: {} lines of {} are none that batch wrote\n", *none,
-                 base::printable(path));
-  }
+  const auto none = results.add_files(options.dumps, in);
+  if (!none) return failed(none.error(), err);
+  if (*none != 0) fmt::print(err, "note: {} lines are none that batch wrote\n", *none);
   return kOk;
 }
 
@@ -129,7 +128,7 @@ int run_batch(const BatchOptions& options, std::istream& in, std::FILE* out, std
     if (batch.looked_at() + batch.known() == 0 && !interrupt.requested())
       return failed({"no dump was found", {}}, err);
     if (!options.output.empty())
-      if (const auto added = results->add_file(options.output, in); !added)
+      if (const auto added = results->add_files({options.output}, in); !added)
         return failed(added.error(), err);
     if (interrupt.requested()) fmt::print(err, "note: stopped; --output goes on from here\n");
   }

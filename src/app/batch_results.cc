@@ -39,25 +39,43 @@ base::Result<void> take_off_cut_line(const fs::path& path) {
   return {};
 }
 
-// Every line that is a dump's and the last of its path. How many were none.
-std::size_t for_last_lines(std::istream& in,
-                           const std::function<bool(const report::BatchResult&)>& take) {
+using Take = std::function<bool(const report::BatchResult&)>;
+
+// Takes every line that is a dump's and the last of its path, over all of them. How many were none.
+std::size_t for_last_lines(const std::vector<std::unique_ptr<std::istream>>& files,
+                           const Take& take) {
   std::unordered_map<std::string, std::size_t> last;  // by path: the line's number
   std::size_t number = 0, none = 0;
-  for (std::string line; std::getline(in, line); ++number)
-    if (const auto result = report::read_batch_line(line)) last[result->file.path] = number;
-  in.clear();
-  in.seekg(0);
+  for (const auto& file : files)
+    for (std::string line; std::getline(*file, line); ++number)
+      if (const auto result = report::read_batch_line(line)) last[result->file.path] = number;
   number = 0;
-  for (std::string line; std::getline(in, line); ++number) {
-    const auto result = report::read_batch_line(line);
-    if (!result) {
-      none += line.find("\"type\":\"summary\"") == std::string::npos ? 1 : 0;
-      continue;
+  for (const auto& file : files) {
+    file->clear();
+    file->seekg(0);
+    for (std::string line; std::getline(*file, line); ++number) {
+      const auto result = report::read_batch_line(line);
+      if (!result)
+        none += line.find("\"type\":\"summary\"") == std::string::npos ? 1 : 0;
+      else if (last[result->file.path] == number && !take(*result))
+        return none;
     }
-    if (last[result->file.path] == number && !take(*result)) break;
   }
   return none;
+}
+
+// A file, or standard input for "-", which is kept: it is read twice.
+base::Result<std::unique_ptr<std::istream>> open_lines(const std::string& name, std::istream& in) {
+  if (name == "-") {
+    auto text = std::make_unique<std::stringstream>();
+    *text << in.rdbuf();
+    return text;
+  }
+  const fs::path path = base::path_from_utf8(name);
+  std::error_code error;
+  auto file = std::make_unique<std::ifstream>(path, std::ios::binary);
+  if (!*file || fs::is_directory(path, error)) return base::fail("{} can't be read", name);
+  return file;
 }
 
 }  // namespace
@@ -88,7 +106,8 @@ base::Result<BatchResults> BatchResults::open(const BatchOptions& options, std::
 base::Result<void> BatchResults::read_earlier(const BatchOptions& options) {
   const fs::path path = base::path_from_utf8(options.output);
   if (auto whole = take_off_cut_line(path); !whole) return whole;
-  std::ifstream file(path, std::ios::binary);
+  std::vector<std::unique_ptr<std::istream>> file;
+  file.push_back(std::make_unique<std::ifstream>(path, std::ios::binary));
   for_last_lines(file, [&](const report::BatchResult& result) {
     if (!options.retry || result.failure.empty())
       seen_[result.file.path] = {result.file.size, result.file.modified};
@@ -117,19 +136,16 @@ base::Result<void> BatchResults::add(const std::string& line) {
   return result ? count(*result) : base::Result<void>();
 }
 
-base::Result<std::size_t> BatchResults::add_file(const std::string& path, std::istream& in) {
-  std::ifstream file;
-  std::stringstream text;
-  std::istream* from = &file;
-  if (path == "-") {
-    text << in.rdbuf();  // read twice
-    from = &text;
-  } else {
-    file.open(base::path_from_utf8(path), std::ios::binary);
-    if (!file) return base::fail("{} can't be read", path);
+base::Result<std::size_t> BatchResults::add_files(const std::vector<std::string>& names,
+                                                  std::istream& in) {
+  std::vector<std::unique_ptr<std::istream>> files;
+  for (const std::string& name : names) {
+    auto file = open_lines(name, in);
+    if (!file) return std::unexpected(std::move(file.error()));
+    files.push_back(std::move(*file));
   }
   base::Result<void> done;
-  const std::size_t none = for_last_lines(*from, [&](const report::BatchResult& result) {
+  const std::size_t none = for_last_lines(files, [&](const report::BatchResult& result) {
     done = count(result);
     return done.has_value();
   });

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "app/batch_command.h"
 #include "app/batch_database.h"
@@ -24,9 +25,10 @@ class BatchResults {
   // Whether a line of it is there, for the same size and time, and nothing is to be tried again.
   bool has(const report::BatchFile& file) const;
   base::Result<void> add(const std::string& line);
-  // Lines of a file that a batch wrote, for the summary and the database alone; "-" is standard
-  // input. Of several lines of one path the last counts. How many lines were none.
-  base::Result<std::size_t> add_file(const std::string& path, std::istream& in);
+  // Lines of files that batches wrote, for the summary and the database alone; "-" is standard
+  // input. Of several lines of one path, in one file or in several, the last counts. How many lines
+  // were none.
+  base::Result<std::size_t> add_files(const std::vector<std::string>& names, std::istream& in);
   base::Result<void> finish();
 
   const report::BatchSummary& summary() const { return summary_; }

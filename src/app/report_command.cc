@@ -7,6 +7,7 @@
 #include "app/analyzed.h"
 #include "app/exit_code.h"
 #include "app/output.h"
+#include "app/wait_sources.h"
 #include "app/walked.h"
 #include "base/text.h"
 #include "report/html_page.h"
@@ -54,7 +55,9 @@ int run_report(const ReportOptions& options, std::FILE* out, std::FILE* err) {
     }
   }
   const report::StackFacts facts = stack_facts_of(*walked, choice->is_all());
-  auto document = report::report_document(facts, analysis ? &*analysis : nullptr);
+  const WaitSources readers(walked->set.sessions);
+  const analysis::WaitGraph waits = analysis::wait_graph_of(walked->stacks, readers.sources());
+  auto document = report::report_document(facts, analysis ? &*analysis : nullptr, waits);
   if (options.redact) {
     report::redact(document);
     document["redacted"] = true;

@@ -9,6 +9,7 @@
 #include "report/analyze_parts.h"
 #include "report/groups.h"
 #include "report/json_parts.h"
+#include "report/waits.h"
 
 namespace ntstack::report {
 namespace {
@@ -128,7 +129,8 @@ Json trusts() {
 
 }  // namespace
 
-Json report_document(const StackFacts& facts, const AnalysisFacts* analysis) {
+Json report_document(const StackFacts& facts, const AnalysisFacts* analysis,
+                     const analysis::WaitGraph& waits) {
   Json json = header_json(facts.of);
   json["type"] = "report";
   json["redacted"] = false;
@@ -144,7 +146,7 @@ Json report_document(const StackFacts& facts, const AnalysisFacts* analysis) {
     json["stacks"].push_back(stack_entry(stack, sites));
   json["sites"] = sites.take();
   json["groups"] = groups_of(group_facts(facts));
-  json["waits"] = nullptr;
+  json["waits"] = wait_graph_json(waits, facts.stacks, facts.of.machine.is_64_bit());
   json["modules"] = modules_of(facts.of);
   json["missing"] = missing_json(facts.missing);
   json["warnings"] = warnings_of(facts);

@@ -5,12 +5,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analysis/wait_graph.h"
 #include "report/analyze.h"
 #include "report/facts.h"
 
 namespace ntstack::report {
 
-// `analysis`: of the dump where there is one; else null.
-nlohmann::ordered_json report_document(const StackFacts& facts, const AnalysisFacts* analysis);
+// `analysis`: of the dump where there is one; else null. `waits`: of the stacks.
+nlohmann::ordered_json report_document(const StackFacts& facts, const AnalysisFacts* analysis,
+                                       const analysis::WaitGraph& waits);
 
 }  // namespace ntstack::report

@@ -233,5 +233,56 @@ class Everything(unittest.TestCase):
                     self.assertTrue(done.stdout or done.stderr)
 
 
+class Groups(unittest.TestCase):
+    """`ntstack groups`. Truth: what the emulated threads did (truth.json's roles), and Python's own comparison of stacks."""
+
+    def test_threads_that_did_the_same_are_one_group(self):
+        folder = SOURCE / "samples" / "seed1"
+        groups = json.loads(run("groups", folder / "w3wp.dmp", "-y", folder / "symbols", "--json"))["groups"]
+        roles = {}  # by the oldest 15 frames: some were captured in their wait, some by an APC
+        for thread in json.loads((folder / "truth.json").read_text())["threads"]:
+            if thread["status"] == "0x00000000":
+                roles.setdefault(tuple(f["ip"] for f in thread["frames"][-15:]), set()).add(thread["ethread"])
+        ours = [{t["thread"] for t in g["threads"]} | {t["thread"] for v in g["variants"] for t in v["threads"]} for g in groups]
+        self.assertEqual(sorted(map(sorted, ours)), sorted(map(sorted, roles.values())))
+
+    def test_same_stacks_are_together_and_differences_make_the_variant(self):
+        checked, variants = 0, 0
+        for dump in all_dumps():
+            stacks = json.loads(run("stacks", dump, "--offline", "--json", *paths_of(dump)))["stacks"]
+            groups = json.loads(run("groups", dump, "--offline", "--json", *paths_of(dump)))["groups"]
+            group_of = {}
+            for number, group in enumerate(groups):
+                for part in [group, *group["variants"]]:
+                    for thread in part["threads"]:
+                        self.assertNotIn(thread["thread"], group_of if thread["thread"] else {})
+                        group_of[thread["thread"]] = (number, tuple(part["frames"]))
+                for variant in group["variants"]:
+                    frames = list(group["frames"])
+                    for each in reversed(variant["differences"]):
+                        self.assertEqual(frames[each["at"]:each["at"] + len(each["model"])], each["model"])
+                        frames[each["at"]:each["at"] + len(each["model"])] = each["instead"]
+                    self.assertEqual(frames, variant["frames"])
+                    variants += 1
+            sites = {}
+            for stack in stacks:
+                if stack["thread"] and stack["frames"]:
+                    sites.setdefault(tuple(frame["ip"] for frame in stack["frames"]), set()).add(stack["thread"]["address"])
+            for threads in sites.values():
+                self.assertEqual(len({group_of[thread] for thread in threads}), 1)
+                checked += len(threads)
+        self.assertGreater(checked, 20)
+        print(f"{checked} threads, {variants} variants")
+
+    def test_groups_go_over_dumps_of_several_machines(self):
+        folder = SOURCE / "samples" / "seed1"
+        found = json.loads(run("groups", folder / "w3wp.dmp", PROCESSORS / "processors.dmp", "--json"))
+        self.assertEqual(len(found["more_dumps"]), 1)
+        alone = [len(json.loads(run("stacks", dump, "--json"))["stacks"]) for dump in
+                 (folder / "w3wp.dmp", PROCESSORS / "processors.dmp")]
+        members = [t for g in found["groups"] for part in [g, *g["variants"]] for t in part["threads"]]
+        self.assertEqual([sum(1 for t in members if t["dump"] == i) for i in (0, 1)], alone)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=1)

@@ -187,6 +187,21 @@ class Folder(unittest.TestCase):
         with sqlite3.connect(live) as db:
             self.assertEqual(dict(db.execute("SELECT signature, dumps FROM signatures").fetchall()), expected)
 
+    def test_a_path_in_several_results_counts_once(self):
+        parts = [self.folder / "a.jsonl", self.folder / "b.jsonl"]
+        for part in parts:
+            run(self.crash, "-o", part)
+        self.assertIn(b"1 dumps, 0 without", run("--results", *parts).stdout)
+        self.assertIn(b"can't be read", run("--results", self.dumps, expect=1).stderr)
+
+    def test_lines_go_out_while_the_list_is_open(self):
+        with subprocess.Popen([PROGRAM, "batch", "-", "-j", "2", "-q"], env=ENVIRONMENT, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as batch:
+            batch.stdin.write(f"{self.crash}\n".encode())
+            batch.stdin.flush()
+            self.assertEqual(json.loads(batch.stdout.readline())["path"], str(self.crash))  # the list is not at its end
+            batch.stdin.close()
+
     def test_nothing_to_do_is_told(self):
         empty = self.folder / "nothing"
         empty.mkdir()

@@ -321,14 +321,48 @@ function fillThreads() {
 }
 
 // ---- who waits for whom
-function waitNode(node) {
-  return make("li", {}, make("p", {}, node.text), node.waiters.length ? make("ul", { class: "tree" }, ...node.waiters.map(waitNode)) : null);
+const DEEPEST = 24, MOST_WAITERS = 12;
+function referenceText(thread) {
+  return `${thread.process ?? "thread"} ${(thread.process_id ?? 0).toString(16)}.${(thread.thread_id ?? 0).toString(16)}`;
+}
+function sureness(certainty) {
+  return make("span", { class: certainty === "fact" ? "badge" : "badge guess" }, certainty === "fact" ? "fact" : `? ${certainty}`);
+}
+function objectNode(number, shown, depth) {
+  const { objects, waits } = data.waits;
+  const object = objects[number];
+  const name = `${object.kind.replaceAll("_", " ")}${object.address ? ` at ${object.address}` : ""}`;
+  const item = make("li", {}, make("strong", {}, name), ` ${plural(object.behind, "thread")} behind `, sureness(object.certainty));
+  const list = make("ul", { class: "tree" });
+  for (const holder of object.holders)
+    list.append(make("li", {}, "held by ", holder.thread ? referenceText(holder.thread) : holder.what ?? "somebody",
+      holder.doing ? `, which ${holder.doing}` : "", " ", sureness(holder.certainty), make("span", { class: "quiet" }, ` ${holder.how}`)));
+  if (object.why_no_holder) list.append(make("li", { class: "quiet" }, object.why_no_holder));
+  if (shown.has(number) || depth > DEEPEST) list.append(make("li", { class: "quiet" }, "its waiters stand elsewhere here"));
+  else {
+    shown.add(number);
+    const waiters = [...object.waiters].sort((a, b) => waits[b].holds.length - waits[a].holds.length);
+    for (const each of waiters.slice(0, MOST_WAITERS)) {
+      const wait = waits[each];
+      list.append(make("li", {}, `${referenceText(wait)} waits`, wait.holds.length ? ", and holds" : "",
+        wait.holds.length ? make("ul", { class: "tree" }, ...wait.holds.map((held) => objectNode(held, shown, depth + 1))) : null));
+    }
+    if (waiters.length > MOST_WAITERS) list.append(make("li", {}, `and ${waiters.length - MOST_WAITERS} more`));
+  }
+  item.append(list);
+  return item;
 }
 function showWaits() {
-  if (!data.waits) return;
+  const waits = data.waits;
+  if (!waits.diagnosis.length && !waits.roots.length && !waits.cycles.length) return;
   byId("waits").hidden = false;
-  fill(body("waits"), ...data.waits.sentences.map((text) => make("p", {}, text)),
-    make("ul", { class: "tree" }, ...data.waits.roots.map(waitNode)));
+  const told = waits.diagnosis.slice(0, SHOWN).map((each) => make("div", { class: `finding ${each.kind === "deadlock" ? "high" : ""}` },
+    make("p", {}, each.sentence + ". ", sureness(each.certainty)),
+    each.evidence.length ? make("details", {}, make("summary", {}, "evidence"),
+      make("div", {}, ...each.evidence.map((line) => make("p", {}, line)))) : null));
+  const shown = new Set();
+  const starts = [...waits.cycles.map((cycle) => cycle.steps[0].object), ...waits.roots].slice(0, SHOWN);
+  fill(body("waits"), ...told, make("h3", {}, "Chains"), make("ul", { class: "tree" }, ...starts.map((root) => objectNode(root, shown, 0))));
 }
 
 // ---- search, keys, theme
