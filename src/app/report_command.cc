@@ -1,8 +1,11 @@
 #include "app/report_command.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <string_view>
+#include <system_error>
 
 #include "app/analyzed.h"
 #include "app/exit_code.h"
@@ -24,15 +27,56 @@ base::Result<void> write_file(const std::string& name, const std::string& text) 
   const fs::path path = base::path_from_utf8(name);
   fs::path partial = path;
   partial += ".partial";
+  errno = 0;
   std::ofstream file(partial, std::ios::binary);
   file.write(text.data(), static_cast<std::streamsize>(text.size()));
   file.close();
-  std::error_code error;
+  std::error_code error(errno, std::generic_category());
   if (file) fs::rename(partial, path, error);
   if (file && !error) return {};
   std::error_code ignored;
   fs::remove(partial, ignored);
-  return base::fail("{} can't be written", name);
+  return base::fail("can't write {}: {}", name, error ? error.message() : "not all was taken");
+}
+
+bool is_same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return a == b || fs::equivalent(base::path_from_utf8(a), base::path_from_utf8(b), ignored);
+}
+
+// By the signatures that Windows' dumps begin with.
+bool is_dump(const std::string& name) {
+  std::ifstream file(base::path_from_utf8(name), std::ios::binary);
+  char begin[4] = {};
+  file.read(begin, sizeof begin);
+  const std::string_view signature(begin, file ? sizeof begin : 0);
+  return signature == "PAGE" || signature == "MDMP";
+}
+
+// What is written must not take the place of what is read, or of each other.
+base::Result<void> check_outputs(const ReportOptions& options) {
+  for (const std::string& output : {options.page, options.json}) {
+    if (output.empty() || output == "-") continue;
+    if (is_dump(output)) return base::fail("{} is a dump: it is not written over", output);
+    for (const std::string& dump : options.dumps)
+      if (is_same_file(output, dump))
+        return base::fail("{} is what is read: the output needs a name of its own", output);
+  }
+  if (is_same_file(options.page, options.json))
+    return base::fail("{} can't be the page and the JSON", options.page);
+  return {};
+}
+
+int write_outputs(const ReportOptions& options, const nlohmann::ordered_json& document,
+                  std::FILE* out, std::FILE* err) {
+  if (const auto done = write_file(options.page, report::html_page(document)); !done)
+    return failed(done.error(), err);
+  if (options.json.empty()) return kOk;
+  const std::string text =
+      document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  if (options.json == "-") return write(text, out, err);
+  const auto done = write_file(options.json, text);
+  return done ? int{kOk} : failed(done.error(), err);
 }
 
 }  // namespace
@@ -40,9 +84,14 @@ base::Result<void> write_file(const std::string& name, const std::string& text) 
 int run_report(const ReportOptions& options, std::FILE* out, std::FILE* err) {
   const auto choice = ThreadChoice::of(options.threads);
   if (!choice) return wrong(choice.error(), err);
+  if (const auto checked = check_outputs(options); !checked) return wrong(checked.error(), err);
   Downloads downloads(options.paths, err);
-  auto walked = walk_dumps({options.dumps, options.paths, *choice, &downloads});
+  auto walked = walk_dumps({options.dumps, options.paths, *choice, &downloads, true});
   if (!walked) return failed(walked.error(), err);
+  if (!choice->is_all() && walked->stacks.empty())
+    return failed(
+        {"no " + choice->text() + " is in " + walked->set.sessions.front().facts().file_name, {}},
+        err);
   std::optional<Analyzed> analyzed;
   std::optional<report::AnalysisFacts> analysis;
   if (walked->set.sessions.size() == 1 && walked->set.bundles.empty()) {
@@ -57,19 +106,13 @@ int run_report(const ReportOptions& options, std::FILE* out, std::FILE* err) {
   const report::StackFacts facts = stack_facts_of(*walked, choice->is_all());
   const WaitSources readers(walked->set.sessions);
   const analysis::WaitGraph waits = analysis::wait_graph_of(walked->stacks, readers.sources());
-  auto document = report::report_document(facts, analysis ? &*analysis : nullptr, waits);
+  auto document =
+      report::report_document({facts, analysis ? &*analysis : nullptr, waits, walked->needs});
   if (options.redact) {
     report::redact(document);
     document["redacted"] = true;
   }
-  if (const auto done = write_file(options.page, report::html_page(document)); !done)
-    return failed(done.error(), err);
-  if (options.json.empty()) return kOk;
-  const std::string text =
-      document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  if (options.json == "-") return write(text, out, err);
-  const auto done = write_file(options.json, text);
-  return done ? int{kOk} : failed(done.error(), err);
+  return write_outputs(options, document, out, err);
 }
 
 }  // namespace ntstack::app

@@ -1,7 +1,11 @@
 #include "report/html_page.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <span>
 #include <string_view>
 
+#include "base/sha256.h"
 #include "base/text.h"
 #include "report/page_parts.h"
 
@@ -42,6 +46,25 @@ std::string html_text(std::string_view text) {
   return out;
 }
 
+std::string base64(std::span<const std::uint8_t> bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
+    std::uint32_t three = 0;
+    for (std::size_t i = 0; i < 3; ++i) three = three << 8 | (i < count ? bytes[at + i] : 0U);
+    for (std::size_t i = 0; i < 4; ++i)
+      out += i <= count ? kDigits[three >> (18 - 6 * i) & 0x3f] : '=';
+  }
+  return out;
+}
+
+// How a content security policy names the one script or style that it lets through.
+std::string source_of(std::string_view text) {
+  return "'sha256-" + base64(base::sha256(text)) + "'";
+}
+
 // The text with what each mark stands for; marks stand in the template alone.
 std::string filled(std::string_view page,
                    std::initializer_list<std::pair<std::string_view, std::string_view>> marks) {
@@ -68,8 +91,12 @@ std::string html_page(const nlohmann::ordered_json& document) {
   const std::string title =
       html_text(base::file_name_of(document["dump"]["file"].get<std::string>()));
   const std::string data = script_text(document);
-  return filled(page_html(),
-                {{"%TITLE%", title}, {"%CSS%", page_css()}, {"%JS%", page_js()}, {"%DATA%", data}});
+  return filled(page_html(), {{"%TITLE%", title},
+                              {"%STYLES%", source_of(page_css())},
+                              {"%SCRIPTS%", source_of(page_js())},
+                              {"%CSS%", page_css()},
+                              {"%JS%", page_js()},
+                              {"%DATA%", data}});
 }
 
 }  // namespace ntstack::report

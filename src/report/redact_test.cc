@@ -23,11 +23,41 @@ TEST(Redact, Hosts) {
   EXPECT_EQ(redacted("srv*/s*https://symbols.corp.example:8080/a"), "srv*/s*https://(host):8080/a");
 }
 
+TEST(Redact, SeparatorsMayStandTwiceAsInEscapedText) {
+  EXPECT_EQ(redacted(R"(C:\\Users\\jane\\src\\drv.pdb)"), R"(C:\\Users\\(user)\\src\\drv.pdb)");
+  EXPECT_EQ(redacted(R"(C:\Users\\jane\x)"), R"(C:\Users\\(user)\x)");
+  EXPECT_EQ(redacted("/home//jane/x"), "/home//(user)/x");
+  EXPECT_EQ(redacted(R"(\\\\filer7\\symbols)"), R"(\\\\(host)\\symbols)");
+  EXPECT_EQ(redacted(R"(\\filer7\Users\\jane)"), R"(\\(host)\Users\\(user))");
+}
+
+TEST(Redact, NamesWithApostrophesAndPathsWithoutARoot) {
+  EXPECT_EQ(redacted(R"(C:\Users\O'Brien\x)"), R"(C:\Users\(user)\x)");
+  EXPECT_EQ(redacted(R"(C:\Users\O'Brien)"), R"(C:\Users\(user))");
+  EXPECT_EQ(redacted(R"(in 'C:\Users\jane' or elsewhere)"), R"(in 'C:\Users\(user)' or elsewhere)");
+  EXPECT_EQ(redacted(R"(Users\jane\x)"), R"(Users\(user)\x)");
+  EXPECT_EQ(redacted("home/jane/x"), "home/(user)/x");
+}
+
+TEST(Redact, HostsWithMoreAroundThem) {
+  EXPECT_EQ(redacted("//filer7/symbols/a.pdb"), "//(host)/symbols/a.pdb");
+  EXPECT_EQ(redacted("https://jane:secret@corp.example/a"), "https://(host)/a");
+  EXPECT_EQ(redacted("https://jane:secret@corp.example:8080/a"), "https://(host):8080/a");
+  EXPECT_EQ(redacted("https://[fe80::1]:8080/a and"), "https://(host):8080/a and");
+  EXPECT_EQ(redacted("srv*https://a.example*https://b.example"),
+            "srv*https://(host)*https://(host)");
+  EXPECT_EQ(redacted(R"(\Device\Mup\;LanmanRedirector\;Z:00000000000a1b2c\filer7\share)"),
+            R"(\Device\Mup\;LanmanRedirector\;Z:00000000000a1b2c\(host)\share)");
+  EXPECT_EQ(redacted(R"(\Device\WebDavRedirector\filer7\share)"),
+            R"(\Device\WebDavRedirector\(host)\share)");
+}
+
 TEST(Redact, WhatIsNeitherStays) {
   for (const char* text :
        {"nt!KeWaitForSingleObject+0x19f", R"(\SystemRoot\system32\ntoskrnl.exe)",
         R"(\??\C:\Windows\a.sys)", R"(\\?\C:\Windows\a.sys)", "std::vector<int>::home",
-        R"(C:\Windows\\System32\a.dll)", "", "\\", "\\\\", "/home/", "users"})
+        R"(C:\Windows\\System32\a.dll)", R"(C:\\Windows\\System32\\a.dll)", "a // b",
+        R"(\\.\pipe\x)", "it isn't /here", "", "\\", "\\\\", "/home/", "users"})
     EXPECT_EQ(redacted(text), text);
 }
 

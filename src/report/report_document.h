@@ -4,15 +4,21 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "analysis/wait_graph.h"
 #include "report/analyze.h"
 #include "report/facts.h"
+#include "stacks/file_needs.h"
 
 namespace ntstack::report {
 
-// `analysis`: of the dump where there is one; else null. `waits`: of the stacks.
-nlohmann::ordered_json report_document(const StackFacts& facts, const AnalysisFacts* analysis,
-                                       const analysis::WaitGraph& waits);
+struct ReportFacts {
+  const StackFacts& stacks;
+  const AnalysisFacts* analysis;                // of the dump where there is one; else null
+  const analysis::WaitGraph& waits;             // of the stacks
+  const std::vector<stacks::FileNeeds>& needs;  // of every module on them
+};
+nlohmann::ordered_json report_document(const ReportFacts& facts);
 
 }  // namespace ntstack::report

@@ -118,6 +118,9 @@ test("the search counts what is there and marks it", async () => {
   await page.locator("details.group > summary").first().click();
   assert.equal((await page.locator("details.group mark").first().innerText()).toLowerCase(), "smbcewait");
   await page.fill("#search", "");
+  const open = page.locator("details.group[open]");
+  assert.equal(await open.count(), 1);  // the one that was opened stays so
+  await open.locator("> summary").click();
 });
 
 test("the keyboard does it all", async () => {
@@ -167,15 +170,67 @@ test("the picture is as wide as threads are, and moves by keys and clicks", asyn
   await page.keyboard.press("Escape");
 });
 
-test("stack use is the sum of the frames' bytes", async () => {
+test("stack use is what `stack-use` says, frame by frame", async () => {
   const { stacks } = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json"));
-  const sums = stacks.map((stack) => stack.frames.reduce((sum, frame) => sum + (frame.frame_bytes ?? frame.bytes ?? 0), 0));
-  const most = Math.max(...sums);
-  assert.ok(most > 0);
-  assert.match(await page.locator("#use .body").innerText(), new RegExp(`: ${most} bytes`));
-  await page.selectOption("#use-thread", { index: 1 });
-  const second = await page.locator("#use-thread option").nth(1).innerText();
-  assert.match(await page.locator("#use .body").innerText(), new RegExp(`: ${second.split(" ")[0]} bytes`));
+  const values = await page.locator("#use-thread option").evaluateAll((all) => all.map((option) => Number(option.value)));
+  assert.ok(values.length > 1);
+  for (const number of [values[0], values.at(-1)]) {
+    const thread = stacks[number].thread.address;
+    const [account] = JSON.parse(run("stack-use", hang.dump, ...hang.paths, "--thread", thread, "--json")).accounts;
+    const segments = account.segments.filter((each) => each.accounted && each.used > 0);
+    await page.selectOption("#use-thread", String(number));
+    const text = await page.locator("#use .body").innerText();
+    assert.ok(segments.length > 0);
+    for (const each of segments) assert.ok(text.includes(`${each.used} of ${each.size} bytes in use`), text);
+    const bytes = await page.locator("#use .bytes").allInnerTexts();
+    assert.equal(bytes.reduce((sum, each) => sum + Number(each), 0), segments.reduce((sum, each) => sum + each.bytes_in_frames, 0));
+    const widths = await page.locator("#use .bar-of").evaluateAll((all) => all.map((bar) => parseFloat(bar.style.width)));
+    const most = Math.max(...bytes.map(Number));
+    widths.forEach((width, i) => assert.ok(Math.abs(width - 100 * bytes[i] / most) < 0.01, `${width}`));
+  }
+});
+
+test("each thread of a group shows its own stack, and leads to its stack use", async () => {
+  const { stacks } = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json"));
+  const groups = JSON.parse(run("groups", hang.dump, ...hang.paths, "--json")).groups;
+  const at = groups.findIndex((group) => group.threads.length > 2);
+  const group = page.locator("details.group").nth(at);
+  await group.locator("> summary").click();
+  const third = group.locator(".thread").nth(2);
+  await third.click();
+  assert.equal(await third.getAttribute("aria-pressed"), "true");
+  assert.equal(await group.locator('.thread[aria-pressed="true"]').count(), 1);
+  const number = stacks.findIndex((stack) => stack.thread.address === groups[at].threads[2].thread);
+  const rows = await group.locator(".frames tbody tr").allInnerTexts();
+  stacks[number].frames.forEach((frame, i) => {
+    if (frame.symbol?.name)
+      assert.ok(rows[i].includes(`${frame.symbol.module}!${frame.symbol.name}+0x${frame.symbol.offset.toString(16)}`), rows[i]);
+  });
+  await group.locator("button", { hasText: "its stack use" }).click();
+  assert.equal(await page.inputValue("#use-thread"), String(number));
+  await group.locator("> summary").click();
+});
+
+test("threads are found by their IDs, decimal and hexadecimal", async () => {
+  const { stacks } = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json"));
+  const id = stacks.find((stack) => stack.frames.length > 0).thread.id;
+  for (const text of [`tid ${id} `, `0x${id.toString(16)}`]) {
+    await page.fill("#search", text);
+    await page.waitForFunction(() => document.getElementById("hits").textContent.startsWith("1 thread in 1 group"));
+  }
+  await page.fill("#search", "");
+});
+
+test("the picture is there as a list too, with every thread", async () => {
+  const { stacks } = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json"));
+  const list = page.locator("#as-list");
+  await list.locator("> summary").click();
+  const tops = await list.locator("> div > details > summary").allInnerTexts();
+  const threads = tops.reduce((sum, text) => sum + Number(text.match(/^(\d+) thread/)[1]), 0);
+  assert.equal(threads, stacks.filter((stack) => stack.frames.length > 0).length);
+  await list.locator("> div > details > summary").first().click();
+  assert.ok(await list.locator("ol.chain li").count() > 1);
+  await list.locator("> summary").click();
 });
 
 test("modules are sorted as one likes", async () => {
@@ -183,8 +238,35 @@ test("modules are sorted as one likes", async () => {
   assert.equal(await page.locator("#modules tbody tr").count(), modules.length);
   await page.locator("#modules th button", { hasText: "Name" }).click();
   const names = await page.locator("#modules tbody tr td:first-child").allInnerTexts();
-  assert.deepEqual(names, [...names].sort());
+  assert.deepEqual(names, [...names].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1)));
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Name");
   assert.equal(await page.locator("#modules th").first().getAttribute("aria-sort"), "ascending");
+});
+
+test("modules say on how many stacks they are, and which files are at hand", async () => {
+  const needs = JSON.parse(run("symbols", "check", hang.dump, ...hang.paths, "--json")).symbol_files;
+  assert.ok(needs.length > 0);
+  const rows = await page.locator("#modules tbody tr").evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  for (const each of needs) {
+    const row = rows.find((cells) => cells[0] === each.module && cells[1] === each.base);
+    assert.equal(row[4], String(each.stacks));
+    assert.ok(row[5].startsWith(each.image.at_hand ? "image," : "no image,"), row[5]);
+    assert.equal(row[5].includes(", PDB"), each.pdb.at_hand, row[5]);
+  }
+  assert.equal(rows.filter((cells) => cells[4] !== "").length, needs.length);
+});
+
+test("no script or style but the page's own would run", async () => {
+  const shown = await open(browser, report("policy", hang));
+  const ran = await shown.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.ran = true";
+    document.body.append(script);
+    return window.ran === true;
+  });
+  assert.equal(ran, false);
+  assert.ok(shown.said.some((text) => text.includes("Content Security Policy")));
+  await shown.context().close();
 });
 
 test("light, dark and a phone: accessible, and nothing wider than the screen", async () => {
@@ -224,7 +306,9 @@ test("names of a stranger's dump stay text", async () => {
 test("what is redacted is in no output", async () => {
   const dump = renamed("redacted", "C:\\Users\\janedoe\\drv\\mrxsmb20.sys");
   const host = renamed("host", "\\Device\\Mup\\secrethost\\a\\b.sys");
-  for (const [name, given, secret] of [["user", dump, "janedoe"], ["share", host, "secrethost"]]) {
+  const mapped = renamed("mapped", "\\Device\\Mup\\;X:01\\secrethost\\a\\b.sys");
+  const cases = [["user", dump, "janedoe"], ["share", host, "secrethost"], ["mapped", mapped, "secrethost"]];
+  for (const [name, given, secret] of cases) {
     report(name, given);
     assert.ok(readFileSync(join(folder, name + ".html"), "utf8").includes(secret));
     report(name, given, "--redact");
@@ -239,4 +323,16 @@ test("a page that can't be written leaves none", () => {
   assert.throws(() => run("report", hang.dump, "-o", join(folder, "no", "such.html")), /Command failed/);
   assert.ok(!existsSync(join(folder, "no")));
   assert.throws(() => run("report", hang.dump), /Command failed/);
+  assert.throws(() => run("report", hang.dump, "--thread", "1", "-o", join(folder, "none.html")), /Command failed/);
+  assert.ok(!existsSync(join(folder, "none.html")));
+});
+
+test("a dump is never written over", () => {
+  const dump = join(folder, "kept.dmp");
+  const bytes = readFileSync(hang.dump);
+  writeFileSync(dump, bytes);
+  for (const options of [["-o", dump], ["-o", join(folder, ".", "kept.dmp")], ["-o", join(folder, "a.html"), "--json", dump]])
+    assert.throws(() => run("report", crash.dump, ...options), /Command failed/);
+  assert.ok(readFileSync(dump).equals(bytes));
+  assert.throws(() => run("report", crash.dump, "-o", join(folder, "b.html"), "--json", join(folder, "b.html")), /Command failed/);
 });

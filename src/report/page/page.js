@@ -6,6 +6,13 @@ const byId = (id) => document.getElementById(id);
 const body = (id) => byId(id).querySelector(".body");
 const GUESS = data.trusts.indexOf("scan"), REBUILT = data.trusts.indexOf("reconstructed");
 const SHOWN = 100;
+const FOUND_BY = {
+  context: "the saved registers of a processor or thread", switch_frame: "where the thread gave up its processor",
+  unwind_info: "the image's unwind data", frame_data: "the PDB's frame data", fpo: "the PDB's FPO records",
+  frame_pointer: "the chain of saved frame pointers", code: "the function's own code", trap_frame: "a trap frame was crossed",
+  stack_switch: "a change to another stack of the thread",
+  reconstructed: "unwound exactly from where the stack must come out; no call proves that it is live",
+  scan: "a guess: a value on the stack that follows a call" };
 
 // An element with attributes and children; strings become text.
 function make(tag, attributes = {}, ...children) {
@@ -30,14 +37,17 @@ function threadText(stack) {
 }
 const dumpName = (index) => (index === 0 ? data.dump : data.more_dumps[index - 1]).file;
 
+// "tid 22816 0x5920": as people may type it.
+const idText = (kind, id) => id === null ? "" : `${kind} ${id} 0x${id.toString(16)}`;
+
 // ---- text that is searched
 let words = [];  // what is looked for, in lower case
 const index = data.stacks.map((stack) => {
-  const parts = [threadText(stack), stack.thread ?? ""];
+  const parts = [threadText(stack), stack.thread ?? "", idText("pid", stack.process_id), idText("tid", stack.thread_id)];
   for (const frame of stack.frames) parts.push(data.sites[frame[0]].name);
+  for (const frame of stack.bugcheck_frames) parts.push(data.sites[frame[0]].name);
   return parts.join("\n").toLowerCase();
 });
-const moduleIndex = data.modules.map((module) => `${module.name}\n${module.path}\n${module.base}`.toLowerCase());
 const matches = (text) => words.every((word) => text.includes(word));
 
 // Text with what was looked for marked.
@@ -72,9 +82,11 @@ function frameRow(frame, number) {
 }
 function framesTable(stack) {
   const rows = [];
+  const heading = (text) => make("tr", {}, make("th", { colspan: "4", scope: "rowgroup", class: "quiet" }, text));
   if (stack.bugcheck_frames.length) {
+    rows.push(heading("from the exception to the bugcheck"));
     stack.bugcheck_frames.forEach((frame, i) => rows.push(frameRow(frame, i)));
-    rows.push(make("tr", {}, make("td", { colspan: "4", class: "quiet" }, "what led to the bugcheck:")));
+    rows.push(heading("where it happened"));
   }
   stack.frames.forEach((frame, i) => rows.push(frameRow(frame, i)));
   return make("div", { class: "frames", tabindex: "0", role: "region", "aria-label": "frames of " + threadText(stack) },
@@ -84,10 +96,15 @@ function framesTable(stack) {
 }
 
 // ---- groups
-function threadList(stacks) {
+// `choose`: called with a thread whose button is pressed.
+function threadList(stacks, choose) {
   const list = make("ul", { class: "threads" });
+  const thread = (i) => {
+    const button = make("button", { type: "button", class: "thread", onclick: () => choose(i, button) }, ...marked(threadText(data.stacks[i])));
+    return make("li", {}, button);
+  };
   const show = (from) => {
-    for (const i of stacks.slice(from, from + SHOWN)) list.append(make("li", {}, ...marked(threadText(data.stacks[i]))));
+    for (const i of stacks.slice(from, from + SHOWN)) list.append(thread(i));
     if (stacks.length > from + SHOWN) {
       const more = make("button", { type: "button", onclick: () => { more.parentNode.remove(); show(from + SHOWN); } },
         `${stacks.length - from - SHOWN} more`);
@@ -97,10 +114,10 @@ function threadList(stacks) {
   show(0);
   return list;
 }
-function variantPart(variant) {
+function variantPart(variant, choose) {
   const lines = variant.differences.flatMap((each) =>
     [...each.model.map((frame) => `- ${each.at} ${frame}`), ...each.instead.map((frame) => `+ ${each.at} ${frame}`)]);
-  return make("div", {}, make("h3", {}, `${plural(variant.stacks.length, "thread")} nearly like this`), threadList(variant.stacks),
+  return make("div", {}, make("h3", {}, `${plural(variant.stacks.length, "thread")} nearly like this`), threadList(variant.stacks, choose),
     make("pre", { class: "difference", tabindex: "0" }, lines.join("\n")));
 }
 function groupTitle(group) {
@@ -116,13 +133,30 @@ function groupTitle(group) {
   if (group.guesses) parts.push(" ", make("span", { class: "badge guess" }, "? some frames are guesses"));
   return parts;
 }
+// The threads of a group, and the stack of the one that is chosen: its own offsets, bytes and guesses.
+function groupBody(group) {
+  const place = make("div", { class: "chosen" });
+  let pressed = null;
+  const choose = (i, button) => {
+    pressed?.setAttribute("aria-pressed", "false");
+    pressed = button;
+    pressed?.setAttribute("aria-pressed", "true");
+    const parts = [make("h3", {}, threadText(data.stacks[i])), framesTable(data.stacks[i])];
+    if (usesStack(data.stacks[i]))
+      parts.push(make("button", { type: "button", onclick: () => chooseUse(i) }, "its stack use"));
+    fill(place, ...parts);
+  };
+  const list = threadList(group.shown, choose);
+  choose(group.shown[0], list.querySelector("button"));
+  return make("div", {}, list, place, ...group.variants.map((variant) => variantPart(variant, choose)));
+}
 function groupElement(group) {
   const details = make("details", { class: "group" }, make("summary", {}, ...groupTitle(group)));
   details.addEventListener("toggle", () => {
-    if (!details.open || details.childElementCount > 1) return;
-    details.append(make("div", {}, threadList(group.shown), framesTable(data.stacks[group.stacks[0]]),
-      ...group.variants.map(variantPart)));
+    group.open = details.open;
+    if (details.open && details.childElementCount === 1) details.append(groupBody(group));
   });
+  details.open = group.open ?? false;  // as before the search
   return details;
 }
 const inGroup = new Set(data.groups.flatMap((group) => [...group.stacks, ...group.variants.flatMap((v) => v.stacks)]));
@@ -166,7 +200,8 @@ function showSummary() {
     plural(data.stacks.length, "stack"), data.more_dumps.length ? `with ${plural(data.more_dumps.length, "further dump")}` : null];
   byId("subtitle").textContent = line.filter(Boolean).join(", ");
   byId("made").textContent = "Made by ntstack" + (data.redacted ? "; names of users and hosts were taken out." : ".");
-  if (!summary) return fill(box, make("p", {}, "Several dumps: their stacks are below."));
+  if (data.redacted) byId("subtitle").append(" ", make("span", { class: "badge" }, "redacted"));
+  if (!summary) return fill(box, make("p", {}, data.more_dumps.length ? "Several dumps: their stacks are below." : "The stacks are below."));
   const parts = [];
   if (summary.bugcheck) {
     parts.push(make("p", {}, make("span", { class: "bad" }, `${summary.bugcheck.name ?? "bugcheck"} (${summary.bugcheck.code})`),
@@ -189,26 +224,56 @@ function showSummary() {
 }
 
 // ---- modules
-let order = { by: "base", down: false };
+// What stands of its files where it is on a stack.
+function filesText(files) {
+  if (!files) return "";
+  const pdb = files.pdb.at_hand ? "PDB" : files.pdb.is_known === false ? "no PDB: which one is not known" : "no PDB";
+  return `${files.image.at_hand ? "image" : "no image"}, ${pdb}`;
+}
+const modules = (() => {
+  const key = (name, base) => `${name.toLowerCase()} ${base}`;
+  const files = new Map(data.symbol_files.map((each) => [key(each.module, each.base), each]));
+  const all = data.modules.map((module) => {
+    const known = files.get(key(module.name, module.base));
+    files.delete(key(module.name, module.base));
+    return { ...module, stacks: known?.stacks ?? 0, files: filesText(known) };
+  });
+  // Images of processes are in no list of the kernel's.
+  for (const each of files.values())
+    all.push({ name: each.module, path: "", base: each.base, size: null, timestamp: null, stacks: each.stacks, files: filesText(each) });
+  return all.map((module) => ({ ...module, at: BigInt(module.base), text: `${module.name}\n${module.path}\n${module.base}`.toLowerCase() }));
+})();
+const COLUMNS = [["name", "Name"], ["at", "Base"], ["size", "Size"], ["timestamp", "Timestamp"], ["stacks", "On stacks"],
+  ["files", "Files at hand"], ["path", "Path"]];
+let order = { by: "at", down: false };
+let visibleModules = 0;
+function sortModules(by) {
+  order = { by, down: order.by === by && !order.down };
+  showModules();
+  body("modules").querySelector(`[data-by="${by}"]`).focus();
+}
 function showModules() {
-  const columns = [["name", "Name"], ["base", "Base"], ["size", "Size"], ["timestamp", "Timestamp"], ["path", "Path"]];
-  const rows = data.modules.map((module, i) => ({ module, i })).filter(({ i }) => !words.length || matches(moduleIndex[i]));
-  const value = (module) => order.by === "base" ? BigInt(module.base) : module[order.by];
-  rows.sort((a, b) => { const x = value(a.module), y = value(b.module); return (x < y ? -1 : x > y ? 1 : 0) * (order.down ? -1 : 1); });
-  const head = columns.map(([key, text]) => make("th", { scope: "col",
+  const rows = words.length ? modules.filter((module) => matches(module.text)) : [...modules];
+  const value = (module) => typeof module[order.by] === "string" ? module[order.by].toLowerCase() : module[order.by] ?? -1;
+  rows.sort((a, b) => { const x = value(a), y = value(b); return (x < y ? -1 : x > y ? 1 : 0) * (order.down ? -1 : 1); });
+  const head = COLUMNS.map(([key, text]) => make("th", { scope: "col",
     "aria-sort": order.by === key ? (order.down ? "descending" : "ascending") : "none" },
-    make("button", { type: "button", onclick: () => { order = { by: key, down: order.by === key && !order.down }; showModules(); } }, text)));
-  const cells = (module) => [make("td", {}, ...marked(module.name)), make("td", {}, module.base), make("td", {}, "0x" + module.size.toString(16)),
-    make("td", {}, module.timestamp.toString(16).padStart(8, "0")), make("td", {}, ...marked(module.path))];
+    make("button", { type: "button", "data-by": key, onclick: () => sortModules(key) }, text)));
+  const cells = (module) => [make("td", {}, ...marked(module.name)), make("td", {}, ...marked(module.base)),
+    make("td", {}, module.size === null ? "" : "0x" + module.size.toString(16)),
+    make("td", {}, module.timestamp === null ? "" : module.timestamp.toString(16).padStart(8, "0")),
+    make("td", {}, module.stacks ? String(module.stacks) : ""),
+    make("td", module.files.includes("no ") ? { class: "lacks" } : {}, module.files), make("td", {}, ...marked(module.path))];
   fill(body("modules"), make("table", {}, make("thead", {}, make("tr", {}, ...head)),
-    make("tbody", {}, ...rows.map(({ module }) => make("tr", {}, ...cells(module))))));
+    make("tbody", {}, ...rows.map((module) => make("tr", {}, ...cells(module))))));
   visibleModules = rows.length;
 }
-let visibleModules = 0;
 
 // ---- what was missing
 function showMissing() {
   const parts = data.missing.map((each) => make("li", {}, `${each.what} of ${each.module}: ${each.remedy}`));
+  parts.push(...data.missing_threads.map((each) => make("li", {},
+    `the kernel stack of thread ${(each.process_id ?? 0).toString(16)}.${(each.id ?? 0).toString(16)}: ${each.reason}`)));
   parts.push(...data.warnings.map((text) => make("li", {}, text)));
   fill(body("missing"), parts.length ? make("ul", {}, ...parts) : make("p", {}, "Nothing."));
 }
@@ -242,43 +307,80 @@ function colourOf(name) {
   for (const c of name.split("!")[0]) hash = (hash * 31 + c.codePointAt(0)) % 360;
   return `hsl(${hash} 55% 72%)`;
 }
+const MOST_ROWS = 120;
+function box(node, x, wide, row, kind) {
+  const rect = document.createElementNS(SVG, "rect");
+  rect.setAttribute("x", x.toFixed(1)); rect.setAttribute("y", row * ROW);
+  rect.setAttribute("width", wide.toFixed(1)); rect.setAttribute("height", ROW - 1);
+  rect.style.fill = colourOf(node.name);
+  const isHit = words.length > 0 && matches(node.name.toLowerCase());
+  rect.setAttribute("class", [kind, node === now ? "now" : "", isHit ? "hit" : ""].join(" ").trim());
+  rect.addEventListener("click", () => { zoomed = now = node; drawPicture(); });
+  const title = document.createElementNS(SVG, "title");
+  title.textContent = describe(node);
+  rect.append(title);
+  const parts = [rect];
+  const letters = Math.floor((wide - 6) / 7.3);
+  if (letters > 2) {
+    const text = document.createElementNS(SVG, "text");
+    text.setAttribute("x", (x + 3).toFixed(1)); text.setAttribute("y", row * ROW + 14);
+    text.textContent = node.name.length > letters ? node.name.slice(0, letters - 1) + "…" : node.name;
+    parts.push(text);
+  }
+  return parts;
+}
+// The way back for fingers and mice: the whole, and what called the frame that is as wide as the picture.
+function above(node) {
+  const callers = [];
+  for (let at = node.parent; at; at = at.parent) callers.unshift(at);
+  return callers.length > 3 ? [callers[0], ...callers.slice(-2)] : callers;
+}
 function drawPicture() {
   root ??= buildTree();
   zoomed ??= root;
   now ??= zoomed;
   const width = Math.max(200, byId("icicle").clientWidth);
-  const svg = document.createElementNS(SVG, "svg");
-  let deepest = 0;
-  const draw = (node, x, wide, row) => {
-    if (wide < LEAST) return;
+  const parts = [];
+  let deepest = 0, isNowDrawn = false, wasCut = false;
+  above(zoomed).forEach((node, row) => { parts.push(...box(node, 0, width, row, "above")); isNowDrawn ||= node === now; });
+  const first = above(zoomed).length;
+  const todo = [[zoomed, 0, width, first]];
+  while (todo.length) {
+    const [node, x, wide, row] = todo.pop();
+    if (wide < LEAST) continue;
+    if (row >= first + MOST_ROWS) { wasCut = true; continue; }
     deepest = Math.max(deepest, row);
-    const box = document.createElementNS(SVG, "rect");
-    box.setAttribute("x", x.toFixed(1)); box.setAttribute("y", row * ROW);
-    box.setAttribute("width", wide.toFixed(1)); box.setAttribute("height", ROW - 1);
-    box.style.fill = colourOf(node.name);
-    if (node === now) box.setAttribute("class", "now");
-    box.addEventListener("click", () => { zoomed = now = node; drawPicture(); });
-    const title = document.createElementNS(SVG, "title");
-    title.textContent = describe(node);
-    box.append(title);
-    svg.append(box);
-    const letters = Math.floor((wide - 6) / 7.3);
-    if (letters > 2) {
-      const text = document.createElementNS(SVG, "text");
-      text.setAttribute("x", (x + 3).toFixed(1)); text.setAttribute("y", row * ROW + 14);
-      text.textContent = node.name.length > letters ? node.name.slice(0, letters - 1) + "…" : node.name;
-      svg.append(text);
-    }
+    isNowDrawn ||= node === now;
+    parts.push(...box(node, x, wide, row, ""));
     let at = x;
-    for (const child of sorted(node)) { const part = wide * child.count / node.count; draw(child, at, part, row + 1); at += part; }
-  };
-  draw(zoomed, 0, width, 0);
+    for (const child of sorted(node)) { const part = wide * child.count / node.count; todo.push([child, at, part, row + 1]); at += part; }
+  }
+  if (!isNowDrawn) { zoomed = now; return drawPicture(); }
+  const svg = document.createElementNS(SVG, "svg");
+  svg.append(...parts);
   svg.setAttribute("viewBox", `0 0 ${width} ${(deepest + 1) * ROW}`);
   svg.setAttribute("height", (deepest + 1) * ROW);
   svg.setAttribute("aria-hidden", "true");
   fill(byId("icicle"), svg);
-  byId("icicle-now").textContent = describe(now);
+  byId("icicle-now").textContent = describe(now) + (wasCut ? "; deeper frames show when one is made as wide as the picture" : "");
 }
+// The tree as text: frames that call one frame alone stand together.
+function listOf(node) {
+  const chain = [node];
+  while (chain.at(-1).children.size === 1 && sorted(chain.at(-1))[0].count === node.count) chain.push(sorted(chain.at(-1))[0]);
+  const last = chain.at(-1);
+  const title = `${plural(node.count, "thread")}: ${node.name}${chain.length > 1 ? ` and ${plural(chain.length - 1, "frame")} that it leads to` : ""}`;
+  const details = make("details", {}, make("summary", {}, title));
+  details.addEventListener("toggle", () => {
+    if (details.childElementCount > 1) return;
+    const frames = make("ol", { class: "chain" }, ...chain.map((each) => make("li", {}, each.name + (each.guesses ? ` ? in ${each.guesses} a guess` : ""))));
+    details.append(make("div", {}, frames, ...sorted(last).map(listOf)));
+  });
+  return details;
+}
+byId("as-list").addEventListener("toggle", () => {
+  if (byId("as-list").childElementCount === 1) byId("as-list").append(make("div", {}, ...sorted(root).map(listOf)));
+});
 function describe(node) {
   return `${node.name}: ${plural(node.count, "thread")} of ${root.count}` + (node.guesses ? `, in ${node.guesses} of them a guess` : "");
 }
@@ -289,35 +391,50 @@ byId("icicle").addEventListener("keydown", (event) => {
   else if (event.key === "Enter") zoomed = now;
   else if (event.key === "Escape") zoomed = now = root;
   else return;
-  // What is chosen stays in the picture.
-  let inside = now;
-  while (inside && inside !== zoomed) inside = inside.parent;
-  if (!inside) zoomed = now;
   event.preventDefault();
   drawPicture();
 });
 
 // ---- stack use
+// The kernel's frames alone: those of user code are on a stack that may be as large as one likes.
+const usesOf = (stack) => stack.frames.filter((frame) => frame[2] !== null && !data.sites[frame[0]].user);
+const usedBy = (stack) => stack.segments.reduce((sum, segment) => sum + segment.used, 0);
+const usesStack = (stack) => stack.segments.length > 0 && usesOf(stack).length > 0;
+function segmentPart(segment) {
+  const share = Math.min(100, 100 * segment.used / segment.size);
+  const line = `${segment.kind} stack: ${segment.used} of ${segment.size} bytes in use (${share.toFixed(0)} %), ${segment.left} left` +
+    (segment.size_known ? "" : "; the usual size, for the dump does not tell");
+  const part = make("div", {});
+  part.style.width = `${share.toFixed(2)}%`;
+  return make("div", { class: "segment" }, make("p", {}, line), make("div", { class: "room", "aria-hidden": "true" }, part));
+}
 function showUse(number) {
   const stack = data.stacks[number];
-  const used = stack.frames.filter((frame) => frame[2] !== null);
+  const used = usesOf(stack);
   const most = Math.max(1, ...used.map((frame) => frame[2]));
+  const rows = used.flatMap((frame) => {
+    const bar = make("div", { class: "bar-of", "aria-hidden": "true" });
+    bar.style.width = `${(100 * frame[2] / most).toFixed(2)}%`;
+    const isGuess = frame[1] === GUESS || frame[1] === REBUILT;
+    return [make("div", { class: isGuess ? "name guess" : "name" }, (isGuess ? "? " : "") + data.sites[frame[0]].name),
+      make("div", { class: "bytes" }, String(frame[2])), bar, make("div")];
+  });
   const total = used.reduce((sum, frame) => sum + frame[2], 0);
-  const rows = used.flatMap((frame) => [make("div", { class: "name" }, data.sites[frame[0]].name),
-    make("div", { class: "bytes" }, String(frame[2])),
-    make("div", { class: "bar-of", style: `width: ${(100 * frame[2] / most).toFixed(2)}%`, "aria-hidden": "true" }), make("div")]);
-  const room = stack.room ? ` of ${stack.room} bytes of the stack` : "";
-  fill(body("use"), make("p", {}, `${plural(used.length, "frame")} of known size: ${total} bytes${room}.`),
-    make("div", { class: "use" }, ...rows));
+  fill(body("use"), ...stack.segments.map(segmentPart),
+    make("p", {}, `${plural(used.length, "frame")} of known size: ${total} bytes. The youngest first.`), make("div", { class: "use" }, ...rows));
 }
 function fillThreads() {
   const list = byId("use-thread");
-  const bytes = (stack) => stack.frames.reduce((sum, frame) => sum + (frame[2] ?? 0), 0);
-  const all = data.stacks.map((stack, i) => ({ i, bytes: bytes(stack) })).filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
+  const all = data.stacks.map((stack, i) => ({ i, bytes: usedBy(stack) })).filter(({ i }) => usesStack(data.stacks[i])).sort((a, b) => b.bytes - a.bytes);
   fill(list, ...all.map(({ i, bytes }) => make("option", { value: String(i) }, `${bytes} bytes: ${threadText(data.stacks[i])}`)));
   list.addEventListener("change", () => showUse(Number(list.value)));
   if (all.length) showUse(all[0].i);
   else byId("use").hidden = true;
+}
+function chooseUse(number) {
+  byId("use-thread").value = String(number);
+  showUse(number);
+  byId("use-thread").focus();
 }
 
 // ---- who waits for whom
@@ -370,6 +487,7 @@ function search(text) {
   words = text.toLowerCase().split(/\s+/).filter(Boolean);
   showGroups();
   showModules();
+  if (root) drawPicture();
   const threads = visibleGroups.reduce((sum, group) => sum + group.shown.length, 0);
   byId("hits").textContent = words.length ? `${plural(threads, "thread")} in ${plural(visibleGroups.length, "group")}, ${plural(visibleModules, "module")}` : "";
 }
@@ -405,6 +523,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+function showFoundBy() {
+  const used = new Set(data.stacks.flatMap((stack) => [...stack.frames, ...stack.bugcheck_frames].map((frame) => frame[1])));
+  const rows = data.trusts.flatMap((trust, i) => used.has(i) ? [make("dt", {}, (i === GUESS || i === REBUILT ? "? " : "") + trust.replaceAll("_", " ")),
+    make("dd", {}, FOUND_BY[trust] ?? "")] : []);
+  fill(byId("found-by").querySelector("dl"), ...rows);
+}
+
 const names = { summary: "What happened", waits: "Waits", groups: "Groups", picture: "Picture", use: "Stack use", modules: "Modules", missing: "Missing" };
 setTheme(prefersDark.matches);
 showSummary();
@@ -412,6 +537,7 @@ showWaits();
 search("");
 fillThreads();
 showMissing();
+showFoundBy();
 for (const [id, name] of Object.entries(names))
   if (!byId(id).hidden) byId("parts").append(make("li", {}, make("a", { href: "#" + id }, name)));
 requestAnimationFrame(() => {
