@@ -31,7 +31,7 @@ function threadText(stack) {
   const ids = stack.process_id === null && stack.thread_id === null ? "" :
     ` ${(stack.process_id ?? 0).toString(16)}.${(stack.thread_id ?? 0).toString(16)}`;
   const where = data.more_dumps.length ? ` in ${dumpName(stack.dump)}` : "";
-  const processor = stack.processor === null ? "" : ` processor ${stack.processor}`;
+  const processor = stack.processor === null || stack.state?.includes("processor") ? "" : ` processor ${stack.processor}`;
   return `${stack.process ?? "thread"}${ids}${stack.name ? ` "${stack.name}"` : ""}${processor}` +
     `${stack.state ? `  ${stack.state}` : ""}${where}`;
 }
@@ -148,7 +148,7 @@ function groupBody(group) {
   };
   const list = threadList(group.shown, choose);
   choose(group.shown[0], list.querySelector("button"));
-  return make("div", {}, list, place, ...group.variants.map((variant) => variantPart(variant, choose)));
+  return make("div", {}, group.shown.length > 1 ? list : null, place, ...group.variants.map((variant) => variantPart(variant, choose)));
 }
 function groupElement(group) {
   const details = make("details", { class: "group" }, make("summary", {}, ...groupTitle(group)));
@@ -289,7 +289,7 @@ function buildTree() {
     ++root.count;
     for (let i = stack.frames.length; i-- > 0;) {
       const frame = stack.frames[i], site = data.sites[frame[0]];
-      const name = site.function ?? "(in no module)";
+      const name = site.function ?? (site.user ? "(user mode)" : "(in no module)");
       let child = node.children.get(name);
       if (!child) node.children.set(name, child = { name, count: 0, guesses: 0, children: new Map(), parent: node, depth: node.depth + 1 });
       ++child.count;
