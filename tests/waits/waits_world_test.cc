@@ -3,11 +3,13 @@
 // Where the test writes owners into memory itself, truth is ours.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "analysis/wait_diagnosis.h"
 #include "analysis/wait_graph.h"
 #include "app/session.h"
+#include "stacks/walker.h"
 #include "test_files.h"
 #include "world/guest_source.h"
 #include "world/seed1.h"
@@ -129,8 +131,10 @@ TEST_F(Waits, RegistersThatCallsKeepAreThoseOfTheFramesThatSetThem) {
     ASSERT_LT(i, stack->frames.size());
     ASSERT_EQ(stack->frames[i].ip, truth.ip);
     // The frame pointer of the emulated processor there.
-    if (const auto rbp = analysis::register_in(registers[i].registers, 5); rbp && ++compared)
+    if (const auto rbp = analysis::register_in(registers[i].registers, 5)) {
       EXPECT_EQ(*rbp, truth.frame_pointer) << i;
+      ++compared;
+    }
     ++i;
   }
   EXPECT_GT(compared, 10u);
