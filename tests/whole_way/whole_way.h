@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "analysis/wait_graph.h"
 #include "app/session.h"
 #include "base/bytes.h"
 #include "dump/dump.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "report/waits.h"
 #include "stacks/join.h"
 #include "stacks/walker.h"
 
@@ -32,6 +34,11 @@ inline std::string whole_way_complaint(dump::Dump dump, const std::string& symbo
   if (twice.size() < stacks.size() / 2 || twice.size() > 2 * stacks.size())
     return "stacks are lost";
   const report::StackFacts facts{session.facts(), {}, stacks, {}};
+  analysis::WaitReader reader(analysis::KernelView(session.machine(), session.symbolizer()), {});
+  const analysis::WaitSource source{&reader, 0};
+  const auto graph = analysis::wait_graph_of(stacks, std::span(&source, 1));
+  if (report::waits_text(facts, graph, {}, true).empty()) return "no text of waits";
+  if (!nlohmann::json::accept(report::waits_json(facts, graph))) return "the JSON is malformed";
   if (report::stacks_text(facts, {}).empty()) return "no text";
   for (const std::string& json : {report::stacks_json(facts), report::info_json(facts.of)}) {
     if (!nlohmann::json::accept(json)) return "the JSON is malformed";
