@@ -8,6 +8,7 @@
 #include "analysis/wait_diagnosis.h"
 #include "analysis/wait_graph.h"
 #include "app/session.h"
+#include "stacks/walker.h"
 #include "test_files.h"
 #include "world/guest_source.h"
 #include "world/seed1.h"
@@ -129,8 +130,10 @@ TEST_F(Waits, RegistersThatCallsKeepAreThoseOfTheFramesThatSetThem) {
     ASSERT_LT(i, stack->frames.size());
     ASSERT_EQ(stack->frames[i].ip, truth.ip);
     // The frame pointer of the emulated processor there.
-    if (const auto rbp = analysis::register_in(registers[i].registers, 5); rbp && ++compared)
+    if (const auto rbp = analysis::register_in(registers[i].registers, 5)) {
+      ++compared;
       EXPECT_EQ(*rbp, truth.frame_pointer) << i;
+    }
     ++i;
   }
   EXPECT_GT(compared, 10u);
