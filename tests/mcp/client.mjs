@@ -58,7 +58,7 @@ test("a tool says what the command says", async () => {
     assert.ok(!result.isError);
     assert.equal(textOf(result), run(command, hang, "-y", symbols), tool);
   }
-  for (const tool of ["stacks", "groups"])
+  for (const tool of ["stacks", "groups", "waits"])
     assert.equal(textOf(await call(tool, { dumps: [hang] })), run(tool, hang, "-y", symbols));
   assert.equal(textOf(await call("diff", { captures: [hang, hang] })), run("diff", hang, hang, "-y", symbols));
 });

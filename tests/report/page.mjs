@@ -90,6 +90,14 @@ test("groups are those of `groups`, and a click opens one with its frames and ho
   await summaries.first().click();
 });
 
+test("who waits for whom is what `waits` says, and what is likely is no fact", async () => {
+  const { graph } = JSON.parse(run("waits", hang.dump, ...hang.paths, "--json"));
+  assert.ok(graph.diagnosis.length > 0);
+  const text = await page.locator("#waits").innerText();
+  for (const each of graph.diagnosis) assert.ok(text.includes(`${each.sentence}. ${each.certainty === "fact" ? "" : "? "}${each.certainty}`), each.sentence);
+  for (const root of graph.roots) assert.ok(text.includes(`${graph.objects[root].address} ${graph.objects[root].behind} thread`));
+});
+
 test("guesses are marked by more than colour", async () => {
   const shown = await open(browser, report("guesses", crash));
   await shown.locator("details.group > summary").first().click();

@@ -53,7 +53,7 @@ class Documents(unittest.TestCase):
         for dump in dumps():
             for command, name in (("info", "info_document"), ("modules", "modules_document"),
                                   ("processes", "processes_document"), ("threads", "threads_document"),
-                                  ("stacks", "stacks_document"), ("groups", "groups_document"),
+                                  ("stacks", "stacks_document"), ("groups", "groups_document"), ("waits", "waits_document"),
                                   ("analyze", "analyze_document"), ("waits", "waits_document")):
                 self.check(json.loads(run(command, dump, "--json")), name, f"{command} {dump}")
                 checked += 1

@@ -3,7 +3,6 @@
 // Where the test writes owners into memory itself, truth is ours.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <set>
 
 #include "analysis/wait_diagnosis.h"
@@ -132,8 +131,8 @@ TEST_F(Waits, RegistersThatCallsKeepAreThoseOfTheFramesThatSetThem) {
     ASSERT_EQ(stack->frames[i].ip, truth.ip);
     // The frame pointer of the emulated processor there.
     if (const auto rbp = analysis::register_in(registers[i].registers, 5)) {
-      EXPECT_EQ(*rbp, truth.frame_pointer) << i;
       ++compared;
+      EXPECT_EQ(*rbp, truth.frame_pointer) << i;
     }
     ++i;
   }
