@@ -182,7 +182,7 @@ class Everything(unittest.TestCase):
         random.seed(9)
         for dump in (SEED1, *sorted(DATA.glob("lldb/*.dmp"))[:1]):
             file = dump.read_bytes()
-            for turn in range(60):
+            for turn in range(24):
                 damaged = bytearray(file[:random.randrange(len(file))] if turn % 3 == 0 else file)
                 for _ in range(random.randrange(1, 200)):
                     if damaged:
