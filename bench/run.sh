@@ -15,6 +15,11 @@ echo "== ntstack stacks, whole process"
 bench/stacks_cost.py "$build/ntstack" samples/seed1/w3wp.dmp "$data/kernel/triage_x64_19041.dmp"
 echo "== ntstack waits against ntstack stacks"
 bench/waits_cost.py "$build/ntstack" samples/seed1/w3wp.dmp
+if [ -x "$build/tests/world_physical/make_physical" ]; then
+  "$build/tests/world_physical/make_physical" "$build/tests/world_physical/modules/known" "$build/bench/waits.dmp" bitmap 100 2000
+  bench/waits_cost.py "$build/ntstack" "$build/bench/waits.dmp"
+  rm -f "$build/bench/waits.dmp"
+fi
 echo "== ntstack analyze of crash dumps against ntstack stacks"
 hyperfine --warmup 3 --shell none \
   "$build/ntstack analyze $data/kernel/triage_x64_19041.dmp --offline" \

@@ -1,4 +1,5 @@
-// Lines that are read back from a batch's output, and messages to the server of `ntstack mcp`, whose tools are not run.
+// Lines that are read back from a batch's output, and messages to the server of `ntstack mcp`,
+// whose tools are not run.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -165,13 +165,22 @@ class Chains {
     }
   }
 
+  // It is in a function that takes the lock: it runs to wait for it, or was about to.
+  bool asks_for(const Stack& stack, const WaitedObject& object) const {
+    const auto words = wait_words_of(stack);
+    if (!words || words->object != object.kind) return false;
+    const auto asked = reader_of(stack)->argument_of(stack, object.kind);
+    return asked && asked->address == object.address;
+  }
+
   std::vector<StackHit> hits_of_others(const AwaitedObject& awaited,
                                        std::span<const StackHit> hits) const {
     std::unordered_set<std::size_t> waiting;
     for (const std::size_t wait : awaited.waiters) waiting.insert(graph_.waits[wait].stack);
     std::vector<StackHit> found;
     for (const StackHit& hit : hits)
-      if (!waiting.contains(hit.stack)) found.push_back(hit);
+      if (!waiting.contains(hit.stack) && !asks_for(stacks_[hit.stack], awaited.object))
+        found.push_back(hit);
     return found;
   }
 

@@ -5,7 +5,7 @@
 namespace ntstack::analysis {
 namespace {
 
-constexpr std::size_t kMostSteps = 50'000'000;  // of all counts together
+constexpr std::size_t kMostSteps = 10'000'000;  // of all counts together
 constexpr std::size_t kMostCycles = 1000;
 
 // How many threads wait behind objects; each object's by a search of its own, so that one that is
@@ -195,7 +195,7 @@ bool goes_on(const WaitGraph& graph, const AwaitedObject& awaited) {
 bool is_root(const WaitGraph& graph, const AwaitedObject& awaited) {
   if (!awaited.holders.empty()) return !goes_on(graph, awaited);
   if (is_lock(awaited.object.kind)) return true;
-  if (awaited.behind < 2 || awaited.waiters.size() < 2) return false;
+  if (awaited.waiters.size() < 2) return false;
   return std::ranges::none_of(awaited.waiters, [&](std::size_t wait) {
     const auto& words = graph.waits[wait].words;
     return words && words->kind == WaitKind::idle;
@@ -213,11 +213,22 @@ void join_waits(WaitGraph& graph, std::size_t stacks) {
     for (const Holder& holder : graph.objects[i].holders)
       if (holder.stack) graph.holds[*holder.stack].push_back(i);
   Counter counter(graph);
-  for (std::size_t i = 0; i < graph.objects.size(); ++i)
-    graph.objects[i].behind = counter.behind(std::span(&i, 1));
-  find_cycles(graph, counter);
+  const auto count = [&](std::size_t i) {
+    // Those that wait for it are behind it whatever the count comes to.
+    AwaitedObject& awaited = graph.objects[i];
+    awaited.behind = std::max(counter.behind(std::span(&i, 1)), awaited.waiters.size());
+  };
+  // Where there is too much to count, roots and cycles are counted before all others.
   for (std::size_t i = 0; i < graph.objects.size(); ++i)
     if (is_root(graph, graph.objects[i])) graph.roots.push_back(i);
+  std::vector<bool> is_counted(graph.objects.size());
+  for (const std::size_t root : graph.roots) {
+    count(root);
+    is_counted[root] = true;
+  }
+  find_cycles(graph, counter);
+  for (std::size_t i = 0; i < graph.objects.size(); ++i)
+    if (!is_counted[i]) count(i);
   std::ranges::stable_sort(graph.roots, [&](std::size_t a, std::size_t b) {
     return graph.objects[a].behind > graph.objects[b].behind;
   });

@@ -54,6 +54,10 @@ class WaitReader {
   // Nothing where the thread does not wait, as far as its state or (user dumps) its stack tells.
   std::optional<Wait> wait_of(const stacks::Stack& stack);
 
+  // The object of that kind that the functions on a stack were called to wait for, whatever the
+  // thread's state: the surest of what they were called with.
+  std::optional<WaitedObject> argument_of(const stacks::Stack& stack, ObjectKind kind);
+
   const KernelView& view() const { return view_; }
   FrameRegisters& registers() { return registers_; }
   // Made when first asked for; null: a user dump has none.
@@ -61,7 +65,6 @@ class WaitReader {
 
  private:
   std::vector<WaitedObject> blocks_of(const stacks::Stack& stack, Certainty certainty) const;
-  std::optional<WaitedObject> argument_of(const stacks::Stack& stack, ObjectKind kind);
   std::optional<WaitedObject> meant_by(const stacks::Stack& stack, const Wait& wait);
   std::optional<WaitedObject> irp_of(const stacks::Stack& stack);
   std::optional<WaitedObject> message_of(const stacks::Stack& stack) const;

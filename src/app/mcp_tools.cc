@@ -44,6 +44,12 @@ const std::vector<McpTool>& all_tools() {
        "unusual ones first.",
        {"groups"},
        {kDumps, kThread, kProcess, kState, kWaitingOn, kTop}},
+      {"waits",
+       "Who waits for whom: deadlocks, who holds up most threads, chains of waits, and how each "
+       "part "
+       "is known. What is likely is no fact.",
+       {"waits"},
+       {kDumps, {"verbose", Kind::flag, "--verbose", "every wait and chain"}}},
       {"threads",
        "The threads of a dump with their states and times, without their stacks.",
        {"threads"},

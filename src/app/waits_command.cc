@@ -8,6 +8,7 @@
 #include "report/waits.h"
 
 namespace ntstack::app {
+
 int run_waits(const WaitsOptions& options, std::FILE* out, std::FILE* err) {
   const auto choice = ThreadChoice::of({});
   if (!choice) return wrong(choice.error(), err);

@@ -8,6 +8,7 @@
 #include "app/session.h"
 #include "console/console.h"
 #include "test_files.h"
+#include "world/guest_source.h"
 #include "world/seed1.h"
 #include "world/triage_writer.h"
 
@@ -15,22 +16,6 @@ namespace ntstack {
 namespace {
 
 using world::ThreadTruth;
-
-class GuestMemory : public base::ByteSource {
- public:
-  GuestMemory(const world::KernelWorld& world, std::unique_ptr<base::ByteSource> dump)
-      : world_(world), dump_(std::move(dump)) {}
-  std::size_t read(std::uint64_t address, std::span<std::byte> out) const override {
-    std::size_t done = dump_->read(address, out);
-    while (done < out.size() && world_.machine().try_read(address + done, out.subspan(done, 1)))
-      ++done;
-    return done;
-  }
-
- private:
-  const world::KernelWorld& world_;
-  std::unique_ptr<base::ByteSource> dump_;
-};
 
 class Locks : public testing::Test {
  protected:
@@ -47,7 +32,7 @@ class Locks : public testing::Test {
   std::string run(std::string_view line) {
     auto dump = dump::parse(base::Bytes::of(std::span<const std::uint8_t>(*bytes_)));
     EXPECT_TRUE(dump);
-    dump->memory = std::make_unique<GuestMemory>(*seed_->world, std::move(dump->memory));
+    dump->memory = std::make_unique<world::GuestSource>(*seed_->world, std::move(dump->memory));
     app::DumpOptions options;
     options.dump = "w3wp.dmp";
     options.offline = true;

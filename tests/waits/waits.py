@@ -35,6 +35,12 @@ def paths_of(dump):
     return found
 
 
+def x86_paths(dump):
+    """Of a dump of tests/world_x86, whose modules lie apart, by build and compiler."""
+    modules = BUILD / "tests" / "world_x86" / "modules" / dump.parent.parent.name
+    return ["-y", modules, "-i", modules] if modules.is_dir() else []
+
+
 def waits(dump, *options):
     return json.loads(run("waits", dump, "--json", "--offline", *paths_of(dump), *options))
 
@@ -123,13 +129,12 @@ class OtherProcessors(unittest.TestCase):
                 continue
             with self.subTest(dump.relative_to(BUILD)):
                 workers, owner = truth_of(dump)
-                graph = waits(dump)["graph"]
+                graph = waits(dump, *x86_paths(dump))["graph"]
                 locks = [o for o in graph["objects"] if o["kind"] == "resource" and len(o["waiters"]) > 1]
                 self.assertTrue(locks)
                 for lock in locks:
                     self.assertTrue({graph["waits"][w]["thread"] for w in lock["waiters"]} <= workers)
-                    for holder in lock["holders"]:
-                        self.assertEqual(holder["thread"]["thread"], owner)
+                    self.assertEqual([h["thread"]["thread"] for h in lock["holders"]], [owner])
                 seen += 1
         if not seen:
             self.skipTest("no such dumps are built here")
@@ -177,7 +182,7 @@ class Everything(unittest.TestCase):
         random.seed(9)
         for dump in (SEED1, *sorted(DATA.glob("lldb/*.dmp"))[:1]):
             file = dump.read_bytes()
-            for turn in range(60):
+            for turn in range(24):
                 damaged = bytearray(file[:random.randrange(len(file))] if turn % 3 == 0 else file)
                 for _ in range(random.randrange(1, 200)):
                     if damaged:

@@ -5,15 +5,31 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "analysis/wait_graph.h"
 #include "app/session.h"
 #include "base/bytes.h"
 #include "dump/dump.h"
 #include "report/json.h"
 #include "report/text.h"
+#include "report/waits.h"
 #include "stacks/join.h"
 #include "stacks/walker.h"
 
 namespace ntstack::tests {
+
+// Of one dump in eight: waits take longer than all the rest.
+inline std::string waits_complaint(app::Session& session, const std::vector<stacks::Stack>& stacks,
+                                   const report::StackFacts& facts) {
+  std::size_t frames = 0;
+  for (const auto& stack : stacks) frames += stack.frames.size();
+  if (frames % 8 != 0) return "";
+  analysis::WaitReader reader(analysis::KernelView(session.machine(), session.symbolizer()), {});
+  const analysis::WaitSource source{&reader, 0};
+  const auto graph = analysis::wait_graph_of(stacks, std::span(&source, 1));
+  if (report::waits_text(facts, graph, {}, true).empty()) return "no text of waits";
+  if (!nlohmann::json::accept(report::waits_json(facts, graph))) return "the JSON is malformed";
+  return "";
+}
 
 // Empty where the dump gives stacks; else what is wrong.
 inline std::string whole_way_complaint(dump::Dump dump, const std::string& symbol_path) {
@@ -32,6 +48,7 @@ inline std::string whole_way_complaint(dump::Dump dump, const std::string& symbo
   if (twice.size() < stacks.size() / 2 || twice.size() > 2 * stacks.size())
     return "stacks are lost";
   const report::StackFacts facts{session.facts(), {}, stacks, {}};
+  if (std::string wrong = waits_complaint(session, stacks, facts); !wrong.empty()) return wrong;
   if (report::stacks_text(facts, {}).empty()) return "no text";
   for (const std::string& json : {report::stacks_json(facts), report::info_json(facts.of)}) {
     if (!nlohmann::json::accept(json)) return "the JSON is malformed";

@@ -1,0 +1,203 @@
+// Who waits for whom on the first seed's machine. Truth: the emulated kernel's own code took the
+// resource and waited for it, and its memory is read here by the offsets of the world's structures.
+// Where the test writes owners into memory itself, truth is ours.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "analysis/wait_diagnosis.h"
+#include "analysis/wait_graph.h"
+#include "app/session.h"
+#include "stacks/walker.h"
+#include "test_files.h"
+#include "world/guest_source.h"
+#include "world/seed1.h"
+#include "world/triage_writer.h"
+
+namespace ntstack {
+namespace {
+
+using analysis::AwaitedObject;
+using analysis::Certainty;
+using analysis::ObjectKind;
+using analysis::WaitGraph;
+using world::ThreadTruth;
+
+class Waits : public testing::Test {
+ protected:
+  void SetUp() override {
+    seed_ = world::build_seed1(tests::binary_dir() / "tests" / "world" / "modules");
+  }
+
+  // Reads a dump of the machine as it is now. `has_all`: with the machine's whole memory.
+  void look(bool has_all) {
+    bytes_ = write_triage_dump(*seed_.world, seed_.threads);
+    auto dump = dump::parse(base::Bytes::of(std::span<const std::uint8_t>(bytes_)));
+    ASSERT_TRUE(dump);
+    if (has_all)
+      dump->memory = std::make_unique<world::GuestSource>(*seed_.world, std::move(dump->memory));
+    app::DumpOptions options;
+    options.dump = "w3wp.dmp";
+    options.offline = true;
+    options.symbol_path = (tests::source_dir() / "samples/seed1/symbols").string();
+    reader_.reset();
+    session_.emplace(app::Session::over(std::move(*dump), options));
+    stacks::Walker walker(session_->machine(), session_->symbolizer(), {});
+    stacks_ = walker.walk_all();
+    reader_ = std::make_unique<analysis::WaitReader>(
+        analysis::KernelView(session_->machine(), session_->symbolizer()),
+        stacks::SymbolizerMaker());
+    const analysis::WaitSource source{reader_.get(), 0};
+    graph_ = analysis::wait_graph_of(stacks_, std::span(&source, 1));
+  }
+
+  // The kernel's own list has one resource: the file's.
+  std::uint64_t resource() const {
+    return machine().get<std::uint64_t>(seed_.world->nt("ExpSystemResourcesList"));
+  }
+  world::Machine& machine() const { return seed_.world->machine(); }
+  std::uint64_t owner() const { return with_role("owner").front(); }
+  std::vector<std::uint64_t> with_role(std::string_view role) const {
+    std::vector<std::uint64_t> found;
+    for (const ThreadTruth& thread : seed_.threads)
+      if (thread.role.ends_with(role)) found.push_back(thread.ethread);
+    return found;
+  }
+  std::uint64_t thread_of(std::size_t stack) const { return stacks_[stack].thread->address; }
+  const AwaitedObject* object_at(std::uint64_t address) const {
+    for (const AwaitedObject& each : graph_.objects)
+      if (each.object.address == address) return &each;
+    return nullptr;
+  }
+  analysis::Ownership owners(ObjectKind kind, std::uint64_t address) {
+    analysis::WaitedObject object;
+    object.kind = kind;
+    object.address = address;
+    object.certainty = Certainty::fact;
+    return analysis::owners_of(*reader_, object, stacks_.front());
+  }
+
+  world::Seed1 seed_;
+  std::vector<std::uint8_t> bytes_;
+  std::optional<app::Session> session_;
+  std::unique_ptr<analysis::WaitReader> reader_;
+  std::vector<stacks::Stack> stacks_;
+  WaitGraph graph_;
+};
+
+TEST_F(Waits, WithTheResourceInTheDumpItsOwnerIsAFact) {
+  look(true);
+  const AwaitedObject* found = object_at(resource());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->object.kind, ObjectKind::resource);
+  EXPECT_EQ(found->object.certainty, Certainty::fact);
+  ASSERT_EQ(found->holders.size(), 1u);
+  EXPECT_EQ(found->holders[0].thread, owner());
+  EXPECT_EQ(found->holders[0].certainty, Certainty::fact);
+  std::set<std::uint64_t> waiting;
+  for (const std::size_t wait : found->waiters) waiting.insert(thread_of(graph_.waits[wait].stack));
+  const auto workers = with_role("worker");
+  EXPECT_EQ(waiting, std::set<std::uint64_t>(workers.begin(), workers.end()));
+  EXPECT_EQ(found->behind, workers.size());
+  ASSERT_FALSE(graph_.roots.empty());
+  EXPECT_EQ(&graph_.objects[graph_.roots.front()], found);
+  EXPECT_TRUE(graph_.cycles.empty());
+}
+
+TEST_F(Waits, FromStacksAloneItIsTheSameResourceAndTheSameOwner) {
+  look(false);
+  const AwaitedObject* found = object_at(resource());
+  ASSERT_TRUE(found) << "the address that registers have is the one in the kernel's list";
+  ASSERT_EQ(found->holders.size(), 1u);
+  EXPECT_EQ(found->holders[0].thread, owner());
+  EXPECT_EQ(found->holders[0].certainty, Certainty::likely);
+  EXPECT_EQ(found->waiters.size(), with_role("worker").size());
+}
+
+TEST_F(Waits, RegistersThatCallsKeepAreThoseOfTheFramesThatSetThem) {
+  look(false);
+  const ThreadTruth& worker =
+      *std::ranges::find(seed_.threads, "switched worker", &ThreadTruth::role);
+  const auto stack = std::ranges::find_if(stacks_, [&](const stacks::Stack& each) {
+    return each.thread && each.thread->address == worker.ethread;
+  });
+  ASSERT_NE(stack, stacks_.end());
+  const auto registers = reader_->registers().of(*stack);
+  ASSERT_EQ(registers.size(), stack->frames.size());
+  std::size_t i = 0, compared = 0;
+  for (const world::TruthFrame& truth : worker.frames) {
+    while (i < stack->frames.size() && stack->frames[i].is_inline) ++i;
+    ASSERT_LT(i, stack->frames.size());
+    ASSERT_EQ(stack->frames[i].ip, truth.ip);
+    // The frame pointer of the emulated processor there.
+    if (const auto rbp = analysis::register_in(registers[i].registers, 5)) {
+      ++compared;
+      EXPECT_EQ(*rbp, truth.frame_pointer) << i;
+    }
+    ++i;
+  }
+  EXPECT_GT(compared, 10u);
+}
+
+// Truth is ours: an owner is written into the resource.
+TEST_F(Waits, AThreadThatWaitsForWhatItHoldsIsADeadlock) {
+  const std::uint64_t worker = with_role("switched worker").front();
+  machine().put(resource() + 0x30, worker);
+  look(true);
+  ASSERT_EQ(graph_.cycles.size(), 1u);
+  ASSERT_EQ(graph_.cycles[0].steps.size(), 1u);
+  EXPECT_EQ(thread_of(graph_.waits[graph_.cycles[0].steps[0].wait].stack), worker);
+  EXPECT_EQ(graph_.cycles[0].behind, with_role("worker").size());
+  const auto told = analysis::diagnoses_of(graph_, stacks_, true);
+  ASSERT_FALSE(told.empty());
+  EXPECT_TRUE(told[0].sentence.starts_with("deadlock: a thread waits for what it holds itself"))
+      << told[0].sentence;
+}
+
+// Truth is ours: what the owner waits for becomes a mutant, which one of those has that wait for
+// it.
+TEST_F(Waits, TwoThreadsThatWaitForEachOtherAreADeadlock) {
+  look(true);
+  const auto of_owner = std::ranges::find_if(
+      graph_.waits, [&](const analysis::Wait& wait) { return thread_of(wait.stack) == owner(); });
+  ASSERT_NE(of_owner, graph_.waits.end());
+  ASSERT_FALSE(of_owner->blocks.empty());
+  const std::uint64_t event = of_owner->blocks.front().address;
+  const std::uint64_t worker = with_role("switched worker").front();
+  machine().put(event, std::uint8_t{2});  // MutantObject
+  machine().put(event + 0x28, worker);    // KMUTANT.OwnerThread
+  look(true);
+  ASSERT_EQ(graph_.cycles.size(), 1u);
+  std::set<std::uint64_t> threads;
+  for (const auto& step : graph_.cycles[0].steps)
+    threads.insert(thread_of(graph_.waits[step.wait].stack));
+  EXPECT_EQ(threads, (std::set<std::uint64_t>{owner(), worker}));
+  EXPECT_EQ(graph_.cycles[0].behind, with_role("worker").size() + 1);
+  EXPECT_EQ(graph_.cycles[0].certainty, Certainty::likely) << "the owner's capture broke its wait";
+}
+
+// Truth is ours: objects of public layouts.
+TEST_F(Waits, OwnersAreReadWhereObjectsHaveThem) {
+  const std::uint64_t at = seed_.world->pool(0x100), mutex = at + 0x40;
+  machine().put(at + 0x28, owner());      // KMUTANT
+  machine().put(mutex + 8, owner() | 1);  // FAST_MUTEX, a flag of its own
+  look(true);
+  for (const auto& [kind, address] :
+       {std::pair(ObjectKind::mutant, at), std::pair(ObjectKind::fast_mutex, mutex),
+        std::pair(ObjectKind::guarded_mutex, mutex), std::pair(ObjectKind::thread, owner())}) {
+    const auto found = owners(kind, address);
+    ASSERT_EQ(found.holders.size(), 1u) << name_of(kind);
+    EXPECT_EQ(found.holders[0].thread, owner());
+    EXPECT_EQ(found.holders[0].certainty, Certainty::fact);
+  }
+  const auto none = owners(ObjectKind::mutant, at + 0x80);
+  EXPECT_TRUE(none.holders.empty());
+  EXPECT_FALSE(none.why_not_known.empty());
+  const auto lost = owners(ObjectKind::mutant, 0xfffff12300000000);
+  EXPECT_TRUE(lost.holders.empty());
+  EXPECT_EQ(lost.why_not_known, "the object is not in the dump");
+  EXPECT_FALSE(owners(ObjectKind::event, at).why_not_known.empty());
+}
+
+}  // namespace
+}  // namespace ntstack
