@@ -1,9 +1,11 @@
 #include "app/report_command.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 
@@ -67,6 +69,31 @@ base::Result<void> check_outputs(const ReportOptions& options) {
   return {};
 }
 
+// Where the user's files lie: of dumps and of the paths, as they were written and whole.
+std::vector<std::string> folders_of(const ReportOptions& options) {
+  std::vector<std::string> folders;
+  const auto add = [&](const fs::path& folder) {
+    std::error_code failed;
+    const fs::path whole = fs::absolute(folder, failed);
+    folders.push_back(base::path_text(folder));
+    if (!failed) folders.push_back(base::path_text(whole.lexically_normal()));
+  };
+  for (const std::string& dump : options.dumps) {
+    const fs::path path = base::path_from_utf8(dump);
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) add(path);
+    if (path.has_parent_path()) add(path.parent_path());
+  }
+  for (std::string paths : {symbol_path_text(options.paths), image_path_text(options.paths)}) {
+    std::ranges::replace(paths, '*', ';');
+    std::istringstream elements(paths);
+    for (std::string element; std::getline(elements, element, ';');)
+      if (element.find_first_of("/\\") != std::string::npos && !element.contains("://"))
+        add(base::path_from_utf8(element));
+  }
+  return folders;
+}
+
 int write_outputs(const ReportOptions& options, const nlohmann::ordered_json& document,
                   std::FILE* out, std::FILE* err) {
   if (const auto done = write_file(options.page, report::html_page(document)); !done)
@@ -109,7 +136,7 @@ int run_report(const ReportOptions& options, std::FILE* out, std::FILE* err) {
   auto document =
       report::report_document({facts, analysis ? &*analysis : nullptr, waits, walked->needs});
   if (options.redact) {
-    report::redact(document);
+    report::redact(document, folders_of(options));
     document["redacted"] = true;
   }
   return write_outputs(options, document, out, err);

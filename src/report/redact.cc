@@ -1,6 +1,8 @@
 #include "report/redact.h"
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <optional>
 
 #include "base/text.h"
@@ -127,6 +129,41 @@ void redact_dump(Json& dump) {
   dump["file"] = base::file_name_of(dump["file"].get<std::string>());
 }
 
+// The text without the folder, wherever a path begins with it.
+std::string without(std::string_view text, std::string_view folder) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = at + folder.size();
+    const bool is_here = text.substr(at).starts_with(folder) && begins_path(text, at) &&
+                         (end == text.size() || is_separator(text[end]) || ends_name(text[end]) ||
+                          text[end] == ' ' || text[end] == '\'');
+    if (!is_here) {
+      out += text[at++];
+      continue;
+    }
+    at = behind_separators(text, end);
+    if (at == end || at == text.size()) out += "(folder)";
+  }
+  return out;
+}
+
+void redact_all(Json& document, const std::vector<std::string>& folders) {
+  if (document.is_object())
+    for (auto& [name, value] : document.items()) {
+      if (name == "dump" && value.is_object()) redact_dump(value);
+      if (name == "more_dumps" && value.is_array())
+        for (Json& dump : value) redact_dump(dump);
+      redact_all(value, folders);
+    }
+  else if (document.is_array())
+    for (Json& value : document) redact_all(value, folders);
+  else if (document.is_string()) {
+    std::string text = document.get<std::string>();
+    for (const std::string& folder : folders) text = without(text, folder);
+    document = redacted(text);
+  }
+}
+
 }  // namespace
 
 std::string redacted(std::string_view text) {
@@ -147,18 +184,13 @@ std::string redacted(std::string_view text) {
   return out;
 }
 
-void redact(Json& document) {
-  if (document.is_object())
-    for (auto& [name, value] : document.items()) {
-      if (name == "dump" && value.is_object()) redact_dump(value);
-      if (name == "more_dumps" && value.is_array())
-        for (Json& dump : value) redact_dump(dump);
-      redact(value);
-    }
-  else if (document.is_array())
-    for (Json& value : document) redact(value);
-  else if (document.is_string())
-    document = redacted(document.get_ref<const std::string&>());
+void redact(Json& document, std::vector<std::string> folders) {
+  for (std::string& folder : folders)
+    while (folder.size() > 1 && is_separator(folder.back())) folder.pop_back();
+  std::erase_if(folders, [](const std::string& folder) { return folder.size() < 2; });
+  // A folder in a folder first.
+  std::ranges::sort(folders, std::ranges::greater(), &std::string::size);
+  redact_all(document, folders);
 }
 
 }  // namespace ntstack::report

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ntstack::report {
 
@@ -12,7 +13,8 @@ namespace ntstack::report {
 std::string redacted(std::string_view text);
 
 // The same for every string of the document; the dump's comment, which may be anything, is null,
-// and paths of dumps are their names alone.
-void redact(nlohmann::ordered_json& document);
+// and paths of dumps are their names alone. `folders`: where the user's files lie, as they may be
+// named in the document; a file in one is its name alone, a folder itself "(folder)".
+void redact(nlohmann::ordered_json& document, std::vector<std::string> folders = {});
 
 }  // namespace ntstack::report

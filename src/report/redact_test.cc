@@ -75,5 +75,21 @@ TEST(Redact, EveryStringOfADocument) {
   EXPECT_EQ(text.find("filer7"), std::string::npos);
 }
 
+TEST(Redact, FoldersOfTheUsersFiles) {
+  nlohmann::ordered_json document = {
+      {"dump", {{"file", "a.dmp"}, {"comment", nullptr}}},
+      {"list",
+       {"left out: opening /cases/jane/set/b.dmp: cut off", "no dump is in /cases/jane/set",
+        "a PDB of /cases/jane: damaged", R"(d:\jane\a.pdb)", "/cases/janet/x", "x/cases/jane/y"}}};
+  redact(document, {"/cases/jane", "/cases/jane/set/", R"(d:\jane)", "/", ""});
+  const auto& list = document["list"];
+  EXPECT_EQ(list[0], "left out: opening b.dmp: cut off");
+  EXPECT_EQ(list[1], "no dump is in (folder)");
+  EXPECT_EQ(list[2], "a PDB of (folder): damaged");
+  EXPECT_EQ(list[3], "a.pdb");
+  EXPECT_EQ(list[4], "/cases/janet/x");
+  EXPECT_EQ(list[5], "x/cases/jane/y");
+}
+
 }  // namespace
 }  // namespace ntstack::report

@@ -2,7 +2,7 @@
 // rules for accessibility.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,6 +78,7 @@ test("groups are those of `groups`, and a click opens one with its frames and ho
     assert.match(await summaries.nth(i).innerText(), new RegExp(`^${groups[i].count} thread`));
   await summaries.first().click();
   const first = page.locator("details.group").first();
+  await first.locator(".frames tbody tr").first().waitFor();
   const rows = await first.locator(".frames tbody tr").allInnerTexts();
   const stacks = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json")).stacks;
   const stack = stacks.find((each) => each.thread.address === groups[0].threads[0].thread);
@@ -225,10 +226,12 @@ test("the picture is there as a list too, with every thread", async () => {
   const { stacks } = JSON.parse(run("stacks", hang.dump, ...hang.paths, "--json"));
   const list = page.locator("#as-list");
   await list.locator("> summary").click();
+  await list.locator("> div > details > summary").first().waitFor();
   const tops = await list.locator("> div > details > summary").allInnerTexts();
   const threads = tops.reduce((sum, text) => sum + Number(text.match(/^(\d+) thread/)[1]), 0);
   assert.equal(threads, stacks.filter((stack) => stack.frames.length > 0).length);
   await list.locator("> div > details > summary").first().click();
+  await list.locator("ol.chain li").first().waitFor();
   assert.ok(await list.locator("ol.chain li").count() > 1);
   await list.locator("> summary").click();
 });
@@ -317,6 +320,19 @@ test("what is redacted is in no output", async () => {
     assert.equal(document.redacted, true);
     assert.ok(document.stacks.length > 0 && document.modules.length > 0);
   }
+});
+
+test("what is redacted does not tell in which folder somebody's files lie", () => {
+  const set = join(folder, "case of jane", "set");
+  mkdirSync(set, { recursive: true });
+  writeFileSync(join(set, "a.dmp"), readFileSync(hang.dump));
+  writeFileSync(join(set, "b.dmp"), readFileSync(hang.dump).subarray(0, 3000));
+  const [page, json] = [join(folder, "folder.html"), join(folder, "folder.json")];
+  run("report", set, "-o", page, "--json", json);
+  assert.ok(readFileSync(json, "utf8").includes("case of jane"));
+  run("report", set, "-o", page, "--json", json, "--redact");
+  for (const file of [page, json]) assert.ok(!readFileSync(file, "utf8").includes("case of jane"), file);
+  assert.ok(JSON.parse(readFileSync(json, "utf8")).warnings.some((text) => text.includes("left out: opening b.dmp")));
 });
 
 test("a page that can't be written leaves none", () => {
