@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, open } from "./browser.mjs";
+import { launch, open, until } from "./browser.mjs";
 
 const [program, source] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "report-"));
@@ -38,6 +38,9 @@ function renamed(name, to) {
 }
 
 let browser, page;
+// Until the count of what was found is there.
+const found = (begin) =>
+  until(`found: ${begin}`, async () => (await page.locator("#hits").textContent()).startsWith(begin));
 before(async () => {
   browser = await launch();
   page = await open(browser, report("hang", hang));
@@ -112,16 +115,18 @@ test("the search counts what is there and marks it", async () => {
   for (const word of ["smbcewait", "expwaitforresource", "rdbss!rxcommoncreate", "no such thing"]) {
     await page.fill("#search", word);
     const expected = threadsWith(word);
-    await page.waitForFunction((text) => document.getElementById("hits").textContent.startsWith(text),
-                               `${expected} thread${expected === 1 ? "" : "s"} in`);
+    await found(`${expected} thread${expected === 1 ? "" : "s"} in`);
   }
   await page.fill("#search", "smbcewait");
+  const count = threadsWith("smbcewait");
+  await found(`${count} thread${count === 1 ? "" : "s"} in`);
   await page.locator("details.group > summary").first().click();
   assert.equal((await page.locator("details.group mark").first().innerText()).toLowerCase(), "smbcewait");
   await page.fill("#search", "");
-  const open = page.locator("details.group[open]");
-  assert.equal(await open.count(), 1);  // the one that was opened stays so
-  await open.locator("> summary").click();
+  await until("the search is over", async () => (await page.locator("#hits").textContent()) === "");
+  const opened = page.locator("details.group[open]");
+  assert.equal(await opened.count(), 1);  // the one that was opened stays so
+  await opened.locator("> summary").click();
 });
 
 test("the keyboard does it all", async () => {
@@ -129,7 +134,7 @@ test("the keyboard does it all", async () => {
   await page.keyboard.press("/");
   assert.equal(await page.evaluate(() => document.activeElement.id), "search");
   await page.keyboard.type("rxacquire");
-  await page.waitForFunction(() => document.getElementById("hits").textContent !== "");
+  await until("something is found", async () => (await page.locator("#hits").textContent()) !== "");
   await page.keyboard.press("Escape");
   assert.equal(await page.inputValue("#search"), "");
   assert.equal(await page.locator("#hits").innerText(), "");
@@ -217,9 +222,10 @@ test("threads are found by their IDs, decimal and hexadecimal", async () => {
   const id = stacks.find((stack) => stack.frames.length > 0).thread.id;
   for (const text of [`tid ${id} `, `0x${id.toString(16)}`]) {
     await page.fill("#search", text);
-    await page.waitForFunction(() => document.getElementById("hits").textContent.startsWith("1 thread in 1 group"));
+    await found("1 thread in 1 group");
   }
   await page.fill("#search", "");
+  await until("the search is over", async () => (await page.locator("#hits").textContent()) === "");
 });
 
 test("the picture is there as a list too, with every thread", async () => {
