@@ -312,6 +312,16 @@ test("names of a stranger's dump stay text", async () => {
   }
 });
 
+test("a dump's file name stays text", async () => {
+  const dump = join(folder, "<img src=x onerror=alert(1)>.dmp");
+  writeFileSync(dump, readFileSync(hang.dump));
+  const shown = await open(browser, report("title", { dump, paths: [] }));
+  assert.deepEqual(shown.said, []);
+  assert.equal(await shown.locator("img").count(), 0);
+  assert.equal(await shown.locator("#title").innerText(), "<img src=x onerror=alert(1)>.dmp");
+  await shown.context().close();
+});
+
 test("what is redacted is in no output", async () => {
   const dump = renamed("redacted", "C:\\Users\\janedoe\\drv\\mrxsmb20.sys");
   const host = renamed("host", "\\Device\\Mup\\secrethost\\a\\b.sys");
