@@ -116,17 +116,32 @@ class Owners {
                                          base::address_text(*owner, view_.is_64_bit()));
   }
 
-  // A push lock names no owner; since Windows 8.1 each thread has entries for those that it has
-  // (KTHREAD.LockEntries), which only nt's types tell how to read.
+  // Where a thread's object has its lock entries: an array in the KTHREAD up to 1809, in the
+  // ETHREAD later, where KTHREAD.LockEntries points to it (public PDB types).
+  std::optional<FieldPlace> lock_entries() const {
+    constexpr std::uint64_t pointer = 8;
+    const auto of_kernel = field_place(view_, "nt", "_KTHREAD", "LockEntries");
+    if (of_kernel && of_kernel->size > pointer) return of_kernel;
+    const auto of_executive = field_place(view_, "nt", "_ETHREAD", "LockEntries");
+    return of_executive && of_executive->size > pointer ? of_executive : std::nullopt;
+  }
+
+  // A push lock names no owner; since Windows 8.1 each thread has entries for those that it has,
+  // which only nt's types tell how to read. In 8.1 itself the byte that says whether it has the
+  // lock is a part of a pointer (ThreadUnsafe): its entries are not read.
   void of_push_lock() {
     found_.why_not_known =
-        "a push lock names no owner, and threads' lock entries are read by nt's types alone";
-    const auto entries = field_place(view_, "nt", "_KTHREAD", "LockEntries");
+        "a push lock names no owner, and threads' lock entries are read by nt's types alone (-y)";
+    const auto entries = lock_entries();
     const auto lock = field_place(view_, "nt", "_KLOCK_ENTRY", "LockState.LockState");
     const auto acquired = field_place(view_, "nt", "_KLOCK_ENTRY", "AcquiredByte");
     const auto size = size_of_lock_entry();
     if (!entries || !lock || !acquired || !size || *size == 0 || !view_.is_64_bit()) return;
-    if (entries->size == 8) return;  // a pointer to them: how many is not said
+    if (field_place(view_, "nt", "_KLOCK_ENTRY", "ThreadUnsafe")) {
+      found_.why_not_known =
+          "a push lock names no owner, and this build's lock entries are not read";
+      return;
+    }
     found_.why_not_known = "no thread's lock entries name it";
     const std::uint64_t count = std::min<std::uint64_t>(entries->size / *size, 16);
     constexpr std::uint64_t flags = 3, in_tree = std::uint64_t{1} << 63;
@@ -138,7 +153,7 @@ class Owners {
         const auto has = memory.get<std::uint8_t>(entry + acquired->offset);
         if (!state || !has) break;
         if (((*state | in_tree) & ~flags) == object_.address && (*has & 1) != 0)
-          add_thread(thread.address, Certainty::fact, "by KTHREAD.LockEntries");
+          add_thread(thread.address, Certainty::fact, "by its lock entries (KLOCK_ENTRY)");
       }
     }
   }

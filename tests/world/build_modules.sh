@@ -1,9 +1,9 @@
 #!/bin/sh
-# build_modules.sh OUT: compiles the test world's modules into PE images with their PDBs, the same
-# bytes on every machine with the same clang and lld. The linker's name, as it was called, gets into
+# build_modules.sh OUT [TYPES.c]: compiles the test world's modules into PE images with their PDBs, the same
+# bytes on every machine with the same clang and lld. TYPES.c, if given, puts structures into nt's PDB. The linker's name, as it was called, gets into
 # the PDBs, so it is called without its path.
 set -eu
-out=$1
+out=$1 types=${2:-}
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -30,7 +30,12 @@ image() {
 
 compile nt.c nt.obj -O2
 compile nt_stubs.S nt_stubs.obj
-image ntoskrnl.exe ntkrnlmp.pdb 0xfffff80002a00000 KiSystemStartup nt.obj nt_stubs.obj
+set -- nt.obj nt_stubs.obj
+if [ -n "$types" ]; then
+  compile "$types" types.obj -O0
+  set -- "$@" types.obj
+fi
+image ntoskrnl.exe ntkrnlmp.pdb 0xfffff80002a00000 KiSystemStartup "$@"
 compile fltmgr.c fltmgr.obj -O2
 image fltmgr.sys fltMgr.pdb 0xfffff88001200000 DriverEntry fltmgr.obj ntoskrnl.exe.lib
 compile mup.c mup.obj -O1

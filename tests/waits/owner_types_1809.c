@@ -1,0 +1,2 @@
+#define ARRAY_IN_KTHREAD
+#include "owner_types.c"
