@@ -446,8 +446,9 @@ class SeveralDumps(unittest.TestCase):
 
 class Readme(unittest.TestCase):
     def test_its_listings_are_what_the_program_prints(self):
-        text, _ = run("stacks", SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")
-        printed = set(text.splitlines())
+        printed = set()
+        for command in ("stacks", "waits"):
+            printed.update(run(command, SEED1 / "w3wp.dmp", "-y", SEED1 / "symbols")[0].splitlines())
         lines = [l for l in (SOURCE / "README.md").read_text().splitlines() if "`" in l and l[:1] in "0123456789 "]
         listed = [l for l in lines if l[:2].strip().isalnum() or "THREAD" in l]
         self.assertGreater(len(listed), 12)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-PROGRAM, BUILD = sys.argv.pop(1), sys.argv.pop(1)
+PROGRAM, BUILD = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1)).resolve()
 
 
 class Sections(unittest.TestCase):
