@@ -12,8 +12,7 @@ void arm(Irp& irp, Event& asked) {
 void disarm(Irp& irp) {
   if (kernel::set_cancel_routine(irp, false)) return;
   // It was called, or is being called: it holds the lock until it has set the event.
-  kernel::lock_cancelling();
-  kernel::unlock_cancelling();
+  kernel::pass_cancel_lock();
 }
 
 Farewell cancel(Irp& irp) {

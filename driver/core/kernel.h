@@ -123,8 +123,8 @@ std::uint32_t add(std::uint32_t& word, std::uint32_t amount);
 // Makes cancellation.h's routine the IRP's, or takes it away; whether there was one.
 bool set_cancel_routine(Irp& irp, bool on);
 bool is_cancelled(const Irp& irp);
-void lock_cancelling();
-void unlock_cancelling();
+// Takes the lock that cancel routines are called with, and gives it back.
+void pass_cancel_lock();
 void set_cancel_event(Irp& irp, Event* event);  // kept in the IRP
 Event* cancel_event(Irp& irp);
 

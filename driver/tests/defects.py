@@ -54,7 +54,7 @@ DEFECTS = [
     ("a block is freed while its APC runs", "request.cc",
      "  kernel::wait(request.done);  // the APC runs at this moment, or has run\n", ""),
     ("the cancel routine's lock is not waited for", "cancellation.cc",
-     "  kernel::lock_cancelling();\n  kernel::unlock_cancelling();\n", ""),
+     "  kernel::pass_cancel_lock();\n", ""),
     ("an IRP that was cancelled before", "cancellation.cc",
      "  if (kernel::is_cancelled(irp) && kernel::set_cancel_routine(irp, false)) kernel::set(asked);\n", ""),
     ("the cancel routine returns after its lock", "cancellation.cc", "  return {Farewell::Act::unlock_cancelling, &irp};",

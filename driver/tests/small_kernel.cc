@@ -440,6 +440,7 @@ void wait(Event& event) {
 }
 
 void interlude() { yield(); }
+void unlock_cancelling() { small_kernel->cancel_lock_owner = nullptr; }
 
 bool may_debug(Irp&) { return small_kernel->debug_privilege; }
 bool may_crash() { return small_kernel->crash_switch; }
@@ -467,15 +468,9 @@ bool set_cancel_routine(Irp& irp, bool on) {
 
 bool is_cancelled(const Irp& irp) { return irp.is_cancelled; }
 
-void lock_cancelling() {
+void pass_cancel_lock() {
   not_in_apc("takes a lock");
   small_kernel->fibers.wait([] { return !small_kernel->cancel_lock_owner; });
-  small_kernel->cancel_lock_owner = &small_kernel->fibers.current();
-}
-
-void unlock_cancelling() {
-  yield();
-  small_kernel->cancel_lock_owner = nullptr;
 }
 
 void set_cancel_event(Irp& irp, Event* event) { irp.event = event; }

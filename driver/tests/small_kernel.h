@@ -38,7 +38,9 @@ struct Irp {
 };
 
 namespace kernel {
-void interlude();  // another thread may go on: for defects that are put back
+// For defects that are put back: another thread may go on; the lock goes while the routine runs.
+void interlude();
+void unlock_cancelling();
 }
 
 namespace tests {

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds ntstack.sys and its ntstack.pdb for one architecture.
+#   driver/build.sh x64|arm64|x86 FOLDER
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+architecture=$1
+to=$2
+mkdir -p "$to"
+
+case $architecture in
+x64) target=x86_64 machine=i386:x86-64 kernel_flags=(-mno-red-zone) ;;
+arm64) target=aarch64 machine=arm64 kernel_flags=(-mno-outline-atomics) ;;
+x86) target=i686 machine=i386 kernel_flags=(-march=i686) ;;
+*) echo "build.sh: no architecture $architecture" >&2; exit 2 ;;
+esac
+
+# An import library of exactly the names that imports.txt has.
+definition=$to/ntoskrnl.def
+{
+  echo 'LIBRARY ntoskrnl.exe'
+  echo EXPORTS
+  while read -r name kind; do
+    case $architecture-$kind in
+    \#* | *-) continue ;;
+    *-d) echo "  $name DATA" ;;
+    x86-c) echo "  $name" ;;
+    x86-f*) echo "  @$name@${kind#f}" ;;
+    x86-*) echo "  $name@$kind" ;;
+    *) echo "  $name" ;;
+    esac
+  done < <(grep -v '^#' "$here/nt/imports.txt")
+} > "$definition"
+case $architecture in
+x86) dlltool=(-m i386 -k) ;;
+arm64) dlltool=(-m arm64) ;;
+x64) dlltool=(-m i386:x86-64) ;;
+esac
+llvm-dlltool-19 "${dlltool[@]}" -d "$definition" -l "$to/ntoskrnl.lib"
+libraries=("$to/ntoskrnl.lib")
+if [ "$architecture" = x86 ]; then
+  printf 'LIBRARY hal.dll\nEXPORTS\n  KeGetCurrentIrql@0\n' > "$to/hal.def"
+  llvm-dlltool-19 -m i386 -k -d "$to/hal.def" -l "$to/hal.lib"
+  libraries+=("$to/hal.lib")
+fi
+
+# No floating point or vector register is touched: an APC's routine may run in the middle of code that uses them.
+flags=(--target=$target-pc-windows-msvc -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics
+  -fasynchronous-unwind-tables -mgeneral-regs-only -O2 -g -gcodeview -Wall -Wextra -Werror -Wframe-larger-than=512 "${kernel_flags[@]}")
+sources=("$here"/core/*.cc "$here"/nt/*.cc)
+objects=()
+for source in "${sources[@]}" "$here/nt/stubs_$architecture.S"; do
+  object=$to/$(basename "$(dirname "$source")")_$(basename "$source").obj
+  case $source in
+  *.cc) clang++-19 "${flags[@]}" -std=c++23 -nostdinc++ -isystem "$here/nt/freestanding" -I"$here/.." -c "$source" -o "$object" ;;
+  *) clang-19 --target=$target-pc-windows-msvc -c "$source" -o "$object" ;;
+  esac
+  objects+=("$object")
+done
+
+entry=DriverEntry
+[ "$architecture" != x86 ] || entry=DriverEntry@8
+lld-link-19 /nologo /driver /Brepro /subsystem:native /entry:$entry /nodefaultlib /release /debug /opt:ref \
+  /dynamicbase /nxcompat /out:"$to/ntstack.sys" /pdb:"$to/ntstack.pdb" /pdbaltpath:ntstack.pdb \
+  "${objects[@]}" "${libraries[@]}"
