@@ -12,8 +12,14 @@
 #include "app/running_process.h"
 #include "base/text.h"
 #include "capture/kernel_modules.h"
+#include "capture/status_text.h"
 
 namespace ntstack::app {
+namespace {
+
+constexpr capture::Status kNoDevice = 0xc0000034;  // STATUS_OBJECT_NAME_NOT_FOUND
+
+}  // namespace
 
 std::vector<std::string> folders_of(const std::vector<dump::ModuleRecord>& modules) {
   std::vector<std::string> folders;
@@ -29,6 +35,14 @@ std::vector<std::string> folders_of(const std::vector<dump::ModuleRecord>& modul
 // Not a failure: the user stacks are worth having without.
 void LiveTarget::take_kernel_stacks(const capture::ProcessFacts& process,
                                     const std::atomic<bool>& cancel) {
+  constexpr capture::Status kNotInstalled = capture::status_of_win32(1060);
+  const auto service = system_->driver_service();
+  const bool is_absent = service ? !service->is_running : service.error() == kNotInstalled;
+  if (is_absent) {  // which everybody may know
+    note_ = "these are user stacks alone: " +
+            capture::status_text(kNoDevice, capture::Call::open_driver);
+    return;
+  }
   const capture::ChosenThreads all{process.threads, 0, true};
   auto taken = capture::DriverStacks::take(*system_, process, all, {}, {{}, &cancel});
   if (!taken) {
