@@ -36,8 +36,10 @@ class Driving {
  private:
   base::Result<fs::path> file_to_install(const std::string& from);
   bool is_installed_from(const fs::path& file);
-  // Says how it is; false where it does not answer, and why on err_.
-  bool say_version();
+  // Says how it is; false where it does not answer, and why on err_. `tries_it`: has it capture the
+  // thread that asks, too.
+  bool say_version(bool tries_it);
+  bool try_it(capture::Driver& driver);
   int refused(Status status) {
     fmt::print(err_, "ntstack: {}\n", capture::status_text(status, Call::driver_service));
     return kFailed;
@@ -90,21 +92,40 @@ int Driving::install(const std::string& from) {
   return kOk;
 }
 
-bool Driving::say_version() {
+// The whole way but the APC: what it answers is read and checked like any capture.
+bool Driving::try_it(capture::Driver& driver) {
+  constexpr std::uint32_t kFrames = 128, kStackBytes = 0x8000;
+  std::vector<std::byte> buffer;
+  Status status = capture::kSuccess;
+  const auto answer = driver.capture({{}, 1000, 0, kFrames, kStackBytes}, buffer, status);
+  const capture::DriverThread* own = answer ? &answer->threads.front() : nullptr;
+  if (!own || own->status != capture::kSuccess) {
+    fmt::print(
+        err_, "ntstack: the driver can't capture the thread that asks it: {}\n",
+        own ? capture::status_text(own->status, Call::driver_thread) : answer.error().text());
+    return false;
+  }
+  fmt::print(out_,
+             "tried:   of the thread that asks it has {} bytes of the kernel stack and {} frames\n",
+             own->stack.size(), own->frames.size());
+  return true;
+}
+
+bool Driving::say_version(bool tries_it) {
   const capture::DebugPrivilege privilege(system_);
-  const auto driver = capture::Driver::open(system_);
+  auto driver = capture::Driver::open(system_);
   if (!driver) {
     fmt::print(err_, "ntstack: {}\n", driver.error().text());
     return false;
   }
   fmt::print(out_, "running: {}\n", capture::driver_text(driver->facts()));
-  return true;
+  return !tries_it || try_it(*driver);
 }
 
 int Driving::start() {
   const Status status = system_.start_driver();
   if (!capture::succeeded(status) && status != kRunning) return refused(status);
-  return say_version() ? kOk : kFailed;
+  return say_version(false) ? kOk : kFailed;
 }
 
 int Driving::stop() {
@@ -133,7 +154,7 @@ int Driving::status() {
   const auto service = system_.driver_service();
   if (!service) return refused(service.error());
   fmt::print(out_, "installed: {}\n", base::printable(service->path));
-  if (service->is_running) return say_version() ? kOk : kFailed;
+  if (service->is_running) return say_version(true) ? kOk : kFailed;
   fmt::print(out_, "not running; ntstack driver start loads it\n");
   constexpr std::uint32_t kNeverStarted = 1077;  // ERROR_SERVICE_NEVER_STARTED
   if (service->exit_code != 0 && service->exit_code != kNeverStarted)

@@ -71,6 +71,8 @@ constexpr Meaning kMeanings[] = {
      "Windows had not enough nonpaged pool to ask it; capture it again"},
     {Call::driver_thread, kNoMemory,
      "Windows had not enough nonpaged pool to ask it; capture it again"},
+    {Call::driver_thread, kNotImplemented,
+     "this system looks up no thread by its handle for a driver (Wine does not)"},
     {Call::driver_thread, kUnsuccessful, "it took no kernel APC: it is about to end"},
     {Call::driver_thread, kCancelled, "the capture was cancelled before it answered"},
 
@@ -97,6 +99,8 @@ constexpr Meaning kMeanings[] = {
     {Call::driver_service, status_of_win32(1052),  // ERROR_INVALID_SERVICE_CONTROL
      "the driver can't be stopped: APCs of it are still queued to threads that do not answer, and "
      "it stays until the next restart"},
+    {Call::driver_service, status_of_win32(1053),
+     "the driver, or the service manager, did not answer in time; try again"},
     {Call::driver_service, status_of_win32(1055), "the services are being changed; try again"},
     {Call::driver_service, status_of_win32(1056), "the driver is running already"},
     {Call::driver_service, status_of_win32(1058),

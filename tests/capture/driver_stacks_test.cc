@@ -320,7 +320,7 @@ TEST_F(DriverStacks, WedgedThreadsCostOneDeadlineTogether) {
 
 TEST_F(DriverStacks, HostileAnswersAreRefusedAndNothingIsLeft) {
   std::uint32_t seed = 1;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 80; ++round) {
     system.rules().driver.spoil = [&](std::vector<std::byte>& answer) {
       for (int i = 0; i < 8; ++i) {
         seed = seed * 1664525 + 1013904223;
@@ -583,7 +583,12 @@ TEST_F(DriverCommands, InstallStartStatusStopAndRemove) {
   EXPECT_EQ(drive(app::DriverAction::start), app::kOk) << said;
   EXPECT_EQ(named, "running: version 1, x64\n");
   EXPECT_EQ(drive(app::DriverAction::start), app::kOk);
-  EXPECT_EQ(drive(app::DriverAction::status), app::kOk);
+  EXPECT_EQ(drive(app::DriverAction::status), app::kOk) << said;
+  EXPECT_NE(named.find("256 bytes of the kernel stack and 1 frames"), std::string::npos) << named;
+  system.rules().driver.spoil = [](std::vector<std::byte>& answer) { answer.resize(40); };
+  EXPECT_EQ(drive(app::DriverAction::status), app::kFailed);
+  EXPECT_NE(said.find("something else"), std::string::npos) << said;
+  system.rules().driver.spoil = {};
   EXPECT_EQ(drive(app::DriverAction::stop), app::kOk);
   EXPECT_EQ(drive(app::DriverAction::stop), app::kOk);
   EXPECT_EQ(drive(app::DriverAction::start), app::kOk);

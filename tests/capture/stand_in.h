@@ -18,6 +18,7 @@
 
 #include "capture/debug_control.h"
 #include "capture/system.h"
+#include "driver/protocol.h"
 #include "world_sets/big_process.h"
 
 namespace ntstack::tests {
@@ -193,6 +194,7 @@ class StandIn : public capture::System {
 
   Status capture_by_driver(std::span<const std::byte> in, std::span<std::byte> out,
                            std::uint32_t& returned);
+  void answer_caller(const driver::CaptureIn& request, std::vector<std::byte>& answer);
   // Fills in what the driver says of the thread; what it copies goes behind `answer`.
   void answer_thread(Handle handle, std::span<const std::byte> request, std::size_t number,
                      std::vector<std::byte>& answer);

@@ -58,8 +58,10 @@ std::vector<std::uint64_t> frames_of(const world::ThreadTruth& truth, std::uint3
 }
 
 bool is_valid(const driver::CaptureIn& in) {
-  return in.flags == 0 && in.thread_count != 0 && in.thread_count <= driver::kMostThreads &&
-         in.milliseconds != 0 && in.milliseconds <= driver::kMostMilliseconds &&
+  const bool of_caller = in.flags == driver::kOfCallingThread;
+  return (in.flags == 0 || of_caller) && of_caller == (in.thread_count == 0) &&
+         in.thread_count <= driver::kMostThreads && in.milliseconds != 0 &&
+         in.milliseconds <= driver::kMostMilliseconds &&
          in.frames_to_capture <= driver::kMostFrames && in.frames_to_skip <= driver::kMostSkipped &&
          in.stack_bytes <= driver::kMostStackBytes &&
          std::uint64_t{in.thread_count} *
@@ -105,17 +107,18 @@ Status StandIn::capture_by_driver(std::span<const std::byte> in, std::span<std::
   if (request->version != rules_.driver.version) return kOtherRevision;
   if (!is_valid(*request) || in.size() != sizeof *request + 8 * request->thread_count)
     return kInvalidParameter;
-  if (out.size() < driver::bytes_of_capture(request->thread_count, request->frames_to_capture,
-                                            request->stack_bytes))
+  const std::uint32_t count = std::max(request->thread_count, 1u);
+  if (out.size() <
+      driver::bytes_of_capture(count, request->frames_to_capture, request->stack_bytes))
     return kTooSmall;
   if (out.size() > rules_.driver.pool) return kInsufficientResources;
-  const std::uint32_t count = request->thread_count;
   std::vector<std::byte> answer(sizeof(driver::CaptureOut) + count * sizeof(driver::ThreadOut));
   put(answer, 0,
       driver::CaptureOut{sizeof(driver::CaptureOut), rules_.driver.version, 0x8664, count});
   const std::uint64_t began = now_;
-  for (std::uint32_t i = 0; i < count; ++i)
+  for (std::uint32_t i = 0; i < request->thread_count; ++i)
     answer_thread(*block_of<Handle>(in.subspan(sizeof *request + 8 * i)), in, i, answer);
+  if (request->thread_count == 0) answer_caller(*request, answer);
   // All that do not answer cost one deadline.
   now_ = now_ == began ? began + 1 : began + request->milliseconds;
   ++calls_;
@@ -124,6 +127,23 @@ Status StandIn::capture_by_driver(std::span<const std::byte> in, std::span<std::
   std::memcpy(out.data(), answer.data(), answer.size());
   returned = static_cast<std::uint32_t>(answer.size());
   return kSuccess;
+}
+
+// Of the thread that asks, which the world does not have: a stack of one frame.
+void StandIn::answer_caller(const driver::CaptureIn& request, std::vector<std::byte>& answer) {
+  constexpr std::uint64_t kBase = 0xffffe10d00006000, kUsed = 0x100;
+  driver::ThreadOut out{};
+  out.flags = driver::kIsCaller;
+  out.stack_low = kBase - 0x6000;
+  out.stack_high = kBase;
+  out.registers.ip = big_.world->images().front().base + 0x1000;
+  out.registers.sp = kBase - kUsed;
+  const std::vector<std::byte> stack(std::min<std::size_t>(kUsed, request.stack_bytes));
+  out.stack_size = static_cast<std::uint32_t>(stack.size());
+  out.stack_offset = append(answer, stack);
+  out.frame_count = std::min(request.frames_to_capture, 1u);
+  out.frames_offset = append(answer, std::as_bytes(std::span(&out.registers.ip, out.frame_count)));
+  put(answer, sizeof(driver::CaptureOut), out);
 }
 
 void StandIn::answer_thread(Handle handle, std::span<const std::byte> bytes, std::size_t number,
