@@ -60,5 +60,5 @@ done
 entry=DriverEntry
 [ "$architecture" != x86 ] || entry=DriverEntry@8
 lld-link-19 /nologo /driver /Brepro /subsystem:native /entry:$entry /nodefaultlib /release /debug /opt:ref \
-  /dynamicbase /nxcompat /out:"$to/ntstack.sys" /pdb:"$to/ntstack.pdb" /pdbaltpath:ntstack.pdb \
+  /dynamicbase /nxcompat /out:"$to/ntstack.sys" /pdb:"$to/ntstack.pdb" /pdbaltpath:ntstack.pdb /map:"$to/ntstack.map" \
   "${objects[@]}" "${libraries[@]}"
