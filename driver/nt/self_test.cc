@@ -74,6 +74,8 @@ Subject* start(const char* name, Life life, void* process) {
     kernel::release(subject);
     return nullptr;
   }
+  // It can't fail, of a thread that was just made; and with the thread under way there is no way
+  // back.
   void* object = nullptr;
   ObReferenceObjectByHandle(handle, kAll, *PsThreadType, kKernelMode, &object, nullptr);
   ZwClose(handle);

@@ -61,6 +61,12 @@ class Image(unittest.TestCase):
             functions = {m for m in re.findall(r" 0001:\S+\s+(\S+)", (FOLDER / architecture / "ntstack.map").read_text())}
             self.assertGreater(entries, 30, functions)
 
+    def test_it_has_a_version(self):
+        for architecture in self.each():
+            image = (FOLDER / architecture / "ntstack.sys").read_bytes()
+            self.assertIn("OriginalFilename".encode("utf-16-le"), image)
+            self.assertIn(bytes.fromhex("bd04effe"), image)  # VS_FIXEDFILEINFO
+
     def test_it_names_its_pdb_without_a_path(self):
         for architecture in self.each():
             self.assertIn("PDBFileName: ntstack.pdb", self.read(architecture, "--coff-debug-directory"))
