@@ -4,10 +4,11 @@
 #   make test     builds, and runs every test, those under Wine too
 #   make bench    benchmarks and races against rivals
 #   make windows  build/windows-x64/ntstack.exe, static
+#   make driver   build/driver/{x64,arm64,x86}/ntstack.sys
 #   make sanitize the tests once more under ASan and UBSan
 #   make fuzz     each fuzz target for FUZZ_SECONDS (10)
 #   make check    format and layers
-.PHONY: all demo test bench windows sanitize fuzz check tidy format samples clean
+.PHONY: all demo test bench windows driver sanitize fuzz check tidy format samples clean
 
 FUZZ_SECONDS ?= 10
 SAMPLE := samples/seed1
@@ -31,6 +32,10 @@ windows:
 	@$(DEPENDENCIES) build windows
 	@cmake --preset windows-x64 >/dev/null
 	@cmake --build build/windows-x64
+
+driver:
+	@$(DEPENDENCIES) driver
+	@for a in x64 arm64 x86; do driver/build.sh $$a build/driver/$$a; done
 
 bench:
 	@$(DEPENDENCIES) build test windows bench

@@ -57,8 +57,13 @@ for source in "${sources[@]}" "$here/nt/stubs_$architecture.S"; do
   objects+=("$object")
 done
 
+# The version that Windows shows of the file.
+version=$(sed -n 's/^project(ntstack VERSION \([0-9.]*\).*/\1/p' "$here/../CMakeLists.txt")
+sed -e "s/@VERSION@/$version/" -e "s/@VERSION_COMMAS@/${version//./,},0/" "$here/nt/ntstack.rc.in" > "$to/ntstack.rc"
+llvm-rc-19 /fo "$to/ntstack.res" "$to/ntstack.rc"
+
 entry=DriverEntry
 [ "$architecture" != x86 ] || entry=DriverEntry@8
 lld-link-19 /nologo /driver /Brepro /subsystem:native /entry:$entry /nodefaultlib /release /debug /opt:ref \
-  /dynamicbase /nxcompat /out:"$to/ntstack.sys" /pdb:"$to/ntstack.pdb" /pdbaltpath:ntstack.pdb \
-  "${objects[@]}" "${libraries[@]}"
+  /dynamicbase /nxcompat /out:"$to/ntstack.sys" /pdb:"$to/ntstack.pdb" /pdbaltpath:ntstack.pdb /map:"$to/ntstack.map" \
+  "${objects[@]}" "$to/ntstack.res" "${libraries[@]}"

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Installs by apt what the named parts need and what is not there yet: build, test, windows, bench.
+# Installs by apt what the named parts need and what is not there yet: build, test, windows, driver, bench.
 set -euo pipefail
 
 declare -A packages=(
   [build]="g++ make cmake ninja-build libfmt-dev libcli11-dev nlohmann-json3-dev libmspack-dev
           libcurl4-openssl-dev llvm-19-dev zlib1g-dev libzstd-dev libcapstone-dev libedit-dev"
-  [test]="git curl ca-certificates python3 python3-jsonschema parallel libgtest-dev libunicorn-dev
+  [test]="git curl ca-certificates python3 python3-jsonschema python3-unicorn parallel libgtest-dev libunicorn-dev
           clang-19 lld-19 llvm-19 libclang-rt-19-dev clang-format-19 wine wine64 g++-mingw-w64-x86-64-posix
           g++-mingw-w64-i686-posix gcab nginx-light openssl"
   [windows]="g++-mingw-w64-x86-64-posix libz-mingw-w64-dev dpkg-dev"
+  [driver]="clang-19 lld-19 llvm-19"
   [bench]="libbenchmark-dev hyperfine python3"
 )
 # Used where the machine's package sources have them; tests say that they skip without.

@@ -211,6 +211,8 @@ Reply capture(const Buffer& buffer, Irp& irp, const Registers& caller) {
   if (buffer.in_size < sizeof(in)) return {kInvalidParameter, 0};
   __builtin_memcpy(&in, buffer.bytes, sizeof(in));
   if (const Status status = check(in, buffer); status != kSuccess) return {status, 0};
+  // Each of those keeps its memory, and nobody can take it back.
+  if (abandoned_count() >= kMostAbandoned) return {kInsufficientResources, 0};
   Call* const call = make_call(in);
   if (!call) return {kInsufficientResources, 0};
   open_threads(*call, in, buffer);

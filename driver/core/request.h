@@ -48,6 +48,9 @@ void finish(Request& request);
 Farewell deliver(Apc& apc, const Registers& caller);
 Farewell run_down(Apc& apc);
 
+// With so many left to their APCs no new ones are begun.
+inline constexpr std::uint32_t kMostAbandoned = 1024;
+
 // Requests that were abandoned and whose APC did not come yet; those for which the image stays in
 // memory until the next boot, since nothing could give its reference back.
 std::uint32_t abandoned_count();

@@ -68,8 +68,7 @@ NTSTATUS set_dacl(DEVICE_OBJECT* device) {
   RtlCreateSecurityDescriptor(descriptor, kRevision);
   RtlCreateAcl(acl, sizeof(acl), kAclRevision);
   NTSTATUS status = RtlAddAccessAllowedAce(acl, kAclRevision, kAll, &system);
-  if (succeeded(status))
-    status = RtlAddAccessAllowedAce(acl, kAclRevision, kAll, &administrators);
+  if (succeeded(status)) status = RtlAddAccessAllowedAce(acl, kAclRevision, kAll, &administrators);
   if (succeeded(status)) status = RtlSetDaclSecurityDescriptor(descriptor, 1, acl, 0);
   if (!succeeded(status)) return status;
   HANDLE handle = nullptr;
@@ -104,8 +103,8 @@ void NTSTACK_STDCALL unload(DRIVER_OBJECT*) {
 
 NTSTATUS create_device(DRIVER_OBJECT* driver) {
   UNICODE_STRING name = string_of(kDeviceName), link = string_of(kLinkName);
-  NTSTATUS status = IoCreateDevice(driver, 0, &name, kDeviceType, kFileDeviceSecureOpen, 0,
-                                   &driver_state.device);
+  NTSTATUS status =
+      IoCreateDevice(driver, 0, &name, kDeviceType, kFileDeviceSecureOpen, 0, &driver_state.device);
   if (!succeeded(status)) return status;
   status = set_dacl(driver_state.device);  // nobody can open it before: it initialises
   if (succeeded(status)) status = IoCreateSymbolicLink(&link, &name);
@@ -121,8 +120,8 @@ ULONG parameter(UNICODE_STRING name) {
   constexpr ULONG kRegDword = 4;
   UNICODE_STRING key{driver_state.parameters_key_bytes, driver_state.parameters_key_bytes,
                      driver_state.parameters_key};
-  OBJECT_ATTRIBUTES attributes{sizeof(attributes), nullptr, &key,
-                               kObjCaseInsensitive | kObjKernelHandle, nullptr, nullptr};
+  OBJECT_ATTRIBUTES attributes{
+      sizeof(attributes), nullptr, &key, kObjCaseInsensitive | kObjKernelHandle, nullptr, nullptr};
   HANDLE handle = nullptr;
   if (!succeeded(ZwOpenKey(&handle, kKeyQueryValue, &attributes))) return 0;
   KEY_VALUE_PARTIAL_INFORMATION value{};

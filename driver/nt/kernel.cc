@@ -45,10 +45,10 @@ Status reference_thread(std::uint64_t handle, bool with_registers, Thread*& thre
   const auto value = static_cast<nt::ULONG_PTR>(handle);
   if (value != handle) return 0xc0000008;  // STATUS_INVALID_HANDLE
   void* object = nullptr;
-  const auto status = nt::ObReferenceObjectByHandle(
-      reinterpret_cast<nt::HANDLE>(value),
-      kThreadQueryLimited | (with_registers ? kThreadGetContext : 0), *nt::PsThreadType,
-      nt::kUserMode, &object, nullptr);
+  const auto status =
+      nt::ObReferenceObjectByHandle(reinterpret_cast<nt::HANDLE>(value),
+                                    kThreadQueryLimited | (with_registers ? kThreadGetContext : 0),
+                                    *nt::PsThreadType, nt::kUserMode, &object, nullptr);
   if (status != 0) return static_cast<Status>(status);
   thread = static_cast<Thread*>(object);
   return kSuccess;
@@ -85,9 +85,7 @@ void initialize(Apc& apc, Thread* thread, Environment environment, Rundown rundo
       nt::kKernelMode, nullptr);
 }
 
-bool queue(Apc& apc) {
-  return nt::KeInsertQueueApc(apc.object, nullptr, nullptr, kBoost) != 0;
-}
+bool queue(Apc& apc) { return nt::KeInsertQueueApc(apc.object, nullptr, nullptr, kBoost) != 0; }
 
 Removal remove(Apc& apc) {
   if (!driver_state.KeRemoveQueueApc) return Removal::unknown;
@@ -135,10 +133,9 @@ bool may_debug(Irp& irp) {
 bool may_crash() { return nt::parameter(nt::string_of(u"CrashAllowed")) == 1; }
 
 void crash(std::uint32_t code, const std::uint64_t (&parameters)[4]) {
-  nt::KeBugCheckEx(code, static_cast<nt::ULONG_PTR>(parameters[0]),
-                   static_cast<nt::ULONG_PTR>(parameters[1]),
-                   static_cast<nt::ULONG_PTR>(parameters[2]),
-                   static_cast<nt::ULONG_PTR>(parameters[3]));
+  nt::KeBugCheckEx(
+      code, static_cast<nt::ULONG_PTR>(parameters[0]), static_cast<nt::ULONG_PTR>(parameters[1]),
+      static_cast<nt::ULONG_PTR>(parameters[2]), static_cast<nt::ULONG_PTR>(parameters[3]));
 }
 
 std::uint32_t compare_exchange(std::uint32_t& word, std::uint32_t comparand, std::uint32_t to) {

@@ -66,14 +66,16 @@ Subject* start(const char* name, Life life, void* process) {
   subject->life = life;
   subject->process = process;
   HANDLE handle = nullptr;
-  OBJECT_ATTRIBUTES attributes{sizeof(attributes), nullptr, nullptr, kObjKernelHandle, nullptr,
-                               nullptr};
-  if (!succeeded(PsCreateSystemThread(&handle, kAll, &attributes, nullptr, nullptr, &live,
-                                      subject))) {
+  OBJECT_ATTRIBUTES attributes{sizeof(attributes), nullptr, nullptr,
+                               kObjKernelHandle,   nullptr, nullptr};
+  if (!succeeded(
+          PsCreateSystemThread(&handle, kAll, &attributes, nullptr, nullptr, &live, subject))) {
     fail(name, "no thread");
     kernel::release(subject);
     return nullptr;
   }
+  // It can't fail, of a thread that was just made; and with the thread under way there is no way
+  // back.
   void* object = nullptr;
   ObReferenceObjectByHandle(handle, kAll, *PsThreadType, kKernelMode, &object, nullptr);
   ZwClose(handle);
@@ -120,8 +122,7 @@ Outcome capture(Thread* thread, std::uint64_t ticks) {
   }
   auto* const never = static_cast<Event*>(kernel::allocate(sizeof(Event)));
   kernel::initialize(*never);
-  const auto woken =
-      kernel::wait(request->done, *never, kernel::interrupt_time() + ticks);
+  const auto woken = kernel::wait(request->done, *never, kernel::interrupt_time() + ticks);
   kernel::release(never);
   Outcome outcome;
   if (woken != kernel::Woken::signalled && !end_wait(*request)) return {kTimeout, true};

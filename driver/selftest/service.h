@@ -38,6 +38,16 @@ class Service {
     const DWORD error = GetLastError();
     return error == ERROR_SERVICE_ALREADY_RUNNING ? 0 : error;
   }
+  // Again for some seconds, where it does not at first: a driver that was just stopped may still be
+  // going away, and Wine's first service of a prefix takes too long.
+  DWORD start_at_last() {
+    DWORD error = start();
+    for (int i = 0; error != 0 && i < 20; ++i) {
+      Sleep(250);
+      error = start();
+    }
+    return error;
+  }
   DWORD stop() {
     SERVICE_STATUS status;
     return ControlService(service_, SERVICE_CONTROL_STOP, &status) ? 0 : GetLastError();
@@ -48,11 +58,10 @@ class Service {
   bool is_ours_ = false;
 };
 
-// SeDebugPrivilege of this process; false: the account has none.
-inline bool set_debug_privilege(bool on) {
+// SeDebugPrivilege of a process; false: the account has none.
+inline bool set_debug_privilege(bool on, HANDLE process = GetCurrentProcess()) {
   HANDLE token = nullptr;
-  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, &token))
-    return false;
+  if (!OpenProcessToken(process, TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, &token)) return false;
   TOKEN_PRIVILEGES privileges{1, {{{20, 0}, on ? DWORD{SE_PRIVILEGE_ENABLED} : 0}}};
   const bool done = AdjustTokenPrivileges(token, FALSE, &privileges, 0, nullptr, nullptr) &&
                     GetLastError() == ERROR_SUCCESS;

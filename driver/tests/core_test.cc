@@ -205,6 +205,33 @@ TEST_F(Core, WithoutMemoryItSaysSo) {
   EXPECT_EQ(thread().status, kInsufficientResources);
 }
 
+TEST_F(Core, OfRequestsThatAreLeftToTheirApcsThereIsAnEnd) {
+  kernel.begin({false, true}, 0);  // no KeRemoveQueueApc
+  kernel.is_late = true;
+  Thread& guarded = kernel.add_thread("guarded", [](Thread&) {});
+  guarded.is_guarded = true;
+  CaptureIn in = of_caller();
+  in.flags = 0;
+  in.thread_count = kMostThreads;
+  const auto in_size = static_cast<std::uint32_t>(sizeof(in) + 8 * in.thread_count);
+  bytes.resize(bytes_of_capture(in.thread_count, in.frames_to_capture, in.stack_bytes));
+  std::vector<Status> statuses;
+  kernel.fibers.add("client", [&] {
+    for (std::uint32_t left = 0; left <= kMostAbandoned; left += kMostThreads) {
+      std::memcpy(bytes.data(), &in, sizeof(in));
+      for (std::uint32_t i = 0; i < in.thread_count; ++i)
+        std::memcpy(bytes.data() + sizeof(in) + 8 * i, &guarded.handle, 8);
+      Irp irp;
+      const Buffer buffer{bytes.data(), in_size, static_cast<std::uint32_t>(bytes.size())};
+      statuses.push_back(kernel.ask(kControlCapture, buffer, irp).status);
+    }
+    EXPECT_EQ(abandoned_count(), kMostAbandoned);
+  });
+  kernel.run_and_check();
+  EXPECT_EQ(statuses, (std::vector<Status>{kSuccess, kSuccess, kInsufficientResources}));
+  EXPECT_EQ(abandoned_count(), 0u);  // the thread took them all when it could
+}
+
 TEST_F(Core, WithoutThePrivilegeNothingIsDone) {
   kernel.debug_privilege = false;
   Irp irp;

@@ -63,6 +63,7 @@ DEFECTS = [
      "void finish(Request&) {}"),
     ("what is above the page is read at DISPATCH_LEVEL", "snapshot.cc", "if (!kernel::at_dispatch_level()) return limits.high;",
      "return limits.high;"),
+    ("abandoned requests without end", "capture.cc", "abandoned_count() >= kMostAbandoned", "false"),
     ("crashes without the switch", "dispatch.cc", "  if (!kernel::may_crash()) return {kAccessDenied, 0};\n", ""),
 ]
 

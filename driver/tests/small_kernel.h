@@ -41,7 +41,7 @@ namespace kernel {
 // For defects that are put back: another thread may go on; the lock goes while the routine runs.
 void interlude();
 void unlock_cancelling();
-}
+}  // namespace kernel
 
 namespace tests {
 

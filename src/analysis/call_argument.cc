@@ -26,12 +26,6 @@ std::optional<RegisterNumber> argument_register(Architecture architecture, unsig
   return std::nullopt;
 }
 
-std::optional<std::size_t> frame_below(const Stack& stack, std::size_t frame) {
-  for (std::size_t i = frame + 1; i < stack.frames.size(); ++i)
-    if (!stack.frames[i].is_inline) return i;
-  return std::nullopt;
-}
-
 std::string function_of(const Frame& frame) {
   const std::string& name = frame.symbol.name;
   return name.empty() ? frame.symbol.text() : frame.symbol.module + "!" + name;
@@ -39,21 +33,11 @@ std::string function_of(const Frame& frame) {
 
 }  // namespace
 
-const CallArguments::Places& CallArguments::places_in_callee(const FrameSpace& space,
-                                                             const Frame& frame,
-                                                             RegisterNumber argument,
-                                                             unsigned index) {
-  const auto [at, is_new] = in_callee_.try_emplace(Key{&space, frame.ip, index});
-  if (is_new) at->second = kept_by_callee(*space.code, frame.ip, argument);
-  return at->second;
-}
-
-const CallArguments::Places& CallArguments::places_in_caller(const FrameSpace& space,
-                                                             const Frame& caller,
-                                                             RegisterNumber argument,
-                                                             unsigned index) {
-  const auto [at, is_new] = in_caller_.try_emplace(Key{&space, caller.ip, index});
-  if (is_new) at->second = passed_by_caller(*space.code, caller.ip, argument);
+const CallArguments::Places& CallArguments::places_of(Known& known, const FrameSpace& space,
+                                                      const Frame& frame, RegisterNumber argument,
+                                                      unsigned index) {
+  const auto [at, is_new] = known.places.try_emplace(Key{&space, frame.ip, index});
+  if (is_new) at->second = known.look(*space.code, frame.ip, argument);
   return at->second;
 }
 
@@ -66,7 +50,7 @@ std::optional<CallArgument> CallArguments::in_callee(const Stack& stack,
   if (!space) return std::nullopt;
   const Architecture architecture = space->code->architecture_at(callee.ip);
   const bool wide = base::is_64_bit(architecture);
-  for (const ArgumentPlace& place : places_in_callee(*space, callee, argument, index)) {
+  for (const ArgumentPlace& place : places_of(in_callee_, *space, callee, argument, index)) {
     if (place.kind == ArgumentPlace::in_register) {
       const auto value = register_in(registers[frame].registers, place.number);
       if (value)
@@ -106,7 +90,7 @@ std::optional<CallArgument> CallArguments::in_caller(const Stack& stack,
     return CallArgument{value, at_most(place.certainty, registers[caller].certainty),
                         fmt::format("{} passed it {}", function_of(frame), from), container};
   };
-  for (const ArgumentPlace& place : places_in_caller(*space, frame, argument, index)) {
+  for (const ArgumentPlace& place : places_of(in_caller_, *space, frame, argument, index)) {
     const auto base = register_in(registers[caller].registers, place.number);
     const std::string name = code::register_name(architecture, place.number);
     switch (place.kind) {

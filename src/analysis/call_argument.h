@@ -38,9 +38,12 @@ class CallArguments {
  private:
   using Places = std::vector<ArgumentPlace>;
   using Key = std::tuple<const FrameSpace*, std::uint64_t, unsigned>;
-  const Places& places_in_callee(const FrameSpace& space, const stacks::Frame& frame,
-                                 code::RegisterNumber argument, unsigned index);
-  const Places& places_in_caller(const FrameSpace& space, const stacks::Frame& caller,
+  // The same code is on many stacks: what was looked up by one of the looks at code.
+  struct Known {
+    Places (*look)(const CodeView&, std::uint64_t, code::RegisterNumber);
+    std::map<Key, Places> places = {};
+  };
+  static const Places& places_of(Known& known, const FrameSpace& space, const stacks::Frame& frame,
                                  code::RegisterNumber argument, unsigned index);
   std::optional<CallArgument> in_callee(const stacks::Stack& stack,
                                         std::span<const FrameRegister> registers, std::size_t frame,
@@ -55,8 +58,7 @@ class CallArguments {
                                    unsigned index, Convention convention, unsigned depth);
 
   FrameRegisters& registers_;
-  // The same code is on many stacks.
-  std::map<Key, Places> in_callee_, in_caller_;
+  Known in_callee_{kept_by_callee}, in_caller_{passed_by_caller};
 };
 
 }  // namespace ntstack::analysis

@@ -162,6 +162,12 @@ std::vector<FrameRegister> FrameRegisters::of(const Stack& stack) {
   return all;
 }
 
+std::optional<std::size_t> frame_below(const stacks::Stack& stack, std::size_t frame) {
+  for (std::size_t i = frame + 1; i < stack.frames.size(); ++i)
+    if (!stack.frames[i].is_inline) return i;
+  return std::nullopt;
+}
+
 std::optional<std::uint64_t> register_in(const Registers& registers, code::RegisterNumber number) {
   if (const auto* x64 = std::get_if<unwind::x64::Registers>(&registers)) {
     if (number == unwind::x64::rsp) return x64->gpr[number];

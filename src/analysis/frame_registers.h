@@ -55,6 +55,9 @@ class FrameRegisters {
   std::unordered_map<std::uint64_t, std::unique_ptr<Owned>> users_;  // by EPROCESS
 };
 
+// The next older frame that is no inlined one: that has bytes and registers of its own.
+std::optional<std::size_t> frame_below(const stacks::Stack& stack, std::size_t frame);
+
 // General registers by the numbers of code::RegisterNumber; nothing where the value is not known.
 std::optional<std::uint64_t> register_in(const stacks::Registers& registers,
                                          code::RegisterNumber number);

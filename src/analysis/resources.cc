@@ -74,7 +74,8 @@ ResourceReader::ResourceReader(const KernelView& view)
       has_two_owners_(resource_.offset_of("OwnerThreads").has_value()),
       owner_size_(view.is_64_bit() ? 0x10 : 8),
       count_shift_(count_shift_of(view)),
-      waiters_(waiters_by_object(view)) {}
+      waiters_(waiters_by_object(view)),
+      stacks_(view.machine()) {}
 
 std::optional<Resource> ResourceReader::at(std::uint64_t address) const {
   const auto active = resource_.read(address, "ActiveCount");
@@ -164,10 +165,10 @@ std::vector<std::uint64_t> ResourceReader::waiters_of(std::uint64_t object) cons
   std::ranges::sort(threads);
   if (!threads.empty()) return threads;
   std::unordered_set<std::uint64_t> seen;
-  constexpr std::size_t most = 1024;
+  constexpr std::size_t most = 1024, most_of_all = 1'000'000;
   std::uint64_t at = object;
-  while (seen.size() < most && seen.insert(at).second) {
-    const target::Thread* thread = thread_with_stack(view_.machine(), at);
+  while (seen.size() < most && ++records_ < most_of_all && seen.insert(at).second) {
+    const target::Thread* thread = stacks_.thread_at(at);
     if (!thread || !target::is_waiting(*thread)) break;
     threads.push_back(thread->address);
     const auto next = view_.machine().memory().pointer(at, view_.is_64_bit());

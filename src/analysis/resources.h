@@ -9,6 +9,7 @@
 
 #include "analysis/kernel_view.h"
 #include "analysis/object_reader.h"
+#include "analysis/stack_index.h"
 
 namespace ntstack::analysis {
 
@@ -50,6 +51,8 @@ class ResourceReader {
   std::uint64_t owner_size_ = 0;                                   // of an OWNER_ENTRY
   unsigned count_shift_ = 0;                                       // of its count
   std::unordered_multimap<std::uint64_t, std::uint64_t> waiters_;  // thread by what it waits for
+  StackIndex stacks_;
+  mutable std::size_t records_ = 0;  // of waiters, that were followed: bounded over all resources
 };
 
 // The list's head, nt!ExpSystemResourcesList: by KDBG, else by its symbol. An error says what is

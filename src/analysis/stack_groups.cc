@@ -16,6 +16,8 @@ namespace {
 
 using stacks::Stack;
 
+constexpr std::uint64_t kMostSteps = 300'000'000;  // of frames that are compared: some seconds
+
 // From the first frame on that is not of the wait, the switch or the capture itself: a thread that
 // was captured in its wait is like one that was not. All of them where nothing else is there.
 std::vector<std::string> frames_of(const Stack& stack) {
@@ -79,8 +81,8 @@ class FrameNumbers {
 using Numbers = std::vector<std::uint32_t>;
 
 // How many insertions, removals and replacements make one of the other; most + 1 where it takes
-// more than `most`. Only the cells of the table that can matter are computed.
-std::size_t distance(const Numbers& a, const Numbers& b, std::size_t most) {
+// more than `most`. Only the cells of the table that can matter are computed; `steps` counts them.
+std::size_t distance(const Numbers& a, const Numbers& b, std::size_t most, std::uint64_t& steps) {
   const std::size_t apart = a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
   if (apart > most) return most + 1;
   std::vector<std::size_t> before(b.size() + 1), now(b.size() + 1, most + 1);
@@ -89,6 +91,7 @@ std::size_t distance(const Numbers& a, const Numbers& b, std::size_t most) {
     const std::size_t first = i > most ? i - most : 1, last = std::min(b.size(), i + most);
     now[first - 1] = first == 1 ? i : most + 1;
     std::size_t least = now[first - 1];
+    steps += last - first + 1;
     for (std::size_t j = first; j <= last; ++j) {
       const std::size_t replaced = before[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
       const std::size_t removed = j < i + most ? before[j] + 1 : most + 1;
@@ -102,9 +105,11 @@ std::size_t distance(const Numbers& a, const Numbers& b, std::size_t most) {
 }
 
 // Frames of which one has more than the other, counted: never more than twice the distance.
-bool may_be_near(const Numbers& sorted_a, const Numbers& sorted_b, std::size_t most) {
+bool may_be_near(const Numbers& sorted_a, const Numbers& sorted_b, std::size_t most,
+                 std::uint64_t& steps) {
   std::size_t i = 0, j = 0, unlike = 0;
   while (i < sorted_a.size() || j < sorted_b.size()) {
+    ++steps;
     if (i < sorted_a.size() && j < sorted_b.size() && sorted_a[i] == sorted_b[j]) {
       ++i, ++j;
       continue;
@@ -180,13 +185,15 @@ std::vector<std::size_t> models_of(const std::vector<StackGroup>& groups) {
   std::vector<std::size_t> model(groups.size());
   std::iota(model.begin(), model.end(), std::size_t{0});
   std::vector<std::size_t> models;
+  std::uint64_t steps = 0;
   for (const std::size_t i : by_size(groups)) {
+    if (steps > kMostSteps) break;
     const auto is_like = [&](std::size_t other) {
       const std::size_t frames = std::max(groups[i].frames.size(), groups[other].frames.size());
       const std::size_t most = frames / kFramesToOneDifference;
       return most > 0 && wait_alike(groups[i], groups[other]) &&
-             may_be_near(compared[i].sorted, compared[other].sorted, most) &&
-             distance(compared[i].frames, compared[other].frames, most) <= most;
+             may_be_near(compared[i].sorted, compared[other].sorted, most, steps) &&
+             distance(compared[i].frames, compared[other].frames, most, steps) <= most;
     };
     const auto found = std::ranges::find_if(models, is_like);
     if (found != models.end())

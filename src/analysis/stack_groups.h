@@ -48,7 +48,8 @@ struct SimilarStacks {
 
 // Groups are nearly alike where at most one frame in `kFramesToOneDifference` was put in, left out
 // or is another, and where they wait for the same. In the groups' order. Compared are the first
-// kMostCompared groups; each later one stands for itself.
+// kMostCompared groups, the largest first and as long as that takes some seconds; each other one
+// stands for itself.
 inline constexpr std::size_t kFramesToOneDifference = 6;
 inline constexpr std::size_t kMostCompared = 4000;
 std::vector<SimilarStacks> similar_stacks(const std::vector<StackGroup>& groups);

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <ctime>
+#include <random>
+
 namespace ntstack::analysis {
 namespace {
 
@@ -36,6 +40,23 @@ TEST(StackGroups, TheSameFramesAreOneGroupOverDumps) {
   EXPECT_EQ(groups[0].stacks, (std::vector<std::size_t>{2}));
   EXPECT_EQ(groups[1].stacks, (std::vector<std::size_t>{0, 1}));
   EXPECT_EQ(groups[1].dumps, 2u);
+}
+
+// As a hostile dump has them: the same frames in other orders are unlike, but only after a long
+// look.
+TEST(StackGroups, ManyLongStacksDoNotTakeForEver) {
+  std::vector<StackGroup> groups(2000);
+  std::vector<std::string> frames;
+  for (int i = 0; i < 600; ++i) frames.push_back("drv!F" + std::to_string(i));
+  std::mt19937 random(1);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    std::ranges::shuffle(frames, random);
+    groups[i].frames = frames;
+    groups[i].stacks = {i};
+  }
+  const std::clock_t began = std::clock();
+  EXPECT_EQ(similar_stacks(groups).size(), groups.size());
+  EXPECT_LT((std::clock() - began) / CLOCKS_PER_SEC, 20);
 }
 
 TEST(StackGroups, NearlyTheSameAreFoundWithTheirDifferences) {

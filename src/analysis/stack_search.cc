@@ -2,19 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
+
+#include "analysis/frame_registers.h"
 
 namespace ntstack::analysis {
 namespace {
 
 constexpr std::uint64_t kMostOfFrame = 0x20000, kMostBytes = std::uint64_t{4} << 30;
-
-// The next older frame that has bytes of its own.
-std::optional<std::size_t> frame_below(const stacks::Stack& stack, std::size_t frame) {
-  for (std::size_t i = frame + 1; i < stack.frames.size(); ++i)
-    if (!stack.frames[i].is_inline) return i;
-  return std::nullopt;
-}
 
 }  // namespace
 

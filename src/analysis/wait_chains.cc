@@ -88,7 +88,7 @@ class Chains {
       const Wait& wait = graph_.waits[i];
       const auto add = [&](const WaitedObject& object) {
         const auto [at, is_new] = known.try_emplace(key_of(wait, object), graph_.objects.size());
-        if (is_new) graph_.objects.push_back({object, {}, {}, {}, 0});
+        if (is_new) graph_.objects.emplace_back().object = object;
         AwaitedObject& awaited = graph_.objects[at->second];
         if (object.certainty > awaited.object.certainty) awaited.object = object;
         if (!awaited.object.container) awaited.object.container = object.container;
@@ -132,12 +132,13 @@ class Chains {
       Ownership ownership = owners_of(*reader_of(waiter), awaited.object, waiter);
       awaited.holders = std::move(ownership.holders);
       awaited.why_no_holder = std::move(ownership.why_not_known);
+      awaited.is_free = ownership.is_free;
       for (Holder& holder : awaited.holders) place(holder, waiter);
     }
   }
 
   static bool is_searched(const AwaitedObject& awaited) {
-    return awaited.holders.empty() && !awaited.object.is_event_of_lock &&
+    return awaited.holders.empty() && !awaited.is_free && !awaited.object.is_event_of_lock &&
            is_lock(awaited.object.kind) && !is_of_user_mode(awaited.object.kind) &&
            awaited.object.process == 0;
   }
@@ -206,7 +207,9 @@ class Chains {
       is_of_whole = true;
     }
     if (hits.size() > kMostHits) {
-      awaited.why_no_holder += fmt::format("; {} other stacks have its address", hits.size());
+      awaited.why_no_holder += fmt::format(
+          "; {} other stacks have {}", hits.size(),
+          is_of_whole ? "the address of the structure that it belongs to" : "its address");
       return;
     }
     std::vector<std::string> common;

@@ -80,8 +80,9 @@ class Teller {
   void tell_holders(const AwaitedObject& awaited, Diagnosis& told) const {
     constexpr std::size_t most = 3;
     if (awaited.holders.empty()) {
-      told.sentence += is_lock(awaited.object.kind) ? "; who holds it is not known"
-                                                    : "; who is to signal it is not known";
+      told.sentence += awaited.is_free                ? "; it says that nobody holds it any more"
+                       : is_lock(awaited.object.kind) ? "; who holds it is not known"
+                                                      : "; who is to signal it is not known";
       return;
     }
     for (std::size_t i = 0; i < awaited.holders.size() && i < most; ++i) {

@@ -20,6 +20,7 @@ struct AwaitedObject {
   std::vector<std::size_t> waiters;  // indexes in WaitGraph::waits
   std::vector<Holder> holders;
   std::string why_no_holder;  // a sentence, where there is none
+  bool is_free = false;       // the object itself says that nobody has it
   // How many threads wait for it, or for what threads that wait for it hold, and so on. Each once.
   std::size_t behind = 0;
 };

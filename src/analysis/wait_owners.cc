@@ -78,8 +78,7 @@ class Owners {
   }
 
   void of_resource() {
-    const ResourceReader* reader = reader_.resources();
-    const auto resource = reader ? reader->at(object_.address) : std::nullopt;
+    const auto& resource = reader_.resource_at(object_.address);
     if (!resource || !resource->doubt.empty()) {
       found_.why_not_known = resource ? resource->doubt : "the object is not in the dump";
       return;
@@ -94,7 +93,9 @@ class Owners {
                       base::address_text(owner.thread, view_.is_64_bit()) + ")",
                   certainty, "ERESOURCE's owner entry");
     }
-    if (!resource->is_held()) found_.why_not_known = "nobody holds it any more";
+    found_.is_free = !resource->is_held() && certainty == Certainty::fact;
+    found_.why_not_known = resource->is_held() ? "it is held, and its owner entries name nobody"
+                                               : "nobody holds it any more";
   }
 
   // An owner that is a thread of the dump, or else where a thread's object would be.
@@ -107,6 +108,7 @@ class Owners {
       return;
     }
     const std::uint64_t thread = *owner & ~kThreadFlags;
+    found_.is_free = thread == 0;
     if (thread == 0)
       found_.why_not_known = "it names no owner";
     else if (view_.machine().thread_at(thread))
@@ -116,53 +118,11 @@ class Owners {
                                          base::address_text(*owner, view_.is_64_bit()));
   }
 
-  // Where a thread's object has its lock entries: an array in the KTHREAD up to 1809, in the
-  // ETHREAD later, where KTHREAD.LockEntries points to it (public PDB types).
-  std::optional<FieldPlace> lock_entries() const {
-    constexpr std::uint64_t pointer = 8;
-    const auto of_kernel = field_place(view_, "nt", "_KTHREAD", "LockEntries");
-    if (of_kernel && of_kernel->size > pointer) return of_kernel;
-    const auto of_executive = field_place(view_, "nt", "_ETHREAD", "LockEntries");
-    return of_executive && of_executive->size > pointer ? of_executive : std::nullopt;
-  }
-
-  // A push lock names no owner; since Windows 8.1 each thread has entries for those that it has,
-  // which only nt's types tell how to read. In 8.1 itself the byte that says whether it has the
-  // lock is a part of a pointer (ThreadUnsafe): its entries are not read.
   void of_push_lock() {
-    found_.why_not_known =
-        "a push lock names no owner, and threads' lock entries are read by nt's types alone (-y)";
-    const auto entries = lock_entries();
-    const auto lock = field_place(view_, "nt", "_KLOCK_ENTRY", "LockState.LockState");
-    const auto acquired = field_place(view_, "nt", "_KLOCK_ENTRY", "AcquiredByte");
-    const auto size = size_of_lock_entry();
-    if (!entries || !lock || !acquired || !size || *size == 0 || !view_.is_64_bit()) return;
-    if (field_place(view_, "nt", "_KLOCK_ENTRY", "ThreadUnsafe")) {
-      found_.why_not_known =
-          "a push lock names no owner, and this build's lock entries are not read";
-      return;
-    }
-    found_.why_not_known = "no thread's lock entries name it";
-    const std::uint64_t count = std::min<std::uint64_t>(entries->size / *size, 16);
-    constexpr std::uint64_t flags = 3, in_tree = std::uint64_t{1} << 63;
-    const base::ByteSource& memory = view_.memory();
-    for (const target::Thread& thread : view_.machine().threads()) {
-      for (std::uint64_t i = 0; thread.address != 0 && i < count; ++i) {
-        const std::uint64_t entry = thread.address + entries->offset + i * *size;
-        const auto state = memory.get<std::uint64_t>(entry + lock->offset);
-        const auto has = memory.get<std::uint8_t>(entry + acquired->offset);
-        if (!state || !has) break;
-        if (((*state | in_tree) & ~flags) == object_.address && (*has & 1) != 0)
-          add_thread(thread.address, Certainty::fact, "by its lock entries (KLOCK_ENTRY)");
-      }
-    }
-  }
-
-  std::optional<std::uint64_t> size_of_lock_entry() const {
-    const auto nt = module_named(view_, "nt");
-    const pdb::Pdb* pdb = nt ? view_.symbolizer().pdb(*nt) : nullptr;
-    const auto structure = pdb ? pdb->structure("_KLOCK_ENTRY") : std::nullopt;
-    return structure ? std::optional<std::uint64_t>(structure->size) : std::nullopt;
+    const LockEntries& entries = reader_.lock_entries();
+    for (const std::uint64_t thread : entries.holders_of(object_.address))
+      add_thread(thread, Certainty::fact, "by its lock entries (KLOCK_ENTRY)");
+    if (found_.holders.empty()) found_.why_not_known = entries.why_not_known();
   }
 
   // OwningThread is the thread's ID.

@@ -24,6 +24,8 @@ struct Holder {
 struct Ownership {
   std::vector<Holder> holders;
   std::string why_not_known;  // a sentence, where there are none
+  // The object itself says that nobody has it: no search for who might.
+  bool is_free = false;
 };
 
 // At most 64 holders of an object.

@@ -41,6 +41,18 @@ const ResourceReader* WaitReader::resources() {
   return resources_.get();
 }
 
+const std::optional<Resource>& WaitReader::resource_at(std::uint64_t address) {
+  const auto [at, is_new] = resource_at_.try_emplace(address);
+  const ResourceReader* reader = is_new ? resources() : nullptr;
+  if (reader) at->second = reader->at(address);
+  return at->second;
+}
+
+const LockEntries& WaitReader::lock_entries() {
+  if (!lock_entries_) lock_entries_.emplace(view_);
+  return *lock_entries_;
+}
+
 // Threads that a resource of the system's list counts among its waiters.
 void WaitReader::find_listed_waiters() {
   constexpr std::size_t most = 1'000'000;
@@ -122,8 +134,7 @@ std::optional<WaitedObject> WaitReader::argument_of(const Stack& stack, ObjectKi
 
 // Its memory bears out what the stack says, or contradicts it.
 void WaitReader::check_resource(WaitedObject& object) {
-  const ResourceReader* reader = resources();
-  const auto resource = reader ? reader->at(object.address) : std::nullopt;
+  const auto& resource = resource_at(object.address);
   if (!resource) return;
   if (!resource->doubt.empty()) {
     object.certainty = Certainty::possible;

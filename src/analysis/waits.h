@@ -13,6 +13,7 @@
 #include "analysis/call_argument.h"
 #include "analysis/irp.h"
 #include "analysis/kernel_view.h"
+#include "analysis/lock_entries.h"
 #include "analysis/resources.h"
 #include "analysis/wait_words.h"
 
@@ -60,14 +61,18 @@ class WaitReader {
 
   const KernelView& view() const { return view_; }
   FrameRegisters& registers() { return registers_; }
-  // Made when first asked for; null: a user dump has none.
-  const ResourceReader* resources();
+  // Nothing where the dump does not have it. Read once: many may wait for one.
+  const std::optional<Resource>& resource_at(std::uint64_t address);
+  // Read when first asked for.
+  const LockEntries& lock_entries();
 
  private:
   std::vector<WaitedObject> blocks_of(const stacks::Stack& stack, Certainty certainty) const;
   std::optional<WaitedObject> meant_by(const stacks::Stack& stack, const Wait& wait);
   std::optional<WaitedObject> irp_of(const stacks::Stack& stack);
   std::optional<WaitedObject> message_of(const stacks::Stack& stack) const;
+  // Made when first asked for; null: a user dump has none.
+  const ResourceReader* resources();
   void check_resource(WaitedObject& object);
   void find_listed_waiters();
 
@@ -75,6 +80,8 @@ class WaitReader {
   FrameRegisters registers_;
   CallArguments arguments_;
   std::unique_ptr<ResourceReader> resources_;
+  std::unordered_map<std::uint64_t, std::optional<Resource>> resource_at_;
+  std::optional<LockEntries> lock_entries_;
   // By thread: the resource of the system's list that counts it among its waiters.
   std::optional<std::unordered_map<std::uint64_t, std::uint64_t>> listed_;
 };

@@ -49,15 +49,19 @@ class Batch {
   void work() {
     BatchWorker worker(options_, stopped_);
     while (const auto path = next()) {
-      const auto line = worker.line_of(*path);
+      auto line = worker.line_of(*path);
       const std::scoped_lock lock(mutex_);
-      if (!line || stopped_) return;
+      if (!line) return fail(std::move(line.error()));
+      if (!*line || stopped_) return;
       ++looked_at_;
-      if (auto added = results_.add(*line); !added) {
-        result_ = std::move(added);
-        stopped_ = true;
-      }
+      if (auto added = results_.add(**line); !added) return fail(std::move(added.error()));
     }
+  }
+
+  // The first failure is told; it stops the others.
+  void fail(base::Error error) {
+    if (result_) result_ = std::unexpected(std::move(error));
+    stopped_ = true;
   }
 
   // Waits where the list's writer does: what is done meanwhile goes out.

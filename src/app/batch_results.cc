@@ -1,5 +1,6 @@
 #include "app/batch_results.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -37,6 +38,19 @@ base::Result<void> take_off_cut_line(const fs::path& path) {
   fs::resize_file(path, end, error);
   if (error) return base::fail("{}: {}", base::path_text(path), error.message());
   return {};
+}
+
+// Nothing is taken off or added where the file is somebody else's: a name may be mistyped.
+base::Result<void> check_is_of_batch(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return {};
+  std::array<char, report::kBatchLineBegin.size()> begin{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(begin.data(), begin.size());
+  const std::string_view there(begin.data(), static_cast<std::size_t>(file.gcount()));
+  if (report::kBatchLineBegin.starts_with(there)) return {};
+  return base::fail("{} has something else than lines of a batch: it is left as it is",
+                    base::path_text(path));
 }
 
 using Take = std::function<bool(const report::BatchResult&)>;
@@ -105,6 +119,7 @@ base::Result<BatchResults> BatchResults::open(const BatchOptions& options, std::
 
 base::Result<void> BatchResults::read_earlier(const BatchOptions& options) {
   const fs::path path = base::path_from_utf8(options.output);
+  if (auto ours = check_is_of_batch(path); !ours) return ours;
   if (auto whole = take_off_cut_line(path); !whole) return whole;
   std::vector<std::unique_ptr<std::istream>> file;
   file.push_back(std::make_unique<std::ifstream>(path, std::ios::binary));

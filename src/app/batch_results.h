@@ -19,7 +19,8 @@ namespace ntstack::app {
 class BatchResults {
  public:
   // Opens what the options name, and reads what --output has from an earlier run: a last line that
-  // was cut is taken off. `out`: where lines go without --output; outlives this.
+  // was cut is taken off. Fails where --output has something else. `out`: where lines go without
+  // --output; outlives this.
   static base::Result<BatchResults> open(const BatchOptions& options, std::FILE* out);
 
   // Whether a line of it is there, for the same size and time, and nothing is to be tried again.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <istream>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -67,24 +68,21 @@ std::vector<std::string> worker_arguments(const BatchOptions& options) {
 int run_batch_worker(const BatchOptions& options, std::istream& in, std::FILE* out,
                      std::FILE* err) {
   if (options.memory_limit != 0) limit_memory(std::uint64_t{options.memory_limit} << 20);
-  try {
-    Downloads downloads(options.paths, err);
-    for (std::string line; std::getline(in, line);) {
-      const auto path = nlohmann::json::parse(line, nullptr, false);
-      if (!path.is_string()) return kUsage;
-      line = analysed_line(path.get<std::string>(), options, downloads) + "\n";
-      if (std::fwrite(line.data(), 1, line.size(), out) != line.size() || std::fflush(out) != 0)
-        return kFailed;
-    }
-  } catch (const std::bad_alloc&) {
-    return kOutOfMemory;
+  // In whichever thread that is.
+  std::set_new_handler([] { std::_Exit(kOutOfMemory); });
+  Downloads downloads(options.paths, err);
+  for (std::string line; std::getline(in, line);) {
+    const auto path = nlohmann::json::parse(line, nullptr, false);
+    if (!path.is_string()) return kUsage;
+    line = analysed_line(path.get<std::string>(), options, downloads) + "\n";
+    if (std::fwrite(line.data(), 1, line.size(), out) != line.size() || std::fflush(out) != 0)
+      return kFailed;
   }
   return kOk;
 }
 
 base::Result<void> BatchWorker::start() {
   out_.clear();
-  err_.clear();
   auto process = ChildProcess::start(worker_arguments(options_));
   if (!process) return std::unexpected(std::move(process.error()));
   process_.emplace(std::move(*process));
@@ -113,19 +111,19 @@ std::string BatchWorker::failure_line(const std::string& path, const BatchFailur
   return batch_line(batch_file(path), failure, milliseconds_since(began_));
 }
 
-std::optional<std::string> BatchWorker::line_of(const std::string& path) {
+base::Result<std::optional<std::string>> BatchWorker::line_of(const std::string& path) {
   began_ = Clock::now();
   was_late_ = false;
+  err_.clear();  // what was said of the dump before
   if (!process_)
-    if (const auto started = start(); !started)
-      return failure_line(path, {"crashed", started.error().text()});
+    if (auto started = start(); !started) return std::unexpected(std::move(started.error()));
   using Json = nlohmann::json;
   if (process_->write(Json(path).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"))
     if (auto line = answer(began_ + std::chrono::seconds(options_.time_limit))) return line;
   if (was_late_ || is_stopped_) process_->kill();
   const int code = process_->wait();
   process_.reset();
-  if (is_stopped_) return std::nullopt;
+  if (is_stopped_) return std::optional<std::string>();
   if (was_late_)
     return failure_line(path, {"time_limit", fmt::format("it took longer than {} s: --time-limit",
                                                          options_.time_limit)});

@@ -26,8 +26,9 @@ class BatchWorker {
   BatchWorker(const BatchOptions& options, const std::atomic<bool>& is_stopped)
       : options_(options), is_stopped_(is_stopped) {}
 
-  // The line of a dump, whatever becomes of the process; nothing where all was stopped.
-  std::optional<std::string> line_of(const std::string& path);
+  // The line of a dump, whatever becomes of the process; nothing where all was stopped. Fails where
+  // no process can be started.
+  base::Result<std::optional<std::string>> line_of(const std::string& path);
 
  private:
   std::optional<std::string> answer(ChildProcess::Time deadline);

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,11 +44,20 @@ struct Pipe {
   Descriptor read, write;
 };
 
+// For hundreds of children the system's usual limit, which a program may raise itself, is too low.
+bool may_open_more() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return false;
+  limit.rlim_cur = limit.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
 // Not inherited but by the child that is meant: others are started at the same time.
 base::Result<Pipe> make_pipe() {
   std::array<int, 2> ends;
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return base::fail("a pipe could not be made: {}", std::strerror(errno));
+  int made = ::pipe2(ends.data(), O_CLOEXEC);
+  if (made != 0 && errno == EMFILE && may_open_more()) made = ::pipe2(ends.data(), O_CLOEXEC);
+  if (made != 0) return base::fail("a pipe could not be made: {}", std::strerror(errno));
   return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
@@ -102,7 +113,8 @@ base::Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& a
   ::posix_spawn_file_actions_adddup2(&actions, out->write.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, err->write.get(), STDERR_FILENO);
   const std::string path = program_path();
-  std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+  const std::string parent = fmt::format("--child-of={}", ::getpid());
+  std::vector<char*> argv = {const_cast<char*>(path.c_str()), const_cast<char*>(parent.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   auto system = std::make_unique<System>();
@@ -157,6 +169,13 @@ int ChildProcess::wait() {
   }
   system_->id = -1;
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// The signal comes when the thread that started the child ends, and each thread waits for those
+// that it started.
+void end_with(std::int64_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);  // it ended before
 }
 
 std::string how_it_ended(int code) {

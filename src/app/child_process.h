@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,10 @@ class ChildProcess {
   explicit ChildProcess(std::unique_ptr<System> system);
   std::unique_ptr<System> system_;
 };
+
+// Called in a child, which is told of its parent: it ends as soon as that one does, however that
+// ends. Windows: does nothing.
+void end_with(std::int64_t parent);
 
 // An end in words, for codes of wait(): "it ended with signal 11 (Segmentation fault)".
 std::string how_it_ended(int code);

@@ -173,6 +173,8 @@ int ChildProcess::wait() {
   return static_cast<int>(std::min<DWORD>(code, 0x7fffffff));
 }
 
+void end_with(std::int64_t) {}
+
 std::string how_it_ended(int code) { return fmt::format("it ended with exit code {}", code); }
 
 }  // namespace ntstack::app

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "app/batch_command.h"
 #include "app/capture_command.h"
 #include "app/capture_options.h"
+#include "app/child_process.h"
 #include "app/commands.h"
 #include "app/crash_command.h"
 #include "app/diff_command.h"
@@ -318,6 +320,7 @@ struct Options {
   BatchOptions batch;
   McpOptions mcp;
   std::uint32_t memory_limit = 0;
+  std::optional<std::int64_t> parent;  // that this is a child of
   StackUseOptions stack_use;
   AnalyzeOptions analyze;
   WaitsOptions waits;
@@ -333,6 +336,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--memory-limit", options.memory_limit,
                  "MB of its own that the program may take; mapped files do not count")
       ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--child-of", options.parent)->group("");
   app.require_subcommand(1);
   app.allow_windows_style_options(false);  // a path may begin with a slash there too
   app.footer("Exit codes: 0 answered, 1 failed, 2 wrong command line. NO_COLOR turns colours off.");
@@ -456,11 +460,12 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? kOk : kUsage;
   }
+  if (options.parent) end_with(*options.parent);
   if (options.memory_limit != 0) limit_memory(std::uint64_t{options.memory_limit} << 20);
-  try {
-    return dispatch(app, options, argc, argv);
-  } catch (const std::bad_alloc&) {
+  // In whichever thread that is.
+  std::set_new_handler([] {
     std::fputs("ntstack: no memory is left\n", stderr);
-    return kFailed;
-  }
+    std::_Exit(kFailed);
+  });
+  return dispatch(app, options, argc, argv);
 }

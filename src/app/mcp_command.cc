@@ -20,7 +20,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kPageBytes = 24000;
 constexpr std::size_t kMostOutput = std::size_t{256} << 20;
+constexpr std::size_t kMostNotes = 8192;
 constexpr std::size_t kKeptAnswers = 8;
+constexpr std::size_t kMostMessage = std::size_t{16} << 20;
 
 // What a command printed.
 struct Output {
@@ -81,7 +83,11 @@ class Tools {
     if (kept != kept_.end() && may_be_kept) return *kept;
     if (kept != kept_.end()) kept_.erase(kept);
     kept_.push_front(run(std::move(command)));
-    if (kept_.size() > kKeptAnswers) kept_.pop_back();
+    std::size_t bytes = 0;
+    for (const Output& each : kept_) bytes += each.out.size();
+    for (; kept_.size() > 1 && (kept_.size() > kKeptAnswers || bytes > kMostOutput);
+         kept_.pop_back())
+      bytes -= kept_.back().out.size();
     return kept_.front();
   }
 
@@ -96,6 +102,7 @@ class Tools {
     const auto deadline = Clock::now() + std::chrono::seconds(options_.time_limit);
     while (true) {
       const auto read = child->read(deadline, output.out, output.err);
+      if (output.err.size() > kMostNotes) output.err.erase(0, output.err.size() - kMostNotes);
       if (read == ChildProcess::Output::ended) break;
       const bool is_late = read == ChildProcess::Output::late || Clock::now() >= deadline;
       if (!is_late && output.out.size() <= kMostOutput) continue;
@@ -132,6 +139,18 @@ class Tools {
   std::deque<Output> kept_;
 };
 
+// The next line without its line feed; false at the end. Of one that is longer than a message may
+// be no more is kept than that, so that it is no JSON.
+bool next_line(std::istream& in, std::string& line) {
+  constexpr int end = std::istream::traits_type::eof();
+  line.clear();
+  int next = in.rdbuf()->sbumpc();
+  if (next == end) return false;
+  for (; next != end && next != '\n'; next = in.rdbuf()->sbumpc())
+    if (line.size() < kMostMessage) line.push_back(static_cast<char>(next));
+  return true;
+}
+
 }  // namespace
 
 int run_mcp(const McpOptions& options, std::istream& in, std::FILE* out, std::FILE* err) {
@@ -142,7 +161,7 @@ int run_mcp(const McpOptions& options, std::istream& in, std::FILE* out, std::FI
   McpServer server([&](const std::string& name, const nlohmann::json& arguments) {
     return tools.call(name, arguments);
   });
-  for (std::string line; std::getline(in, line);) {
+  for (std::string line; next_line(in, line);) {
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
     const auto answer = server.answer(line);

@@ -35,6 +35,13 @@ Json initialized(const nlohmann::json& parameters) {
            "them for facts. Long answers come in pages."}};
 }
 
+// Where none are given. What a client sends is not copied: a copy of what is nested deep takes as
+// much stack as it is deep.
+const nlohmann::json& none() {
+  static const nlohmann::json object = nlohmann::json::object();
+  return object;
+}
+
 Json tools() {
   Json list = Json::array();
   for (const McpTool& tool : mcp_tools()) list.push_back(tool_json(tool));
@@ -53,9 +60,8 @@ McpServer::Result McpServer::call(const nlohmann::json& parameters) {
   const auto name = parameters.find("name");
   if (name == parameters.end() || !name->is_string() || !mcp_tool(name->get<std::string>()))
     return std::unexpected(Refused{kInvalidParams, "there is no such tool"});
-  nlohmann::json arguments = nlohmann::json::object();
-  if (const auto given = parameters.find("arguments"); given != parameters.end())
-    arguments = *given;
+  const auto given = parameters.find("arguments");
+  const nlohmann::json& arguments = given != parameters.end() ? *given : none();
   if (!arguments.is_object())
     return std::unexpected(Refused{kInvalidParams, "arguments is no object"});
   const McpAnswer answer = call_(name->get<std::string>(), arguments);
@@ -75,24 +81,36 @@ McpServer::Result McpServer::result_of(const std::string& method,
   return std::unexpected(Refused{kMethodNotFound, "there is no method " + method});
 }
 
-std::optional<std::string> McpServer::answer(std::string_view message) {
-  const auto json = nlohmann::json::parse(message, nullptr, false);
-  if (json.is_discarded()) return error_text(nullptr, {kParseError, "this is no JSON"});
+std::optional<std::string> McpServer::answer_to(const nlohmann::json& json) {
   if (!json.is_object()) return error_text(nullptr, {kInvalidRequest, "this is no request"});
   const auto id = json.find("id");
+  const bool has_id = id != json.end() && (id->is_string() || id->is_number());
   const auto method = json.find("method");
   if (method == json.end() || !method->is_string()) {
     if (json.contains("result") || json.contains("error"))
       return std::nullopt;  // nothing was asked
-    return error_text(id == json.end() ? nullptr : *id, {kInvalidRequest, "there is no method"});
+    return error_text(has_id ? *id : nullptr, {kInvalidRequest, "there is no method"});
   }
   if (id == json.end()) return std::nullopt;  // a notification
-  nlohmann::json parameters = nlohmann::json::object();
-  if (const auto given = json.find("params"); given != json.end()) parameters = *given;
+  if (!has_id) return error_text(nullptr, {kInvalidRequest, "id is no string and no number"});
+  const auto given = json.find("params");
+  const nlohmann::json& parameters = given != json.end() ? *given : none();
   if (!parameters.is_object()) return error_text(*id, {kInvalidParams, "params is no object"});
   const Result result = result_of(method->get<std::string>(), parameters);
   if (!result) return error_text(*id, result.error());
   return text_of({{"jsonrpc", "2.0"}, {"id", *id}, {"result", *result}});
+}
+
+std::optional<std::string> McpServer::answer(std::string_view message) {
+  const auto json = nlohmann::json::parse(message, nullptr, false);
+  if (json.is_discarded()) return error_text(nullptr, {kParseError, "this is no JSON"});
+  if (!json.is_array()) return answer_to(json);
+  // Several at once, as version 2025-03-26 of the protocol has it.
+  if (json.empty()) return error_text(nullptr, {kInvalidRequest, "nothing is asked"});
+  std::string all;
+  for (const nlohmann::json& each : json)
+    if (const auto one = answer_to(each)) all += (all.empty() ? "[" : ",") + *one;
+  return all.empty() ? std::nullopt : std::optional(all + "]");
 }
 
 }  // namespace ntstack::app

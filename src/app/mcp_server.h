@@ -24,7 +24,8 @@ class McpServer {
   using Call = std::function<McpAnswer(const std::string& tool, const nlohmann::json& arguments)>;
   explicit McpServer(Call call) : call_(std::move(call)) {}
 
-  // The answer to a message, a line without its line feed; nothing where none is due.
+  // The answer to a message or to several in an array, a line without its line feed; nothing where
+  // none is due.
   std::optional<std::string> answer(std::string_view message);
 
  private:
@@ -33,6 +34,7 @@ class McpServer {
     std::string message;
   };
   using Result = std::expected<nlohmann::ordered_json, Refused>;
+  std::optional<std::string> answer_to(const nlohmann::json& message);
   Result result_of(const std::string& method, const nlohmann::json& parameters);
   Result call(const nlohmann::json& parameters);
   static std::string error_text(const nlohmann::json& id, const Refused& refused);

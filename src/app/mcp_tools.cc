@@ -121,27 +121,27 @@ base::Result<void> add_value(const McpArgument& argument, const nlohmann::json& 
   const auto wrong = [&](std::string_view what) {
     return base::fail("the argument {} must be {}", argument.name, what);
   };
-  const auto add = [&](std::string text) {
+  const auto add = [&](const nlohmann::json& text) {
+    if (!text.is_string()) return false;
+    const auto& given = text.get_ref<const std::string&>();
+    if (given.find('\0') != std::string::npos) return false;  // a command line would end there
     if (argument.option.empty())
-      places.push_back(std::move(text));
+      places.push_back(given);
     else
-      options.push_back(fmt::format("{}={}", argument.option, text));
+      options.push_back(fmt::format("{}={}", argument.option, given));
+    return true;
   };
   switch (argument.kind) {
     case Kind::text:
-      if (!value.is_string()) return wrong("a string");
-      add(value.get<std::string>());
-      return {};
+      return add(value) ? base::Result<void>() : wrong("a string");
     case Kind::texts:
       if (!value.is_array() || value.empty()) return wrong("a list of strings");
-      for (const auto& each : value) {
-        if (!each.is_string()) return wrong("a list of strings");
-        add(each.get<std::string>());
-      }
+      for (const auto& each : value)
+        if (!add(each)) return wrong("a list of strings");
       return {};
     case Kind::number:
       if (!value.is_number_unsigned()) return wrong("a number of 1 or more");
-      add(std::to_string(value.get<std::uint64_t>()));
+      options.push_back(fmt::format("{}={}", argument.option, value.get<std::uint64_t>()));
       return {};
     case Kind::flag:
       if (!value.is_boolean()) return wrong("true or false");

@@ -37,6 +37,13 @@ void set_path(std::string& path, std::string_view text, bool appends) {
   }
 }
 
+// Where commands write no files, nothing that a server has is kept at a place that they name.
+Done check_path(const Console& console, std::string_view text) {
+  const bool downloads = text.contains('*') || text.contains("://");
+  if (console.may_use_files || !downloads) return {};
+  return base::fail("no files are written here: folders alone can be named, no caches or servers");
+}
+
 void show_path(Console& console, std::string_view what, const std::string& path, bool is_new) {
   console.write(fmt::format("{} search path is: {}\n", what,
                             path.empty() ? "<empty>" : base::printable(path)));
@@ -46,6 +53,7 @@ void show_path(Console& console, std::string_view what, const std::string& path,
 Done sympath_command(Console& console, const Arguments& arguments) {
   std::string_view text = arguments.text;
   const bool appends = take_plus(text);
+  if (const auto may = check_path(console, text); !may) return may;
   if (!text.empty()) set_path(console.paths.symbols, without_quotes(text), appends);
   show_path(console, "Symbol", console.paths.symbols, !text.empty());
   return {};
@@ -54,6 +62,7 @@ Done sympath_command(Console& console, const Arguments& arguments) {
 Done exepath_command(Console& console, const Arguments& arguments) {
   std::string_view text = arguments.text;
   const bool appends = take_plus(text);
+  if (const auto may = check_path(console, text); !may) return may;
   if (!text.empty()) set_path(console.paths.images, without_quotes(text), appends);
   show_path(console, "Executable image", console.paths.images, !text.empty());
   return {};
@@ -69,6 +78,7 @@ Done symfix_command(Console& console, const Arguments& arguments) {
   const std::string_view cache = without_quotes(text);
   const std::string path = cache.empty() ? fmt::format("srv*{}", store::kMicrosoftServer)
                                          : fmt::format("srv*{}*{}", cache, store::kMicrosoftServer);
+  if (const auto may = check_path(console, path); !may) return may;
   set_path(console.paths.symbols, path, appends);
   show_path(console, "Symbol", console.paths.symbols, true);
   return {};

@@ -28,6 +28,9 @@ struct BatchFailure {
   std::string sentence;
 };
 
+// What every line that a batch writes begins with.
+inline constexpr std::string_view kBatchLineBegin = R"({"schema_version":)";
+
 // Without their line feed.
 std::string batch_line(const BatchFile& file, const AnalysisFacts& facts,
                        std::uint64_t milliseconds);

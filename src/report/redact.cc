@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 // Components of paths behind which a user's or a host's name stands; the second may be empty.
 using Components = std::array<std::string_view, 2>;
 constexpr Components kUserFolders[] = {
-    {"users"}, {"documents and settings"}, {"home"}, {"profiles"}};
+    {"users"}, {"documents and settings"}, {"docume~1"}, {"home"}, {"profiles"}};
 constexpr Components kHostFolders[] = {
     {"unc"}, {"device", "mup"}, {"device", "lanmanredirector"}, {"device", "webdavredirector"}};
 

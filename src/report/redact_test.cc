@@ -11,6 +11,7 @@ TEST(Redact, UsersInPaths) {
             R"(\Device\HarddiskVolume3\USERS\(user)\x.sys)");
   EXPECT_EQ(redacted("/home/jane/dumps/a.dmp: no image"), "/home/(user)/dumps/a.dmp: no image");
   EXPECT_EQ(redacted(R"(C:\Documents and Settings\jane)"), R"(C:\Documents and Settings\(user))");
+  EXPECT_EQ(redacted(R"(C:\DOCUME~1\JANE~1\a.c)"), R"(C:\DOCUME~1\(user)\a.c)");
   EXPECT_EQ(redacted("d:/users/jane/a.c @ 12"), "d:/users/(user)/a.c @ 12");
 }
 

@@ -67,8 +67,12 @@ class Tree {
       const std::string indent(2 + 2 * at.depth, ' ');
       if (!at.is_object) {
         out += indent + waiter_line(at.index);
-        for (const std::size_t held : graph_.holds[graph_.waits[at.index].stack] | reversed)
-          if (at.depth < kMostDepth) open.push_back({held, true, at.depth + 1});
+        const std::vector<std::size_t>& holds = graph_.holds[graph_.waits[at.index].stack];
+        if (at.depth >= kMostDepth && !holds.empty())
+          out += indent + "  ... it holds what others wait for (--json has it)\n";
+        else
+          for (const std::size_t held : holds | reversed)
+            open.push_back({held, true, at.depth + 1});
         continue;
       }
       const bool is_shown = shown_[at.index];
@@ -121,7 +125,7 @@ class Tree {
     }
     if (awaited.holders.empty())
       out += fmt::format(
-          "{}  holder not known{}\n", indent,
+          "{}  {}{}\n", indent, awaited.is_free ? "held by nobody" : "holder not known",
           awaited.why_no_holder.empty() ? "" : ": " + base::printable(awaited.why_no_holder));
     return out;
   }

@@ -127,6 +127,25 @@ class Folder(unittest.TestCase):
         run(self.dumps, "-o", self.output, "--retry")
         self.assertEqual(len(lines_of(self.output.read_bytes())), 11 + failed)
 
+    def test_a_file_that_has_something_else_is_not_written_to(self):
+        dump = self.dumps / "deep" / "crash1.dmp"
+        whole = dump.read_bytes()
+        database = self.folder / "fleet.db"
+        for output, more in ((dump, ()), (self.dumps / "readme.txt", ()), (database, ("--sqlite", database))):
+            done = run(self.crash, "-o", output, *more, expect=1)
+            self.assertIn(b"it is left as it is", done.stderr)
+        self.assertEqual(dump.read_bytes(), whole)
+        self.assertEqual((self.dumps / "readme.txt").read_text(), "no dump")
+        with sqlite3.connect(database) as db:
+            self.assertEqual(db.execute("SELECT count(*) FROM dumps").fetchone(), (0,))
+        # One that was cut in its very first line is a batch's.
+        run(self.crash, "-o", self.output)
+        first = self.output.read_bytes()
+        for left in (0, 5, 40):
+            self.output.write_bytes(first[:left])
+            run(self.crash, "-o", self.output)
+            self.assertEqual(len(lines_of(self.output.read_bytes())), 1)
+
     def test_a_batch_that_was_killed_goes_on(self):
         for i in range(300):
             shutil.copy(self.crash, self.dumps / f"more{i}.dmp")
@@ -258,6 +277,44 @@ class Limits(unittest.TestCase):
         for line in lines:
             VALIDATOR.validate(line)
 
+    def worker_of(self, batch):
+        self.assertTrue(self.server.asked.wait(60))  # the worker waits for an answer
+        workers = []
+        for thread in pathlib.Path(f"/proc/{batch.pid}/task").iterdir():
+            workers += (thread / "children").read_text().split()
+        self.assertEqual(len(workers), 1)
+        return int(workers[0])
+
+    def test_a_batch_that_is_killed_leaves_no_worker(self):
+        with subprocess.Popen([PROGRAM, "batch", self.good, "-j", "1", "-y", self.path, "--time-limit", "3600"], env=ENVIRONMENT,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as batch:
+            worker = self.worker_of(batch)
+            batch.kill()
+        for _ in range(100):
+            if not self.is_running(worker):
+                return
+            time.sleep(0.1)
+        os.kill(worker, signal.SIGKILL)
+        self.fail("the worker goes on")
+
+    @staticmethod
+    def is_running(process):
+        try:
+            return pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    def test_where_no_process_can_be_started_no_dump_is_blamed(self):
+        limit = f"ulimit -n 5; exec '{PROGRAM}' batch '{self.good}' -j 1"
+        done = subprocess.run(["bash", "-c", limit], capture_output=True, env=ENVIRONMENT, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.stdout, b"")
+        self.assertIn(b"a pipe could not be made", done.stderr)
+        # What may be raised is.
+        done = subprocess.run(["bash", "-c", limit.replace("-n 5", "-S -n 5")], capture_output=True, env=ENVIRONMENT, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIsNone(lines_of(done.stdout)[0]["error"])
+
     def test_a_dump_that_wants_too_much_memory_is_told_of_and_the_rest_go_on(self):
         # The limit is of the process, so all fail here, and all are told of.
         lines = lines_of(run(self.good, self.good, "--memory-limit", 1, "-j", 1).stdout)
@@ -266,17 +323,12 @@ class Limits(unittest.TestCase):
             self.skipTest("this build bounds no memory (sanitizers)")
         self.assertEqual(len(errors), 2)
         for error in errors:
-            self.assertIn(error["kind"], {"memory_limit", "crashed"})
+            self.assertEqual(error["kind"], "memory_limit")
 
     def test_a_worker_that_crashes_is_told_of_and_the_rest_go_on(self):
         with subprocess.Popen([PROGRAM, "batch", self.good, self.good, "-j", "1", "-y", self.path], env=ENVIRONMENT,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as batch:
-            self.assertTrue(self.server.asked.wait(60))  # the worker waits for an answer
-            workers = []
-            for thread in pathlib.Path(f"/proc/{batch.pid}/task").iterdir():
-                workers += (thread / "children").read_text().split()
-            self.assertEqual(len(workers), 1)
-            os.kill(int(workers[0]), signal.SIGKILL)  # sanitizers catch others
+            os.kill(self.worker_of(batch), signal.SIGKILL)  # sanitizers catch others
             lines = lines_of(batch.stdout.read())
         errors = [line["error"] for line in lines if line["type"] == "dump"]
         self.assertEqual(errors[0]["kind"], "crashed")

@@ -85,6 +85,13 @@ test("nothing is written", async () => {
   assert.match(textOf(result), /no files are written here/);
   assert.ok(!existsSync(log));
   assert.deepEqual(readdirSync(folder), before);
+  const cache = join(folder, "cache");
+  for (const path of [`.sympath srv*${cache}*http://127.0.0.1:9/`, `.exepath+ cache*${cache}`, `.symfix ${cache}`, `.sympath http://127.0.0.1:9/`]) {
+    const said = textOf(await call("console", { dump: crash, commands: `${path}; .reload /f` }));
+    assert.match(said, /no files are written here/, path);
+  }
+  assert.ok(!existsSync(cache));
+  assert.match(textOf(await call("console", { dump: crash, commands: `.sympath+ ${symbols}` })), /search path is: .*seed1/);
 });
 
 test("a long answer comes in pages that are the whole", async () => {
@@ -113,6 +120,7 @@ test("errors are marked and say what is wrong", async () => {
   assert.ok((await call("stacks", { dumps: [join(folder, "noise.dmp")] })).isError);
   for (const args of [{}, { dump: 7 }, { dump: hang, page: 0 }, { dump: hang, format: "xml" }, { dump: hang, more: 1 }])
     assert.ok((await call("analyze", args)).isError, JSON.stringify(args));
+  assert.ok((await call("analyze", { dump: `${hang}\u0000 and more` })).isError, "a command line would end there");
   await assert.rejects(call("crash", {}), /no such tool/);
   await assert.rejects(call("capture", { dump: hang }), /no such tool/);
 });
@@ -124,16 +132,45 @@ test("what looks like an option is none", async () => {
   assert.ok((await call("stacks", { dumps: [hang], thread: "--no-group" })).isError);
 });
 
-test("lines that are no requests are answered as JSON-RPC has it", async () => {
+// What a server of its own answers to lines as they are.
+const answersTo = async (...lines) => {
   const server = spawn(program, ["mcp"], { env: environment });
   let out = "";
   server.stdout.on("data", (data) => (out += data));
-  server.stdin.end('no json\n[1]\n{"jsonrpc":"2.0","id":5}\n{"jsonrpc":"2.0","id":"a","method":"none"}\n' +
-                   '{"jsonrpc":"2.0","method":"notifications/initialized"}\n{"jsonrpc":"2.0","id":6,"method":"ping"}\n' +
-                   '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":[]}\n');
+  server.stdin.end(lines.join("\n") + "\n");
   const code = await new Promise((done) => server.on("close", done));
   assert.equal(code, 0);
-  const answers = out.trim().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(answers.map((a) => a.error?.code ?? a.result), [-32700, -32600, -32600, -32601, {}, -32602]);
-  assert.deepEqual(answers.map((a) => a.id), [null, null, 5, "a", 6, 7]);
+  return out.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+};
+
+test("lines that are no requests are answered as JSON-RPC has it", async () => {
+  const answers = await answersTo(
+    "no json", "7", '{"jsonrpc":"2.0","id":5}', '{"jsonrpc":"2.0","id":"a","method":"none"}',
+    '{"jsonrpc":"2.0","method":"notifications/initialized"}', '{"jsonrpc":"2.0","id":6,"method":"ping"}',
+    '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":[]}', '{"jsonrpc":"2.0","id":{"a":[1]},"method":"ping"}',
+    '{"jsonrpc":"2.0","id":null,"method":"ping"}', '{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"no"}}');
+  assert.deepEqual(answers.map((a) => a.error?.code ?? a.result), [-32700, -32600, -32600, -32601, {}, -32602, -32600, -32600]);
+  assert.deepEqual(answers.map((a) => a.id), [null, null, 5, "a", 6, 7, null, null]);
+});
+
+test("several requests at once are answered at once, as version 2025-03-26 has it", async () => {
+  const [several, none, one] = await answersTo(
+    '[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","method":"notifications/initialized"},3]', "[]",
+    '[{"jsonrpc":"2.0","method":"notifications/initialized"}]', '{"jsonrpc":"2.0","id":2,"method":"ping"}');
+  assert.deepEqual(several.map((a) => [a.id, a.error?.code]), [[1, undefined], [null, -32600]]);
+  assert.equal(none.error.code, -32600);
+  assert.deepEqual(one, { jsonrpc: "2.0", id: 2, result: {} });
+});
+
+test("what is nested deep or is long does no harm", async () => {
+  const deep = "[".repeat(300000) + "]".repeat(300000);
+  const answers = await answersTo(
+    `{"jsonrpc":"2.0","id":${deep},"method":"ping"}`, deep,
+    `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"info","arguments":{"dump":${deep}}}}`,
+    `{"jsonrpc":"2.0","id":2,"method":"${"x".repeat(17 << 20)}"}`, '{"jsonrpc":"2.0","id":3,"method":"ping"}');
+  assert.equal(answers[0].error.code, -32600);
+  assert.equal(answers[1][0].error.code, -32600);
+  assert.equal(answers[2].result.isError, true);
+  assert.equal(answers[3].error.code, -32700);
+  assert.deepEqual(answers[4].result, {});
 });

@@ -77,6 +77,19 @@ TEST_F(Waits, RegistersThatCallsKeepAreThoseOfTheFramesThatSetThem) {
   EXPECT_GT(compared, 10u);
 }
 
+// Truth is ours: the resource is free in its memory, which the owner's stack does not contradict.
+TEST_F(Waits, WhatSaysThatNobodyHasItIsNotSearchedFor) {
+  machine().put(resource() + 0x18, std::uint16_t{0});  // ERESOURCE.ActiveCount
+  look(true);
+  const AwaitedObject* found = object_at(resource());
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->holders.empty());
+  EXPECT_EQ(found->why_no_holder, "nobody holds it any more");
+  const auto told = analysis::diagnoses_of(graph_, stacks_, true);
+  ASSERT_FALSE(told.empty());
+  EXPECT_TRUE(told[0].sentence.ends_with("nobody holds it any more")) << told[0].sentence;
+}
+
 // Truth is ours: an owner is written into the resource.
 TEST_F(Waits, AThreadThatWaitsForWhatItHoldsIsADeadlock) {
   const std::uint64_t worker = with_role("switched worker").front();
