@@ -52,8 +52,9 @@ class Driving {
 
 // What Windows would say of another file only when it is started.
 base::Result<fs::path> Driving::file_to_install(const std::string& from) {
-  const fs::path path = from.empty() ? system_.own_folder() / "ntstack.sys"
-                                     : fs::absolute(base::path_from_utf8(from));
+  fs::path path = from.empty() ? system_.own_folder() / "ntstack.sys"
+                               : fs::absolute(base::path_from_utf8(from));
+  path.make_preferred();  // the kernel takes no other
   const auto file = base::MappedFile::open(path);
   if (!file) {
     auto error = base::with_context(base::Error(file.error()), "installing the driver");
