@@ -27,6 +27,7 @@ inline constexpr std::uint32_t kMostThreads = 512;         // of one call
 inline constexpr std::uint32_t kMostFrames = 1024;         // of one thread
 inline constexpr std::uint32_t kMostSkipped = 0xfe;        // as RtlCaptureStackBackTrace has it
 inline constexpr std::uint32_t kMostStackBytes = 0x40000;  // of one thread
+inline constexpr std::uint32_t kMostOlderStacks = 4;       // of one thread
 inline constexpr std::uint32_t kMostBytes = 0x2000000;     // frames and stacks of one call
 inline constexpr std::uint32_t kMostMilliseconds = 60000;  // of a deadline
 
@@ -55,7 +56,9 @@ struct CaptureIn {
   std::uint32_t milliseconds;  // the deadline of all threads together, 1 to kMostMilliseconds
   // Frames left out at each stack's young end, and the most that are kept. 0: no frames.
   std::uint32_t frames_to_skip, frames_to_capture;
-  std::uint32_t stack_bytes;  // the most that are copied of each stack, from its stack pointer up
+  // The most that are copied of each thread: of the stack that it is on, from its stack pointer up;
+  // then, as far as there is room, of those that this one was entered from, with their records.
+  std::uint32_t stack_bytes;
   // Then thread_count handles, of 8 bytes each, of the calling process. Each needs
   // THREAD_QUERY_LIMITED_INFORMATION, and THREAD_GET_CONTEXT where stack_bytes is not 0.
 };
@@ -71,10 +74,22 @@ struct Registers {
 };
 
 // Flags of ThreadOut.
-inline constexpr std::uint32_t kStackCut = 1;     // stack_bytes was less than the stack has
+inline constexpr std::uint32_t kStackCut = 1;     // stack_bytes was less than the stacks have
 inline constexpr std::uint32_t kFramesCut = 2;    // frames_to_capture was reached
 inline constexpr std::uint32_t kNoFrameWalk = 4;  // too little stack was left to walk it
 inline constexpr std::uint32_t kIsCaller = 8;     // the thread that asked
+
+// A stack that the thread left for another one (KeExpandKernelStackAndCallout): what the
+// KSTACK_CONTROL of the younger one says of it. That structure lies near a stack's base and begins
+// with the base itself.
+struct OlderStack {
+  std::uint64_t low, high;  // limit and base
+  std::uint64_t sp;         // where the stack pointer was
+  std::uint32_t offset;     // from the start of CaptureOut: the bytes from sp on
+  std::uint32_t size;
+  std::uint32_t next_offset;  // of the OlderStack that this one was entered from; 0: none
+  std::uint32_t reserved;
+};
 
 struct ThreadOut {
   // 0: captured. 0x102 STATUS_TIMEOUT, 0xc000004b STATUS_THREAD_IS_TERMINATING; else what the
@@ -92,7 +107,7 @@ struct ThreadOut {
   std::uint32_t stack_offset;  // the bytes from registers.sp on
   std::uint32_t stack_size;
   std::uint32_t hash;  // of the frames: the sum of their low halves, as RtlCaptureStackBackTrace's
-  std::uint32_t reserved;
+  std::uint32_t older_offset;  // of an OlderStack; 0: none, or not copied
 };
 
 struct CaptureOut {
@@ -122,6 +137,7 @@ struct CrashIn {
 };
 
 static_assert(sizeof(QueryOut) == 24 && sizeof(CaptureIn) == 32 && sizeof(Registers) == 104);
+static_assert(sizeof(OlderStack) == 40);
 static_assert(sizeof(ThreadOut) == 184 && sizeof(CaptureOut) == 16 && sizeof(CrashIn) == 48);
 
 }  // namespace ntstack::driver

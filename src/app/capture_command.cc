@@ -84,6 +84,7 @@ base::Result<Plan> plan_of(const CaptureCommand& command) {
     return std::unexpected(std::move(done.error()));
   using capture::KernelDumps;
   plan.options.kernel = command.automatic      ? KernelDumps::automatic
+                        : command.driver       ? KernelDumps::driver
                         : command.live.empty() ? KernelDumps::triage
                                                : KernelDumps::live;
   plan.options.live.is_selective = command.live == "selective";

@@ -20,6 +20,7 @@ struct CaptureCommand {
   bool only = false;  // the chosen threads alone
   std::string live;   // "", "full", "selective"
   bool automatic = false;
+  bool driver = false;  // kernel stacks by ntstack's driver
   bool user_pages = false, hypervisor_pages = false, under_memory_pressure = false;
   std::string user;  // -m: "a" full, "m" mini, "" none
   bool report = false;

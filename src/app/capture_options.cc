@@ -37,22 +37,28 @@ CLI::App* declare_capture(CLI::App& app, CaptureCommand& options) {
   capture->add_option("--frame", options.frame,
                       "Threads with this in a name of their user stack first");
   capture->add_flag("--only", options.only, "The chosen threads and no others");
+  CLI::Option* by_driver =
+      capture->add_flag("--driver", options.driver,
+                        "Kernel stacks by ntstack's driver instead of triage dumps, in one file");
   CLI::Option* live =
       capture
           ->add_option("--live", options.live,
                        "A live dump of the machine instead: full or selective (kernel stacks)")
-          ->check(CLI::IsMember({"full", "selective"}));
+          ->check(CLI::IsMember({"full", "selective"}))
+          ->excludes(by_driver);
   capture
       ->add_flag("--auto", options.automatic,
                  "Triage dumps; a live dump too where threads lack: of kernel stacks, else full")
-      ->excludes(live);
+      ->excludes(live)
+      ->excludes(by_driver);
   capture->add_flag("--user-pages", options.user_pages, "Live dumps: user memory too");
   capture->add_flag("--hypervisor-pages", options.hypervisor_pages,
                     "Live dumps: the hypervisor's memory too");
   capture->add_flag("--under-memory-pressure", options.under_memory_pressure,
                     "Live dumps: also where memory is short");
-  capture->add_option("--budget", options.budget,
-                      "Time for the triage dumps (60s); wedged threads cost 5 s each");
+  capture->add_option(
+      "--budget", options.budget,
+      "Time for the triage dumps (60s), whose wedged threads cost 5 s each; for the driver");
   add_capture_triggers(*capture, options);
   capture->add_flag("--elevate", options.elevate, "Starts anew as administrator without asking");
   capture->add_flag("--no-elevate", options.no_elevate, "Does not ask");

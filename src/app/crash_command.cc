@@ -6,7 +6,10 @@
 
 #include "app/exit_code.h"
 #include "app/running_process.h"
+#include "capture/debug_privilege.h"
 #include "capture/doctor.h"
+#include "capture/driver_client.h"
+#include "capture/status_text.h"
 
 namespace ntstack::app {
 namespace {
@@ -27,6 +30,14 @@ void print(std::FILE* out, const capture::Check& check) {
   if (!check.remedy.empty()) fmt::print(out, "         {}\n", check.remedy);
 }
 
+// Comes back only where the machine goes on; then with why.
+std::string crash(capture::System& system, capture::Driver& driver) {
+  if (!driver.facts().can_crash)
+    return capture::status_text(capture::kAccessDenied, capture::Call::driver_crash);
+  const std::uint64_t parameters[4] = {driver.facts().version, system.own_process_id(), 0, 0};
+  return capture::status_text(driver.crash(parameters), capture::Call::driver_crash);
+}
+
 }  // namespace
 
 int run_crash(const CrashOptions& options, capture::System* system, std::FILE* out,
@@ -39,24 +50,26 @@ int run_crash(const CrashOptions& options, capture::System* system, std::FILE* o
     const capture::Check* check = check_of(diagnosis, name);
     if (!check) continue;
     print(out, *check);
-    is_worthwhile = is_worthwhile && check->state == capture::Check::State::ok;
+    const bool is_of_dumps = std::string_view(name) != "driver";
+    if (is_of_dumps && check->state != capture::Check::State::ok) is_worthwhile = false;
   }
   if (!options.is_meant) {
     fmt::print(err, "ntstack: nothing was done; --yes-crash-this-machine says that it is meant\n");
     return kUsage;
   }
-  if (!diagnosis.has_driver) {
-    fmt::print(err,
-               "ntstack: nothing was done: only a driver can stop Windows, and ntstack's is not "
-               "installed here; Sysinternals' NotMyFault brings one of its own\n");
+  const capture::DebugPrivilege privilege(*system);
+  auto driver = capture::Driver::open(*system);
+  if (!driver) {
+    fmt::print(err, "ntstack: nothing was done: only a driver can stop Windows; {}\n",
+               driver.error().text());
     return kFailed;
   }
   if (!is_worthwhile) {
     fmt::print(err, "ntstack: nothing was done: no dump would come of it; see above\n");
     return kFailed;
   }
-  fmt::print(err,
-             "ntstack: nothing was done: this version has no request to its driver for it yet\n");
+  std::fflush(out);
+  fmt::print(err, "ntstack: nothing was done: {}\n", crash(*system, *driver));
   return kFailed;
 }
 

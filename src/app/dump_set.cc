@@ -91,6 +91,28 @@ const target::Process* dumped_process(const target::Machine& machine) {
   return nullptr;
 }
 
+// Of files of kernel stacks: each thread says itself what became of it.
+void add_unanswered(const Session& session, const std::vector<stacks::Stack>& stacks,
+                    std::vector<report::MissingThread>& missing) {
+  for (const target::RequestedThread& requested : session.machine().captures()) {
+    if (!requested.id || requested.capture == target::Capture::captured) continue;
+    const auto process_id = session.machine().processes().front().id;
+    const auto is_it = [&](const auto& id, const auto& process) {
+      return id == requested.id && process == process_id;
+    };
+    const bool is_there = std::ranges::any_of(stacks, [&](const stacks::Stack& stack) {
+      return !stack.lacks_kernel_stack && stack.thread &&
+             is_it(stack.thread->id, stack.thread->process_id);
+    });
+    const bool is_told = std::ranges::any_of(missing, [&](const report::MissingThread& other) {
+      return is_it(other.id, other.process_id);
+    });
+    if (!is_there && !is_told)
+      missing.push_back(
+          {requested.id, process_id, std::string(target::text_of_driver(requested.capture))});
+  }
+}
+
 // What became of all threads that were asked for and are in no dump.
 std::string lack_reason(const std::vector<Session>& sessions) {
   std::map<target::Capture, std::size_t> counts;
@@ -153,6 +175,8 @@ std::string processes_note(const std::vector<Session>& sessions) {
 std::vector<report::MissingThread> missing_threads(const DumpSet& set,
                                                    const std::vector<stacks::Stack>& stacks) {
   std::vector<report::MissingThread> missing = missing_in(set.bundles, stacks);
+  for (const Session& session : set.sessions)
+    if (session.facts().dump.kernel_stacks) add_unanswered(session, stacks, missing);
   const std::string reason = lack_reason(set.sessions);
   for (const stacks::Stack& stack : stacks) {
     const auto is_same = [&](const report::MissingThread& other) {

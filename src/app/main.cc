@@ -18,6 +18,7 @@
 #include "app/crash_command.h"
 #include "app/diff_command.h"
 #include "app/disassemble_command.h"
+#include "app/driver_command.h"
 #include "app/exit_code.h"
 #include "app/groups_command.h"
 #include "app/mcp_command.h"
@@ -78,8 +79,10 @@ void declare_stacks(CLI::App& app, StacksOptions& options) {
       "The dump; or several of one process, or a folder of them: triage dumps, and a user dump "
       "whose stacks go below the kernel's");
   stacks
-      ->add_option("--live", options.live,
-                   "Instead of a dump: a running process, by ID or name; user mode alone (Windows)")
+      ->add_option(
+          "--live", options.live,
+          "Instead of a dump: a running process, by ID or name; kernel stacks too where ntstack's "
+          "driver runs (Windows)")
       ->excludes(dumps);
   add_path_options(*stacks, options.paths);
   add_choice_options(*stacks, options.threads);
@@ -247,6 +250,23 @@ void declare_stack_starts(CLI::App& app, StackStartsOptions& options) {
   starts->add_flag("--json", options.json, "As JSON (docs/schema)");
 }
 
+void declare_driver(CLI::App& app, DriverCommand& options) {
+  CLI::App* driver = app.add_subcommand(
+      "driver", "The optional driver, ntstack.sys, that captures kernel stacks (Windows)");
+  driver->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, DriverAction action) {
+    CLI::App* command = driver->add_subcommand(name, help);
+    command->callback([&options, action] { options.action = action; });
+    return command;
+  };
+  add("install", "Makes it known to Windows; it starts when it is told to", DriverAction::install)
+      ->add_option("--from", options.from, "Its file (else ntstack.sys beside ntstack.exe)");
+  add("start", "Loads it", DriverAction::start);
+  add("stop", "Unloads it", DriverAction::stop);
+  add("remove", "Unloads it, and Windows forgets it", DriverAction::remove);
+  add("status", "Whether it is installed, runs and answers", DriverAction::status);
+}
+
 void declare_open(CLI::App& app, OpenOptions& options) {
   CLI::App* open = app.add_subcommand(
       "open", "The kd> console: k, dps, ? and more, typed or from a script (docs/console.md)");
@@ -293,6 +313,7 @@ struct Options {
   SymbolizeOptions symbolize;
   CaptureCommand capture;
   CrashOptions crash;
+  DriverCommand driver;
   DiffOptions diff;
   GroupsOptions groups;
   ReportOptions report;
@@ -349,6 +370,7 @@ void declare(CLI::App& app, Options& options) {
   declare_symbols(app, options.symbols);
   add_path_options(*declare_capture(app, options.capture), options.capture.paths);
 
+  declare_driver(app, options.driver);
   CLI::App* crash = app.add_subcommand(
       "crash", "Stops this machine with a bugcheck, for a dump of everything (Windows)");
   crash->add_flag("--yes-crash-this-machine", options.crash.is_meant, "It is meant");
@@ -407,6 +429,10 @@ int dispatch(const CLI::App& app, Options& options, int argc, char** argv) {
   if (app.got_subcommand("crash")) {
     const auto system = ntstack::capture::this_system();
     return run_crash(options.crash, system.get(), stdout, stderr);
+  }
+  if (app.got_subcommand("driver")) {
+    const auto system = ntstack::capture::this_system();
+    return run_driver(options.driver, system.get(), stdout, stderr);
   }
   if (app.got_subcommand("capture")) {
     options.capture.arguments.assign(argv + 1, argv + argc);

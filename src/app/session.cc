@@ -79,8 +79,9 @@ Session Session::over(dump::Dump dump, const DumpOptions& options) {
 }
 
 std::vector<store::Wanted> Session::lacking_kernel_files() {
-  // A triage dump's structures are few, and a user dump has none.
-  if (is_user_dump() || dump_->kind == dump::Kind::triage) return {};
+  // A triage dump's structures are few, and a user dump and kernel stacks have none.
+  const bool has_few = dump_->kind == dump::Kind::triage || dump_->kernel_stacks;
+  if (is_user_dump() || has_few) return {};
   const auto nt = symbolizer_->module_at(kernel_->base());
   if (!nt) return {};
   symbols::Lacking lacking = symbolizer_->lacking(*nt);

@@ -94,8 +94,9 @@ report::StackFacts stack_facts_of(Walked& walked, bool is_all) {
   const std::vector<Session>& sessions = walked.set.sessions;
   report::StackFacts facts{sessions.front().facts(), {}, walked.stacks, std::move(walked.missing)};
   for (std::size_t i = 1; i < sessions.size(); ++i) facts.more.push_back(sessions[i].facts());
-  if (is_all && (!facts.more.empty() || !walked.set.bundles.empty()))
-    facts.missing_threads = missing_threads(walked.set, walked.stacks);
+  const bool may_lack =
+      !facts.more.empty() || !walked.set.bundles.empty() || facts.of.dump.kernel_stacks.has_value();
+  if (is_all && may_lack) facts.missing_threads = missing_threads(walked.set, walked.stacks);
   facts.notes = std::move(walked.set.notes);
   if (std::string note = processes_note(sessions); !note.empty())
     facts.notes.push_back(std::move(note));

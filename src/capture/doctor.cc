@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "capture/debug_privilege.h"
+#include "capture/driver_client.h"
 #include "capture/triage_batches.h"
 
 namespace ntstack::capture {
@@ -201,9 +203,20 @@ void Doctor::check_code_integrity() {
 }
 
 void Doctor::check_driver() {
-  result_.has_driver = system_.number_setting(kDriver, "Type").has_value();
-  if (result_.has_driver) return add("driver", State::ok, "the optional driver is installed");
-  add("driver", State::ok, "the optional driver is not installed; captures do without it");
+  const auto service = system_.driver_service();
+  const bool is_installed = service || system_.number_setting(kDriver, "Type");
+  if (!is_installed)
+    return add("driver", State::ok, "the optional driver is not installed; captures do without it");
+  if (service && !service->is_running)
+    return add("driver", State::warning, "the optional driver is installed and does not run",
+               "ntstack driver start, for capture --driver and stacks --live");
+  const DebugPrivilege privilege(system_);
+  const auto driver = Driver::open(system_);
+  if (!driver)
+    return add("driver", State::warning, "the optional driver is installed and can't be used",
+               driver.error().text());
+  result_.driver_stacks = true;
+  add("driver", State::ok, "the optional driver runs: " + driver_text(driver->facts()));
 }
 
 void Doctor::check_user_dumps() {
@@ -221,6 +234,7 @@ void Doctor::conclude() {
   result_.selective_live_dumps = result_.live_dumps && has_selective_dumps(machine_);
   result_.user_dumps = result_.user_dumps && is_native_;
   result_.live_user_stacks = is_native_;
+  result_.driver_stacks = result_.driver_stacks && is_native_ && has_rights_;
 }
 
 Diagnosis Doctor::diagnose() {

@@ -26,10 +26,12 @@ struct Diagnosis {
   // Kinds of capture that will work here; what stands in the way of the others is in the checks.
   bool triage_dumps = false, live_dumps = false, selective_live_dumps = false;
   bool user_dumps = false, live_user_stacks = false;
-  bool has_driver = false;
+  bool driver_stacks = false;  // ntstack's driver runs and answers
 
   // Whether kernel stacks can be captured, in one way at least.
-  bool can_capture() const { return triage_dumps || live_dumps || selective_live_dumps; }
+  bool can_capture() const {
+    return triage_dumps || live_dumps || selective_live_dumps || driver_stacks;
+  }
 };
 
 // SeDebugPrivilege is turned on and off again, to see whether it can be.

@@ -34,6 +34,7 @@ std::string kinds_text(const Diagnosis& diagnosis) {
   add(diagnosis.live_dumps, "live dumps");
   add(diagnosis.selective_live_dumps, "live dumps of kernel stacks alone");
   add(diagnosis.user_dumps, "user dumps");
+  add(diagnosis.driver_stacks, "kernel stacks by ntstack's driver");
   add(diagnosis.live_user_stacks, "user stacks of running processes");
   add(true, "reading dumps");
   return fmt::format("will work: {}\n{}", works,
@@ -61,6 +62,7 @@ std::string doctor_json(const Diagnosis& diagnosis) {
   works["live_dumps"] = diagnosis.live_dumps;
   works["selective_live_dumps"] = diagnosis.selective_live_dumps;
   works["user_dumps"] = diagnosis.user_dumps;
+  works["driver_stacks"] = diagnosis.driver_stacks;
   works["live_user_stacks"] = diagnosis.live_user_stacks;
   Json& checks = json["checks"] = Json::array();
   for (const Check& check : diagnosis.checks) {

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "capture/fake_system.h"
+#include "driver/protocol.h"
 
 namespace ntstack::capture {
 namespace {
@@ -174,6 +176,29 @@ TEST_F(DoctorTest, ElsewhereItSaysWhatIsNeeded) {
   EXPECT_FALSE(diagnosis.can_capture());
   EXPECT_NE(doctor_text(diagnosis).find("need Windows"), std::string::npos);
   EXPECT_NE(doctor_text(diagnosis).find("will work: reading dumps"), std::string::npos);
+}
+
+TEST_F(DoctorTest, OfTheDriverItSaysWhetherItIsThereAndAnswers) {
+  EXPECT_NE(check("driver").sentence.find("not installed"), std::string::npos);
+  system.service = DriverService{};
+  EXPECT_EQ(check("driver").state, Check::State::warning);
+  EXPECT_NE(check("driver").remedy.find("ntstack driver start"), std::string::npos);
+  system.service->is_running = true;
+  std::uint32_t version = 2;
+  system.device = [&](std::uint32_t, auto, std::span<std::byte> out, std::uint32_t& returned) {
+    const driver::QueryOut query{sizeof query, version, 0x8664, 0, 0, 3};
+    std::memcpy(out.data(), &query, sizeof query);
+    returned = sizeof query;
+    return Status{0};
+  };
+  EXPECT_EQ(check("driver").state, Check::State::warning);
+  EXPECT_NE(check("driver").remedy.find("version 2"), std::string::npos);
+  version = 1;
+  EXPECT_EQ(check("driver").state, Check::State::ok);
+  EXPECT_NE(check("driver").sentence.find("until the next restart"), std::string::npos);
+  EXPECT_TRUE(diagnose(system).driver_stacks);
+  EXPECT_FALSE(system.privilege_is_on);
+  EXPECT_TRUE(system.open_handles.empty());
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ class FakeSystem : public System {
   struct FakeThread {
     std::vector<std::byte> context;
     std::string name;
+    bool is_protected = false;  // opens with THREAD_QUERY_LIMITED_INFORMATION alone
     Status open = kSuccess, suspend = kSuccess, get_context = kSuccess, resume = kSuccess;
     std::uint64_t create_time = 0;  // 0: as listed
     int suspended = 0, most_suspended = 0, times = 0;
@@ -40,10 +41,20 @@ class FakeSystem : public System {
   bool process_is_wow64 = false;
   std::map<std::string, std::uint32_t> numbers;  // "KEY\\NAME"
   std::map<std::string, std::string> texts;
+  // The driver's device: what it answers. Empty: there is none, and opening it gives device_status.
+  std::function<Status(std::uint32_t code, std::span<const std::byte> in, std::span<std::byte> out,
+                       std::uint32_t& returned)>
+      device;
+  Status device_status = 0xc0000034;  // STATUS_OBJECT_NAME_NOT_FOUND
+  std::expected<DriverService, Status> service = std::unexpected(Status{0xc0070424});  // 1060
+  std::expected<std::vector<dump::ModuleRecord>, Status> kernel_module_list =
+      std::unexpected(Status{0xc0000022});
+  std::filesystem::path windows;  // "\\SystemRoot"
+  std::uint64_t clock = 0;        // milliseconds
   std::set<Handle> open_handles;
   std::size_t guard_reads = 0;  // of memory that is not committed
 
-  std::uint64_t milliseconds() override { return 0; }
+  std::uint64_t milliseconds() override { return clock; }
   std::uint64_t system_time() override { return 0x1d9000000000000; }
   void sleep(std::uint32_t) override {}
   MachineFacts machine() override { return facts; }
@@ -58,11 +69,12 @@ class FakeSystem : public System {
     if (!succeeded(open_process_status)) return std::unexpected(open_process_status);
     return opened(0x100000000 + id);
   }
-  std::expected<Handle, Status> open_thread(std::uint32_t id, std::uint32_t) override {
+  std::expected<Handle, Status> open_thread(std::uint32_t id, std::uint32_t access) override {
     if (needs_privilege && !privilege_is_on) return std::unexpected(Status{0xc0000022});
     const auto thread = threads.find(id);
     if (thread == threads.end()) return std::unexpected(Status{0xc000000b});
     if (!succeeded(thread->second.open)) return std::unexpected(thread->second.open);
+    if (thread->second.is_protected && access != 0x800) return std::unexpected(Status{0xc0000022});
     return opened(id);
   }
   void close(Handle handle) override { open_handles.erase(handle); }
@@ -155,6 +167,25 @@ class FakeSystem : public System {
   std::expected<int, Status> run_elevated(const std::vector<std::string>&) override {
     return std::unexpected(Status{0xc0000002});
   }
+  std::expected<Handle, Status> open_device() override {
+    if (!device) return std::unexpected(device_status);
+    return opened(0x200000000);
+  }
+  Status device_control(Handle handle, std::uint32_t code, std::span<const std::byte> in,
+                        std::span<std::byte> out, std::uint32_t& returned) override {
+    returned = 0;
+    return open_handles.contains(handle) ? device(code, in, out, returned) : Status{0xc0000008};
+  }
+  std::expected<DriverService, Status> driver_service() override { return service; }
+  Status start_driver() override {
+    if (!service) return service.error();
+    service->is_running = true;
+    return kSuccess;
+  }
+  std::expected<std::vector<dump::ModuleRecord>, Status> kernel_modules() override {
+    return kernel_module_list;
+  }
+  std::filesystem::path system_root() override { return windows; }
   std::unique_ptr<Watch> watch_live_dumps(std::function<void(const LiveDumpEvent&)>,
                                           Status& why) override {
     why = 0xc0000002;

@@ -11,6 +11,7 @@ namespace ntstack::capture::native {
 // SYSTEM_INFORMATION_CLASS
 inline constexpr std::uint32_t kSystemTimeOfDay = 3;
 inline constexpr std::uint32_t kSystemProcesses = 5;
+inline constexpr std::uint32_t kSystemModules = 11;
 inline constexpr std::uint32_t kSystemExtendedProcesses = 57;
 inline constexpr std::uint32_t kSystemExtendedHandles = 64;
 // THREADINFOCLASS
@@ -105,6 +106,17 @@ static_assert(sizeof(HandleEntry<std::uint64_t>) == 0x28);
 static_assert(offsetof(HandleEntry<std::uint64_t>, access) == 0x18);
 static_assert(sizeof(HandleEntry<std::uint32_t>) == 0x1c);
 static_assert(offsetof(HandleEntry<std::uint32_t>, access) == 0x0c);
+
+// RTL_PROCESS_MODULES begins with a count of 4 bytes; entries are aligned to a Word.
+template <class Word>
+struct ModuleEntry {
+  Word section = 0, mapped_base = 0, image_base = 0;
+  std::uint32_t image_size = 0, flags = 0;
+  std::uint16_t load_order = 0, init_order = 0, load_count = 0, name_offset = 0;
+  char path[256] = {};
+};
+static_assert(sizeof(ModuleEntry<std::uint64_t>) == 0x128);
+static_assert(sizeof(ModuleEntry<std::uint32_t>) == 0x11c);
 
 // THREAD_BASIC_INFORMATION.
 template <class Word>

@@ -8,8 +8,8 @@
 
 #include "base/out_file.h"
 #include "base/text.h"
+#include "capture/driver_stacks.h"
 #include "capture/live_dump_events.h"
-#include "target/machine.h"
 
 namespace ntstack::capture {
 namespace {
@@ -17,7 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint32_t kFirstSelective = 20348;  // Windows Server 2022; 11 is 22000
-constexpr std::uint8_t kWaiting = 5;              // KTHREAD_STATE
 
 // Makes the folder, and removes it again unless it was kept.
 class PartialFolder {
@@ -95,6 +94,8 @@ class Capturing {
   void begin();
   base::Result<void> take_kernel_dumps();
   base::Result<void> take_triage_dumps();
+  base::Result<void> take_driver_stacks();
+  base::Result<void> keep_driver_stacks(const DriverStacks& stacks);
   void add_calls(const TriageCapture& taken);
   void add_threads(const TriageCapture& taken);
   base::Result<void> take_live();
@@ -179,17 +180,6 @@ void Capturing::add_calls(const TriageCapture& taken) {
     file.captured = static_cast<std::uint32_t>(call.captured);
     bundle().files.push_back(std::move(file));
   }
-}
-
-dump::BundleThread listed_thread(const ThreadFacts& facts) {
-  dump::BundleThread thread;
-  thread.id = facts.id;
-  thread.create_time = facts.create_time;
-  thread.state = target::thread_state_name(facts.state);
-  if (facts.state == kWaiting) thread.wait_reason = target::wait_reason_name(facts.wait_reason);
-  thread.priority = facts.priority;
-  thread.context_switches = facts.context_switches;
-  return thread;
 }
 
 void Capturing::add_threads(const TriageCapture& taken) {
@@ -286,7 +276,60 @@ base::Result<void> Capturing::take_live() {
   return take_live(options);
 }
 
+base::Result<void> Capturing::keep_driver_stacks(const DriverStacks& stacks) {
+  const DriverCapture& taken = stacks.capture();
+  auto bytes = stacks.file();
+  if (!bytes) return std::unexpected(std::move(bytes.error()));
+  dump::BundleFile file;
+  file.name = triage_name(stem_, 0);
+  file.kind = dump::BundleFileKind::kernel_stacks;
+  file.size = bytes->size();
+  file.started = bundle().started;
+  file.milliseconds = taken.milliseconds;
+  file.asked = static_cast<std::uint32_t>(taken.threads.size());
+  file.captured = static_cast<std::uint32_t>(taken.captured());
+  if (auto written = write_file(folder_ / base::path_from_utf8(file.name), base::Bytes(*bytes));
+      !written)
+    return written;
+  bundle().threads = bundle_threads_of(taken, file.name);
+  bundle().files.push_back(std::move(file));
+  return {};
+}
+
+base::Result<void> Capturing::take_driver_stacks() {
+  const auto chosen = choose_threads(process_, options_.threads);
+  if (!chosen) return std::unexpected(chosen.error());
+  DriverCallbacks callbacks;
+  callbacks.cancel = callbacks_.cancel;
+  callbacks.progress = [&](const DriverProgress& progress) {
+    tell(fmt::format("{} of {} threads; {} are asked", progress.captured, progress.threads,
+                     progress.asking),
+         true);
+  };
+  DriverOptions options = options_.driver;
+  options.time_budget = options_.triage.time_budget;
+  const auto stacks = DriverStacks::take(system_, process_, *chosen, options, callbacks);
+  if (!stacks) {
+    bundle().is_cut_short |= is_cancelled();
+    return std::unexpected(stacks.error());
+  }
+  const DriverCapture& taken = stacks->capture();
+  if (auto kept = keep_driver_stacks(*stacks); !kept) return kept;
+  bundle().is_cut_short |= taken.was_cancelled || taken.ran_out_of_time;
+  captured_.threads = taken.threads.size();
+  captured_.with_stack = taken.captured();
+  tell(fmt::format("kernel stacks of {} of {} threads by the driver, {:.1f} s",
+                   captured_.with_stack, captured_.threads,
+                   static_cast<double>(taken.milliseconds) / 1000));
+  for (const std::string& note : stacks->notes()) {
+    bundle().notes.push_back(note);
+    tell(note);
+  }
+  return {};
+}
+
 base::Result<void> Capturing::take_kernel_dumps() {
+  if (options_.kernel == KernelDumps::driver) return take_driver_stacks();
   if (options_.kernel == KernelDumps::live) {
     auto live = take_live();
     list_threads();

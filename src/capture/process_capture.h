@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "capture/driver_capture.h"
 #include "capture/live_dump.h"
 #include "capture/system.h"
 #include "capture/thread_request.h"
@@ -19,6 +20,7 @@ namespace ntstack::capture {
 
 enum class KernelDumps : std::uint8_t {
   triage,     // of the process's threads
+  driver,     // the same by ntstack's driver, in one file
   live,       // of the machine
   automatic,  // triage; where threads lack, a live dump of kernel stacks; else a full one
 };
@@ -27,6 +29,7 @@ struct CaptureOptions {
   KernelDumps kernel = KernelDumps::triage;
   ThreadRequest threads;
   TriageOptions triage;
+  DriverOptions driver;
   LiveDumpOptions live;
   std::optional<UserDump> user;
   std::string program;  // "ntstack 0.1.0"

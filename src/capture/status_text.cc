@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "capture/status_meaning.h"
+
 namespace ntstack::capture {
 namespace {
 
@@ -40,16 +42,15 @@ constexpr Name kNames[] = {{kSuccess, "STATUS_SUCCESS"},
                            {kDebuggerInactive, "STATUS_DEBUGGER_INACTIVE"},
                            {kContentBlocked, "STATUS_CONTENT_BLOCKED"},
                            {0x80000002, "STATUS_DATATYPE_MISALIGNMENT"},
+                           {0xc000000e, "STATUS_NO_SUCH_DEVICE"},
+                           {0xc0000010, "STATUS_INVALID_DEVICE_REQUEST"},
+                           {0xc0000059, "STATUS_REVISION_MISMATCH"},
+                           {0xc00000a3, "STATUS_DEVICE_NOT_READY"},
                            {0xc0000034, "STATUS_OBJECT_NAME_NOT_FOUND"},
                            {0xc000003a, "STATUS_OBJECT_PATH_NOT_FOUND"},
                            {0xc0000043, "STATUS_SHARING_VIOLATION"},
                            {0xc0000023, "STATUS_BUFFER_TOO_SMALL"}};
 
-struct Meaning {
-  Call call;
-  Status status;
-  std::string_view text;
-};
 constexpr std::string_view kNoStructure =
     "this Windows takes the request in another form than is known here; capture a live dump "
     "instead, and report the build of Windows";
@@ -181,6 +182,13 @@ constexpr Meaning kMeanings[] = {
     {Call::create_file, kDiskFull, "the disk is full; name another folder with -o"},
     {Call::create_file, 0xc000003a, "there is no such folder"}};
 
+const Meaning* find(std::span<const Meaning> meanings, Call call, Status status) {
+  const auto found = std::ranges::find_if(meanings, [&](const Meaning& meaning) {
+    return meaning.call == call && meaning.status == status;
+  });
+  return found == meanings.end() ? nullptr : &*found;
+}
+
 // Where the call has no words of its own.
 std::string_view general_meaning(Status status) {
   switch (status) {
@@ -222,11 +230,11 @@ std::string status_label(Status status) {
 }
 
 std::string status_text(Status status, Call call) {
-  const auto found = std::ranges::find_if(kMeanings, [&](const Meaning& meaning) {
-    return meaning.call == call && meaning.status == status;
-  });
-  const std::string_view text =
-      found == std::end(kMeanings) ? general_meaning(status) : found->text;
+  const Meaning* found = find(kMeanings, call, status);
+  if (!found) found = find(driver_meanings(), call, status);
+  const std::string_view text = found ? found->text : general_meaning(status);
+  if (call == Call::driver_service && status >> 16 == 0xc007)
+    return fmt::format("{} [Windows' error {}]", text, status & 0xffff);
   const std::string_view name = status_name(status);
   return name.empty() ? fmt::format("{} [status {:#x}]", text, status)
                       : fmt::format("{} [{}, {:#x}]", text, name, status);

@@ -36,6 +36,9 @@ inline constexpr Status kRequestAborted = 0xc0000240;
 inline constexpr Status kDebuggerInactive = 0xc0000354;
 inline constexpr Status kContentBlocked = 0xc0000804;
 
+// NTSTATUS_FROM_WIN32: what GetLastError said.
+constexpr Status status_of_win32(std::uint32_t error) { return 0xc0070000 | (error & 0xffff); }
+
 enum class Call : std::uint8_t {
   triage_dump,      // NtSystemDebugControl(29) as a whole
   captured_thread,  // what 29 says of one of its threads
@@ -47,6 +50,11 @@ enum class Call : std::uint8_t {
   own_handles,
   privilege,  // turning SeDebugPrivilege on
   create_file,
+  open_driver,     // ntstack's own device
+  driver_request,  // what it is asked
+  driver_thread,   // what it says of a thread
+  driver_crash,
+  driver_service,  // installing, starting and so on: NTSTATUS_FROM_WIN32
   other
 };
 

@@ -49,6 +49,22 @@ TEST(StatusText, EveryListedStatusHasASentenceOfItsOwn) {
         << std::hex << status;
 }
 
+TEST(StatusText, WindowsErrorsOfTheDriversServiceSayWhatWouldMendThem) {
+  const auto of = [](std::uint32_t error) {
+    return status_text(status_of_win32(error), Call::driver_service);
+  };
+  EXPECT_TRUE(has(of(577), "test signing") && has(of(577), "docs/driver.md"));
+  EXPECT_TRUE(has(of(1275), "HVCI") && has(of(4551), "HVCI"));
+  EXPECT_TRUE(has(of(5), "elevated") && has(of(5), "[Windows' error 5]"));
+  EXPECT_TRUE(has(of(1058), "disabled"));
+  EXPECT_TRUE(has(of(1056), "running already"));
+  EXPECT_TRUE(has(of(1060), "ntstack driver install"));
+  EXPECT_TRUE(has(of(1073), "installed already"));
+  EXPECT_TRUE(has(of(2), "--from"));
+  EXPECT_TRUE(has(of(216), "architecture"));
+  EXPECT_TRUE(has(of(9999), "9999"));
+}
+
 TEST(StatusText, ASentenceHasNoFullStopAtItsEnd) {
   for (int call = 0; call <= static_cast<int>(Call::other); ++call) {
     for (const Status status :

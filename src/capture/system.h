@@ -97,6 +97,16 @@ struct LiveDumpEvent {
   std::vector<std::byte> data;  // as its manifest lays it out
 };
 
+// The service of ntstack's driver, as the service manager has it.
+struct DriverService {
+  bool is_running = false;
+  std::string path;             // of its image, as registered: "\\??\\C:\\tools\\ntstack.sys"
+  std::uint32_t state = 0;      // SERVICE_STOPPED (1), _RUNNING (4), ...
+  std::uint32_t exit_code = 0;  // Win32, of its last start
+};
+
+inline constexpr Status kNoSystemOfDrivers = 0xc00000bb;  // STATUS_NOT_SUPPORTED
+
 // Watches a provider as long as it lives.
 class Watch {
  public:
@@ -161,6 +171,37 @@ class System {
   // Starts this program anew with an administrator's rights, asking the user, and waits for it.
   // Its exit code; the system's error as Status where it was not started.
   virtual std::expected<int, Status> run_elevated(const std::vector<std::string>& arguments) = 0;
+
+  // ntstack's driver (driver/protocol.h): its device, and requests to it. `returned`: the bytes of
+  // `out` that were written.
+  virtual std::expected<Handle, Status> open_device() {
+    return std::unexpected(kNoSystemOfDrivers);
+  }
+  virtual Status device_control(Handle device, std::uint32_t code, std::span<const std::byte> in,
+                                std::span<std::byte> out, std::uint32_t& returned) {
+    static_cast<void>(device), static_cast<void>(code), static_cast<void>(in);
+    static_cast<void>(out), returned = 0;
+    return kNoSystemOfDrivers;
+  }
+  // Its service. Errors of the service manager are NTSTATUS_FROM_WIN32 (0xc007....).
+  virtual std::expected<DriverService, Status> driver_service() {
+    return std::unexpected(kNoSystemOfDrivers);
+  }
+  virtual Status install_driver(const std::filesystem::path& image) {
+    static_cast<void>(image);
+    return kNoSystemOfDrivers;
+  }
+  virtual Status start_driver() { return kNoSystemOfDrivers; }
+  virtual Status stop_driver() { return kNoSystemOfDrivers; }
+  virtual Status remove_driver() { return kNoSystemOfDrivers; }
+  virtual std::filesystem::path own_folder() { return {}; }  // that this program is in
+
+  // The kernel's images, nt first, their paths as the kernel has them; bases are 0 where it does
+  // not tell them. And the folder that "\SystemRoot" stands for.
+  virtual std::expected<std::vector<dump::ModuleRecord>, Status> kernel_modules() {
+    return std::unexpected(kNoSystemOfDrivers);
+  }
+  virtual std::filesystem::path system_root() { return {}; }
 
   // Events of Microsoft-Windows-Kernel-LiveDump, on a thread of the watch. Null where the system
   // refuses; then `why` is its status.

@@ -109,6 +109,27 @@ std::vector<HandleFacts> read_handle_list(base::Bytes reply, std::uint32_t proce
   return handles;
 }
 
+template <class Word>
+std::vector<dump::ModuleRecord> read_module_list(base::Bytes reply) {
+  using Entry = native::ModuleEntry<Word>;
+  std::vector<dump::ModuleRecord> modules;
+  const base::Bytes entries = reply.clamp(sizeof(Word));
+  const std::uint64_t there =
+      std::min<std::uint64_t>(reply.get_or<std::uint32_t>(0, 0), entries.size() / sizeof(Entry));
+  for (std::uint64_t i = 0; i < there; ++i) {
+    const auto entry = *entries.get<Entry>(i * sizeof(Entry));
+    const base::Bytes path{std::as_bytes(std::span(entry.path))};
+    dump::ModuleRecord module;
+    module.path = base::printable(path.text(0));
+    module.base = entry.image_base;
+    module.size = std::min<std::uint64_t>(entry.image_size, UINT64_MAX - module.base);
+    modules.push_back(std::move(module));
+  }
+  return modules;
+}
+
+template std::vector<dump::ModuleRecord> read_module_list<std::uint32_t>(base::Bytes);
+template std::vector<dump::ModuleRecord> read_module_list<std::uint64_t>(base::Bytes);
 template std::vector<ProcessFacts> read_process_list<std::uint32_t>(base::Bytes, std::uint64_t,
                                                                     bool);
 template std::vector<ProcessFacts> read_process_list<std::uint64_t>(base::Bytes, std::uint64_t,

@@ -21,6 +21,12 @@ std::vector<ProcessFacts> read_process_list(base::Bytes reply, std::uint64_t add
 template <class Word>
 std::vector<HandleFacts> read_handle_list(base::Bytes reply, std::uint32_t process_id);
 
+// Of SystemModuleInformation: the kernel's images, in its order. Paths are as the kernel has them.
+template <class Word>
+std::vector<dump::ModuleRecord> read_module_list(base::Bytes reply);
+
+extern template std::vector<dump::ModuleRecord> read_module_list<std::uint32_t>(base::Bytes);
+extern template std::vector<dump::ModuleRecord> read_module_list<std::uint64_t>(base::Bytes);
 extern template std::vector<ProcessFacts> read_process_list<std::uint32_t>(base::Bytes,
                                                                            std::uint64_t, bool);
 extern template std::vector<ProcessFacts> read_process_list<std::uint64_t>(base::Bytes,

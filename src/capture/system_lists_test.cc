@@ -147,5 +147,26 @@ TYPED_TEST(SystemLists, HandlesOfTheOneProcessAreTaken) {
   EXPECT_TRUE(read_handle_list<TypeParam>(base::Bytes(), 100).empty());
 }
 
+TYPED_TEST(SystemLists, TheKernelsImagesAreTakenAsFarAsTheyAreThere) {
+  this->reply.add(static_cast<TypeParam>(1000));  // more than are there
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    native::ModuleEntry<TypeParam> entry;
+    entry.image_base = static_cast<TypeParam>(0x80001000 + 0x1000 * i);
+    entry.image_size = i == 2 ? UINT32_MAX : 0x1000;
+    if (i == 0)
+      std::memset(entry.path, 'n', sizeof entry.path);  // no end
+    else
+      std::strcpy(entry.path, "\\SystemRoot\\system32\\x\x01.sys");
+    this->reply.add(entry);
+  }
+  const auto modules = read_module_list<TypeParam>(this->reply.view());
+  ASSERT_EQ(modules.size(), 3u);
+  EXPECT_EQ(modules[0].path.size(), 256u);
+  EXPECT_EQ(modules[1].base, 0x80002000u);
+  EXPECT_EQ(modules[1].path, "\\SystemRoot\\system32\\x?.sys");
+  EXPECT_EQ(modules[2].size, UINT32_MAX);
+  EXPECT_TRUE(read_module_list<TypeParam>(base::Bytes()).empty());
+}
+
 }  // namespace
 }  // namespace ntstack::capture

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "dump/bitmap.h"
 #include "dump/header.h"
+#include "dump/kernel_stacks.h"
 #include "report/container.h"
 #include "report/times.h"
 
@@ -157,6 +158,7 @@ std::string kernel_text(const dump::Dump& dump, base::Bytes file) {
 
 // MINIDUMP_STREAM_TYPE.
 std::string_view stream_name(std::uint32_t type) {
+  if (type == dump::kernel_stacks_stream) return "ntstack's KernelStacks";
   constexpr std::array<std::string_view, 25> names = {"UnusedStream",
                                                       "ReservedStream0",
                                                       "ReservedStream1",
@@ -209,7 +211,7 @@ std::string dump_header_text(const dump::Dump& dump) {
   const std::string name = report::container_name(dump);
   if (!dump.file) return name + "\nnote: its file is not at hand\n";
   const base::Bytes file = dump.file->bytes();
-  if (dump.kind == dump::Kind::minidump) return minidump_text(file);
+  if (dump.kind == dump::Kind::minidump || dump.kernel_stacks) return minidump_text(file);
   if (dump::is_kernel_dump(file)) return kernel_text(dump, file);
   return fmt::format("----- {}: it has no header of Windows\n{}", name,
                      report::container_lines(dump));

@@ -61,6 +61,8 @@ const char* name_of(BundleFileKind kind) {
   switch (kind) {
     case BundleFileKind::triage:
       return "triage";
+    case BundleFileKind::kernel_stacks:
+      return "kernel_stacks";
     case BundleFileKind::live:
       return "live";
     case BundleFileKind::user:
@@ -72,8 +74,8 @@ const char* name_of(BundleFileKind kind) {
 }
 
 BundleFileKind kind_of(std::string_view name) {
-  for (const BundleFileKind kind :
-       {BundleFileKind::triage, BundleFileKind::live, BundleFileKind::user}) {
+  for (const BundleFileKind kind : {BundleFileKind::triage, BundleFileKind::kernel_stacks,
+                                    BundleFileKind::live, BundleFileKind::user}) {
     if (name == name_of(kind)) return kind;
   }
   return BundleFileKind::other;

@@ -31,7 +31,7 @@ struct BundleProcess {
   std::uint64_t create_time = 0;
 };
 
-enum class BundleFileKind : std::uint8_t { triage, live, user, other };
+enum class BundleFileKind : std::uint8_t { triage, kernel_stacks, live, user, other };
 
 struct BundleFile {
   std::string name;  // in the folder; never a path
@@ -40,7 +40,7 @@ struct BundleFile {
   std::uint64_t size = 0;
   std::uint64_t started = 0;
   std::uint64_t milliseconds = 0;         // until it was taken
-  std::uint32_t asked = 0, captured = 0;  // threads; triage dumps
+  std::uint32_t asked = 0, captured = 0;  // threads; triage dumps and kernel stacks
   // Live dumps: how long no processor did anything else, where the system told it.
   std::optional<std::uint64_t> stood_still_us;
 };

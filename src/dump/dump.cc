@@ -112,6 +112,8 @@ std::string_view name_of(Kind kind) {
       return "triage";
     case Kind::minidump:
       return "minidump";
+    case Kind::kernel_stacks:
+      return "kernel_stacks";
     case Kind::full:
       return "full";
     case Kind::summary:

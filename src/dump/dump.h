@@ -20,16 +20,17 @@
 namespace ntstack::dump {
 
 enum class Kind : std::uint8_t {
-  triage,    // a kernel triage dump: blocks of virtual memory
-  minidump,  // of a user process
-  full,      // every run of physical memory, one after the other (DumpType 1)
-  summary,   // kernel pages by a bitmap, with 32-bit counts (DumpType 2, up to Windows 7)
-  bitmap,    // pages by a bitmap: complete, kernel, automatic and live dumps (DumpType 5, 6, 7)
-  rdmp,      // a debugger's .dump /k, /ka and /f (DumpType 8, 9, 10)
-  elf,       // QEMU's dump-guest-memory and its like
-  lime,      // LiME's ranges
-  vmware,    // .vmss or .vmsn, mostly with a .vmem beside it
-  raw        // physical memory and nothing else
+  triage,         // a kernel triage dump: blocks of virtual memory
+  minidump,       // of a user process
+  kernel_stacks,  // a minidump of the kernel stacks of a process's threads, by ntstack's driver
+  full,           // every run of physical memory, one after the other (DumpType 1)
+  summary,        // kernel pages by a bitmap, with 32-bit counts (DumpType 2, up to Windows 7)
+  bitmap,  // pages by a bitmap: complete, kernel, automatic and live dumps (DumpType 5, 6, 7)
+  rdmp,    // a debugger's .dump /k, /ka and /f (DumpType 8, 9, 10)
+  elf,     // QEMU's dump-guest-memory and its like
+  lime,    // LiME's ranges
+  vmware,  // .vmss or .vmsn, mostly with a .vmem beside it
+  raw      // physical memory and nothing else
 };
 std::string_view name_of(Kind kind);  // "triage", "minidump", ...: JSON's dump.kind
 
@@ -63,7 +64,7 @@ struct ExceptionRecord {
   std::vector<std::uint64_t> parameters;  // at most 15
 };
 
-// A thread that the container itself lists (user minidumps).
+// A thread that the container itself lists (minidumps).
 struct ThreadRecord {
   std::uint32_t id = 0;
   std::uint64_t teb = 0;
@@ -73,6 +74,27 @@ struct ThreadRecord {
   std::uint64_t stack_size = 0;
   std::uint64_t start_address = 0;  // 0 unknown
   std::string name;
+};
+
+// What ntstack's driver said of a thread (driver/protocol.h), and how the thread was listed before.
+struct KernelStackRecord {
+  std::uint32_t status = 0;                     // NTSTATUS: 0 captured
+  std::uint32_t flags = 0;                      // of ThreadOut
+  std::uint64_t object = 0;                     // ETHREAD; 0 not known
+  std::uint64_t create_time = 0;                // FILETIME; 0 not known
+  std::uint64_t time = 0;                       // interrupt time when it was captured, 100 ns
+  std::uint64_t stack_low = 0, stack_high = 0;  // limit and base of the stack that it was on
+  std::vector<std::uint64_t> frames;            // the kernel's own walk, youngest first
+  std::uint32_t hash = 0;                       // of these
+  std::uint64_t callers_address = 0, callers_caller = 0;
+  std::optional<std::uint8_t> state, wait_reason;  // KTHREAD_STATE, KWAIT_REASON when it was listed
+};
+
+// Of a kernel_stacks dump.
+struct KernelStacks {
+  std::uint32_t driver_version = 0;
+  std::string process_name;                // "w3wp.exe"
+  std::vector<KernelStackRecord> threads;  // one for each of Dump::threads
 };
 
 // A processor whose registers the container itself saved (QEMU's notes, VMware's state).
@@ -143,7 +165,8 @@ struct Dump {
 
   std::vector<ModuleRecord> modules;  // in the dump's order
   std::vector<UnloadedModuleRecord> unloaded_modules;
-  std::vector<ThreadRecord> threads;        // minidumps
+  std::vector<ThreadRecord> threads;  // minidumps; of kernel stacks: all that were asked for
+  std::optional<KernelStacks> kernel_stacks;
   std::vector<ProcessorRecord> processors;  // by number, each once
   std::vector<SecondaryData> secondary;
   std::optional<TriageRecords> triage;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
+#include "dump/kernel_stacks.h"
 #include "dump/records.h"
 
 namespace ntstack::dump {
@@ -89,7 +90,8 @@ class MinidumpReader {
   base::Result<Dump> read();
 
  private:
-  base::Bytes stream(Stream type) const;
+  base::Bytes stream(std::uint32_t type) const;
+  base::Bytes stream(Stream type) const { return stream(static_cast<std::uint32_t>(type)); }
   // A list that begins with a u32 count, and perhaps 4 bytes to align its entries.
   Table counted_table(Stream type, std::uint64_t entry_size, std::uint64_t limit,
                       std::string_view what);
@@ -111,6 +113,7 @@ class MinidumpReader {
   void read_code_view(base::Bytes record, ModuleRecord& module);
   void read_unloaded_modules();
   void read_threads();
+  void read_kernel_stacks();
   void read_thread_names();
   void read_thread_starts();
   void read_exception();
@@ -150,10 +153,10 @@ base::Result<void> MinidumpReader::read_directory() {
   return {};
 }
 
-base::Bytes MinidumpReader::stream(Stream type) const {
+base::Bytes MinidumpReader::stream(std::uint32_t type) const {
   for (std::uint64_t at = 0; directory_.contains(at, directory_entry_size);
        at += directory_entry_size) {
-    if (directory_.get_or<std::uint32_t>(at, 0) != static_cast<std::uint32_t>(type)) continue;
+    if (directory_.get_or<std::uint32_t>(at, 0) != type) continue;
     return file_.clamp(directory_.get_or<std::uint32_t>(at + 8, 0),
                        directory_.get_or<std::uint32_t>(at + 4, 0));
   }
@@ -331,6 +334,18 @@ void MinidumpReader::read_threads() {
   }
 }
 
+// Ours: it makes the file one of the kernel's.
+void MinidumpReader::read_kernel_stacks() {
+  const base::Bytes bytes = stream(kernel_stacks_stream);
+  if (bytes.empty()) return;
+  if (auto taken = take_kernel_stacks(bytes, max_threads, dump_); !taken) {
+    warn(taken.error().text());
+    return;
+  }
+  for (std::size_t i = 0; i < dump_.threads.size(); ++i)
+    thread_by_id_.emplace(dump_.threads[i].id, i);
+}
+
 void MinidumpReader::read_thread_names() {
   const Table table =
       counted_table(Stream::thread_names, thread_name_size, max_threads, "thread names");
@@ -418,6 +433,7 @@ base::Result<Dump> MinidumpReader::read() {
   read_modules();
   read_unloaded_modules();
   read_threads();
+  read_kernel_stacks();
   read_thread_names();
   read_thread_starts();
   read_exception();

@@ -19,8 +19,9 @@ std::string line(std::string_view name, const std::string& text) {
 std::string file_line(const dump::BundleFile& file) {
   std::string text = fmt::format("{}, {} bytes", printable(file.name), file.size);
   if (!file.contents.empty()) text += ", " + printable(file.contents);
-  if (file.kind == dump::BundleFileKind::triage)
-    text += fmt::format(", {} of {} threads", file.captured, file.asked);
+  const bool is_of_threads =
+      file.kind == dump::BundleFileKind::triage || file.kind == dump::BundleFileKind::kernel_stacks;
+  if (is_of_threads) text += fmt::format(", {} of {} threads", file.captured, file.asked);
   if (file.stood_still_us)
     text += fmt::format(", the system stood still for {} ms", *file.stood_still_us / 1000);
   return line("file", text);

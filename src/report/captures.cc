@@ -37,8 +37,10 @@ std::string capture_text(const target::Machine& machine) {
   std::string out = fmt::format("asked for {} thread{}", machine.captures().size(),
                                 machine.captures().size() == 1 ? "" : "s");
   const char* separator = ": ";
+  const bool is_driver = machine.dump().kernel_stacks.has_value();
   for (const auto& [capture, count] : counts) {
-    out += fmt::format("{}{} {}", separator, count, target::text_of(capture));
+    out += fmt::format("{}{} {}", separator, count,
+                       is_driver ? target::text_of_driver(capture) : target::text_of(capture));
     separator = ", ";
   }
   return out;
@@ -57,6 +59,7 @@ Json capture_json(const DumpFacts& facts) {
          {"status", base::hex_text(thread.status)},
          {"capture", target::name_of(thread.capture)},
          {"thread", thread.thread ? Json(base::hex_text(*thread.thread)) : Json(nullptr)}});
+    if (thread.id) json["threads"].back()["id"] = *thread.id;
   }
   return json;
 }

@@ -37,6 +37,8 @@ std::string_view kind_name(const dump::Dump& dump) {
     case dump::Kind::minidump:
       if ((dump.attributes & dump::attribute_live_dump) != 0) return "running process";
       return "user minidump";
+    case dump::Kind::kernel_stacks:
+      return "kernel stacks of a process, by ntstack.sys";
     case dump::Kind::full:
       return "complete dump";
     case dump::Kind::summary:

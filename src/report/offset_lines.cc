@@ -39,8 +39,9 @@ std::string entry_of(const target::Offsets& offsets, Field field) {
   return text;
 }
 
+// Kernel stacks alone have no structure of nt's.
 bool has_kernel(const target::Machine& machine) {
-  return machine.dump().kind != dump::Kind::minidump;
+  return machine.dump().kind != dump::Kind::minidump && !machine.dump().kernel_stacks;
 }
 
 }  // namespace

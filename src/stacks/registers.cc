@@ -11,6 +11,9 @@ namespace arm64 = unwind::arm64;
 constexpr std::uint64_t kX64Rax = 0x78, kX64Rip = 0xf8;
 constexpr std::uint64_t kX86Eip = 0xb8, kX86Esp = 0xc4;
 constexpr std::uint64_t kArm64X0 = 0x08, kArm64Sp = 0x100, kArm64Pc = 0x108;
+// What the calling conventions preserve, by the registers' numbers: rbx, rsp, rbp, rsi, rdi, r12 to
+// r15; ebx, esi, edi beside esp and ebp; x19 to x29.
+constexpr std::uint32_t kX64Preserved = 0xf0f8, kX86Preserved = 0xc8, kArm64Preserved = 0x3ff80000;
 constexpr std::uint64_t kUnset = 0x4547415045474150;  // "PAGEPAGE": the dump's filling
 
 x64::Registers x64_context(base::Bytes context) {
@@ -127,6 +130,20 @@ std::optional<Registers> registers_of_context(base::Bytes context,
   const std::uint64_t ip = ip_of(*registers);
   const bool is_unset = ip == (base::is_64_bit(architecture) ? kUnset : kUnset & UINT32_MAX);
   if (is_unset || (ip == 0 && sp_of(*registers) == 0)) return std::nullopt;
+  return registers;
+}
+
+std::optional<Registers> registers_of_caller(base::Bytes context, base::Architecture architecture) {
+  auto registers = registers_of_context(context, architecture);
+  if (!registers) return std::nullopt;
+  if (auto* narrow = std::get_if<x86::Registers>(&*registers)) {
+    narrow->known = 1u << x86::esp | 1u << x86::ebp | kX86Preserved;
+  } else if (auto* arm = std::get_if<arm64::Registers>(&*registers)) {
+    arm->known = kArm64Preserved;
+    arm->pc = arm64::without_pac(arm->pc);
+  } else {
+    std::get<x64::Registers>(*registers).known = kX64Preserved;
+  }
   return registers;
 }
 

@@ -31,6 +31,9 @@ Registers registers_at(base::Architecture architecture, std::uint64_t ip, std::u
 // The registers of a CONTEXT record; nothing where it is too short or holds no address.
 std::optional<Registers> registers_of_context(base::Bytes context, base::Architecture architecture);
 
+// The same of a CONTEXT where a function was called: what a call does not preserve is unknown.
+std::optional<Registers> registers_of_caller(base::Bytes context, base::Architecture architecture);
+
 // The registers of a thread that was switched away, from KTHREAD.KernelStack: in KiSwapContext
 // (x64, ARM64), where its KSWITCH_FRAME returns to.
 std::optional<Registers> registers_of_switch_frame(const base::ByteSource& memory,

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "stacks/frame_names.h"
+#include "stacks/kernel_walk_note.h"
 #include "stacks/trap_frame.h"
 #include "stacks/why_missing.h"
 
@@ -24,6 +25,15 @@ std::vector<StackSegment> stacks_of(const target::Processor& processor,
   std::vector<StackSegment> all = processor.segments;
   if (thread) all.insert(all.end(), thread->segments.begin(), thread->segments.end());
   return all;
+}
+
+// As the thread was listed before its capture: "WAIT: (WrQueue)".
+std::string listed_state_of(const target::Thread& thread) {
+  constexpr std::uint8_t kWaiting = 5;  // KTHREAD_STATE
+  if (!thread.state) return "";
+  const std::string_view state = target::thread_state_name(*thread.state);
+  if (*thread.state != kWaiting || !thread.wait_reason) return std::string(state);
+  return fmt::format("WAIT: ({})", target::wait_reason_name(*thread.wait_reason));
 }
 
 }  // namespace
@@ -271,6 +281,27 @@ Stack Walker::walk_user_thread(const target::Thread& thread) {
   return std::move(walk.stack);
 }
 
+// Of a file of kernel stacks: from the code that called the capturing APC's routine.
+Stack Walker::walk_captured_thread(const target::Thread& thread) {
+  const dump::Dump& dump = machine_.dump();
+  Walk walk = walk_on({}, &thread);
+  const auto start = registers_of_caller(thread.context, dump.architecture);
+  if (!start)
+    return without_start(walk, {End::lost, "where the thread was running is not in the dump"});
+  walk.stack.start = Start::thread_context;
+  if (!walk.segment_of(sp_of(*start)))
+    walk.stack.notes.push_back("the stack pointer is not on the stack that the driver named");
+  walk.push(*start, Trust::context, true);
+  stepper_.run(walk);
+  finish(walk, &thread);
+  walk.stack.listed_state = listed_state_of(thread);
+  const auto number = static_cast<std::size_t>(&thread - machine_.threads().data());
+  std::string note =
+      kernel_walk_note(walk.stack, dump.kernel_stacks->threads.at(number).frames, symbolizer_);
+  if (!note.empty()) walk.stack.notes.push_back(std::move(note));
+  return std::move(walk.stack);
+}
+
 Stack Walker::without_start(Walk& walk, WhyMissing why) {
   walk.stack.start = Start::none;
   walk.stack.end = why.end;
@@ -282,6 +313,7 @@ Stack Walker::without_start(Walk& walk, WhyMissing why) {
 Stack Walker::walk_thread(const target::Thread& thread) {
   const dump::Dump& dump = machine_.dump();
   if (dump.kind == dump::Kind::minidump) return walk_user_thread(thread);
+  if (dump.kernel_stacks) return walk_captured_thread(thread);
   Walk walk = walk_on({}, &thread);
   std::optional<Registers> start;
   if (thread.kernel_stack) {

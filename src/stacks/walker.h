@@ -54,6 +54,7 @@ class Walker {
   Stack walk_reconstructed(Walk walk, const target::Thread& thread);
   void finish(Walk& walk, const target::Thread* thread);
   Stack walk_user_thread(const target::Thread& thread);
+  Stack walk_captured_thread(const target::Thread& thread);
   static Stack without_start(Walk& walk, WhyMissing why);
   void step_out_of_switch(Walk& walk, std::uint64_t kernel_stack) const;
   std::vector<Frame> bugcheck_path(const target::Processor& processor, const Registers& crash,

@@ -135,4 +135,17 @@ std::string_view text_of(Capture capture) {
   return "failed";
 }
 
+std::string_view text_of_driver(Capture capture) {
+  switch (capture) {
+    case Capture::timed_out:
+      return "did not answer in time (the kernel APC could not run)";
+    case Capture::did_not_fit:
+      return "not asked for want of memory";
+    case Capture::no_stack:
+      return "captured without registers";
+    default:
+      return text_of(capture);
+  }
+}
+
 }  // namespace ntstack::target

@@ -32,5 +32,7 @@ std::vector<Capture> captures_of(std::span<const std::uint32_t> statuses);
 std::string_view name_of(Capture capture);  // "captured", "timed_out", ...: JSON
 // What is said of one thread or of several: "did not answer in time (...)".
 std::string_view text_of(Capture capture);
+// The same of a thread that ntstack's driver was asked for.
+std::string_view text_of_driver(Capture capture);
 
 }  // namespace ntstack::target

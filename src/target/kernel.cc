@@ -45,6 +45,14 @@ Kernel::Kernel(const dump::Dump& dump) : dump_(&dump) {
     unloaded_ = dump.unloaded_modules;
     return;
   }
+  if (dump.kernel_stacks) {  // of nt's memory it has nothing, and its list of images begins with nt
+    modules_ = dump.modules;
+    if (!modules_.empty()) {
+      base_ = modules_.front().base;
+      base_found_by_ = "the list of modules";
+    }
+    return;
+  }
   read_kdbg_block();
   read_modules();
   if (!own) return;

@@ -92,6 +92,10 @@ Machine::Machine(Kernel& kernel, const dwarf::TypeSource& types) : kernel_(&kern
     list_minidump_threads();
     return;
   }
+  if (dump().kernel_stacks) {
+    list_kernel_stacks();
+    return;
+  }
   offsets_ = Offsets::of(dump().architecture, kernel.build(), kdbg() ? &*kdbg() : nullptr, types);
   probe_structures();
   if (dump().triage) find_triage_objects();
@@ -370,7 +374,8 @@ const Thread* Machine::thread_at(std::uint64_t address) const {
 }
 
 const Process* Machine::process_of(const Thread& thread) const {
-  if (dump().kind == dump::Kind::minidump) return processes_.data();
+  const bool is_of_one = dump().kind == dump::Kind::minidump || dump().kernel_stacks;
+  if (is_of_one) return processes_.data();
   const auto found = process_index_.find(thread.process);
   return found == process_index_.end() ? nullptr : &processes_[found->second];
 }

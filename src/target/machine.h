@@ -70,7 +70,7 @@ struct Thread {
   base::Bytes context;                     // user minidumps: its CONTEXT
   std::string name;
   bool object_present = false;  // false: only its address is known
-  // The APC of a triage capture stopped it: its state is not what it was before.
+  // The APC of a capture stopped it: a triage dump's state is not what it was before.
   bool captured = false;
   std::optional<std::uint64_t> create_time;  // FILETIME
 };
@@ -94,11 +94,12 @@ struct Processor {
   std::vector<InterruptedTask> interrupted_tasks;
 };
 
-// A thread that a process's triage dump was asked for.
+// A thread that a process's triage dump, or ntstack's driver, was asked for.
 struct RequestedThread {
   std::uint32_t status = 0;  // NTSTATUS
   Capture capture = Capture::captured;
-  std::optional<std::uint64_t> thread;  // its ETHREAD, where it is known which one it is
+  std::optional<std::uint64_t> thread;             // its ETHREAD, where it is known which one it is
+  std::optional<std::uint64_t> id = std::nullopt;  // where only that is known
 };
 
 class Machine {
@@ -119,8 +120,8 @@ class Machine {
   const std::vector<Processor>& processors() const { return processors_; }
   const std::vector<Thread>& threads() const { return threads_; }
   const std::vector<Process>& processes() const { return processes_; }
-  // A process's triage dump: what became of each thread that was asked for, in the request's order;
-  // empty where the dump does not say.
+  // A process's triage dump, or kernel stacks by the driver: what became of each thread that was
+  // asked for, in the request's order; empty where the dump does not say.
   const std::vector<RequestedThread>& captures() const { return captures_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -144,6 +145,8 @@ class Machine {
   std::size_t take_scanned_processes(const std::vector<std::uint64_t>& found);
   std::size_t take_scanned_threads(const std::vector<std::uint64_t>& found);
   void list_minidump_threads();
+  void list_kernel_stacks();
+  void find_older_stacks(Thread& thread) const;
   void add_processor(Processor processor);
   Thread* add_thread(std::uint64_t address, FoundBy found_by);
   void add_process(std::uint64_t address, FoundBy found_by);

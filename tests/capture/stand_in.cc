@@ -15,7 +15,6 @@ using namespace capture;  // NOLINT: the whole of it is stood in for
 using Word = std::uintptr_t;
 
 constexpr std::uint64_t kCallTime = 20, kWedgedTime = 5000;  // milliseconds
-constexpr std::uint32_t kProcessId = 0x1a2c;
 constexpr std::uint64_t kProcessTime = 0x01d6f0a000000000;
 constexpr Status kMisaligned = 0x80000002;
 
@@ -55,7 +54,7 @@ StandIn::StandIn(const world::BigProcess& process, StandInRules rules)
       start_time_(rules_.snap.time),
       privilege_(rules_.privilege_is_on),
       privilege_before_(rules_.privilege_is_on) {
-  process_.id = kProcessId;
+  process_.id = rules_.process_id;
   process_.name = "w3wp.exe";
   process_.create_time = kProcessTime;
   for (std::size_t i = 0; i < process.threads.size(); ++i) {
@@ -63,7 +62,7 @@ StandIn::StandIn(const world::BigProcess& process, StandInRules rules)
     thread.truth = process.threads[i];
     thread.name = i % 7 == 0 ? fmt::format("pool {}", i) : "";
     thread.facts.id = thread.truth.id;
-    thread.facts.process_id = kProcessId;
+    thread.facts.process_id = rules_.process_id;
     thread.facts.state = 5;
     thread.facts.wait_reason = static_cast<std::uint8_t>(thread.truth.role == "owner" ? 0 : 27);
     thread.facts.priority = 8;
@@ -141,6 +140,8 @@ std::expected<Handle, Status> StandIn::open_thread(std::uint32_t id, std::uint32
   if (has_ended(*found) && found->ends == Ends::after_listing && !found->reused_by)
     return std::unexpected(kInvalidCid);
   if (found->open_status != kSuccess) return std::unexpected(found->open_status);
+  constexpr std::uint32_t kQueryLimited = 0x800;
+  if (found->is_protected && access != kQueryLimited) return std::unexpected(kAccessDenied);
   if (!privilege_) return std::unexpected(kAccessDenied);
   const auto index = static_cast<std::size_t>(found - threads_.begin());
   return add({Object::Kind::thread, access & found->granted, index, {}, false});

@@ -18,6 +18,7 @@
 
 #include "capture/debug_control.h"
 #include "capture/system.h"
+#include "driver/protocol.h"
 #include "world_sets/big_process.h"
 
 namespace ntstack::tests {
@@ -43,6 +44,19 @@ struct StandInThread {
   std::size_t wedged_calls = 0;         // so many calls get no answer from it; SIZE_MAX: all
   std::size_t appears_after_calls = 0;  // of NtSystemDebugControl
   int suspended = 0;
+  // Its process is protected: its handles may have THREAD_QUERY_LIMITED_INFORMATION alone.
+  bool is_protected = false;
+};
+
+// ntstack's driver, by its protocol (driver/protocol.h).
+struct StandInDriver {
+  bool is_installed = true, is_running = true, allows_crash = false;
+  std::uint32_t version = 1;
+  bool copies_older_stacks = true;
+  std::size_t pool = SIZE_MAX;                         // bytes that an answer may have
+  std::function<void(std::vector<std::byte>&)> spoil;  // changes an answer before it goes out
+  std::function<void()> on_crash;                      // a crash that was asked for rightly
+  std::string path;                                    // that was installed
 };
 
 struct StandInRules {
@@ -71,6 +85,10 @@ struct StandInRules {
   std::map<std::string, std::uint32_t> number_settings;  // by "KEY\NAME"
   std::map<std::string, std::string> text_settings;
   std::vector<std::string> hung_windows;
+
+  StandInDriver driver;
+  std::uint32_t process_id = 0x1a2c;
+  std::filesystem::path system_root, own_folder;
 };
 
 class StandIn : public capture::System {
@@ -134,12 +152,23 @@ class StandIn : public capture::System {
   std::expected<int, Status> run_elevated(const std::vector<std::string>&) override {
     return std::unexpected(Status{0xc0000120});
   }
+  std::expected<Handle, Status> open_device() override;
+  Status device_control(Handle device, std::uint32_t code, std::span<const std::byte> in,
+                        std::span<std::byte> out, std::uint32_t& returned) override;
+  std::expected<capture::DriverService, Status> driver_service() override;
+  Status install_driver(const std::filesystem::path& image) override;
+  Status start_driver() override;
+  Status stop_driver() override;
+  Status remove_driver() override;
+  std::filesystem::path own_folder() override { return rules_.own_folder; }
+  std::expected<std::vector<dump::ModuleRecord>, Status> kernel_modules() override;
+  std::filesystem::path system_root() override { return rules_.system_root; }
   std::unique_ptr<capture::Watch> watch_live_dumps(
       std::function<void(const capture::LiveDumpEvent&)> on_event, Status& why) override;
 
  private:
   struct Object {
-    enum class Kind : std::uint8_t { process, thread, file, event } kind = Kind::process;
+    enum class Kind : std::uint8_t { process, thread, file, event, device } kind = Kind::process;
     std::uint32_t access = 0;
     std::size_t thread = 0;  // index
     std::filesystem::path path;
@@ -162,6 +191,16 @@ class StandIn : public capture::System {
   Status check_live(const capture::LiveDumpControl<std::uintptr_t>& control,
                     std::uintptr_t selective, bool is_version_2);
   Status write_live(const Object& file, Handle cancel);
+
+  Status capture_by_driver(std::span<const std::byte> in, std::span<std::byte> out,
+                           std::uint32_t& returned);
+  void answer_caller(const driver::CaptureIn& request, std::vector<std::byte>& answer);
+  // Fills in what the driver says of the thread; what it copies goes behind `answer`.
+  void answer_thread(Handle handle, std::span<const std::byte> request, std::size_t number,
+                     std::vector<std::byte>& answer);
+  // The stacks that it left, with what is left of the room; the offset of the first. False: cut.
+  bool append_older(const world::ThreadTruth& truth, std::uint64_t room,
+                    std::vector<std::byte>& answer, std::uint32_t& first) const;
 
   const world::BigProcess& big_;
   StandInRules rules_;

@@ -225,6 +225,17 @@ TEST_F(CaptureWineTest, WhereNothingIsCapturedNothingIsLeft) {
   }
 }
 
+TEST_F(CaptureWineTest, WithoutTheDriverItsCommandsSayWhatToDo) {
+  for (const auto& [key, part] : {std::pair("driver_status", "ntstack driver install"),
+                                  {"driver_start", "not installed"},
+                                  {"driver_install", "--from"},
+                                  {"driver_capture", "ntstack driver start"}}) {
+    EXPECT_EQ(value(std::string(key) + "_code"), "1") << key;
+    EXPECT_NE(output(key).find(part), std::string::npos) << output(key);
+  }
+  EXPECT_FALSE(fs::exists(folder_->path() / "driver"));
+}
+
 TEST_F(CaptureWineTest, ACrashNeedsTheDriver) {
   EXPECT_EQ(value("crash_code"), "1");
   EXPECT_NE(output("crash").find("nothing was done: only a driver can stop Windows"),

@@ -267,6 +267,10 @@ int main(int argc, char** argv) {
   show_program("chosen",
                {argv[2], "capture", id, "--frame", "victim_inner", "--only", "-o", in("chosen")});
   show_program("live", {argv[2], "capture", id, "--live", "selective", "-o", in("live")});
+  show_program("driver_status", {argv[2], "driver", "status"});
+  show_program("driver_start", {argv[2], "driver", "start"});
+  show_program("driver_install", {argv[2], "driver", "install"});
+  show_program("driver_capture", {argv[2], "capture", id, "--driver", "-o", in("driver")});
   show_program("crash", {argv[2], "crash", "--yes-crash-this-machine"});
   show_user_dumps(*system, found[0], folder);
   victim.write("counts\n");

@@ -50,4 +50,10 @@ std::expected<std::vector<HandleFacts>, Status> list_own_handles() {
   return read_handle_list<std::uintptr_t>(base::Bytes(*reply), ::GetCurrentProcessId());
 }
 
+std::expected<std::vector<dump::ModuleRecord>, Status> list_kernel_modules() {
+  const auto reply = query(native::kSystemModules);
+  if (!reply) return std::unexpected(reply.error());
+  return read_module_list<std::uintptr_t>(base::Bytes(*reply));
+}
+
 }  // namespace ntstack::capture::windows

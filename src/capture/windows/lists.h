@@ -10,5 +10,6 @@ namespace ntstack::capture::windows {
 
 std::expected<std::vector<ProcessFacts>, Status> list_processes();
 std::expected<std::vector<HandleFacts>, Status> list_own_handles();
+std::expected<std::vector<dump::ModuleRecord>, Status> list_kernel_modules();
 
 }  // namespace ntstack::capture::windows

@@ -4,6 +4,7 @@
 #include <windows.h>
 
 #include "capture/windows/desktop.h"
+#include "capture/windows/driver.h"
 #include "capture/windows/dumps.h"
 #include "capture/windows/lists.h"
 #include "capture/windows/live_dump_watch.h"
@@ -99,6 +100,25 @@ class ThisSystem : public System {
   std::expected<int, Status> run_elevated(const std::vector<std::string>& arguments) override {
     return windows::run_elevated(arguments);
   }
+  std::expected<Handle, Status> open_device() override { return windows::open_device(); }
+  Status device_control(Handle device, std::uint32_t code, std::span<const std::byte> in,
+                        std::span<std::byte> out, std::uint32_t& returned) override {
+    return windows::device_control(device, code, in, out, returned);
+  }
+  std::expected<DriverService, Status> driver_service() override {
+    return windows::driver_service();
+  }
+  Status install_driver(const std::filesystem::path& image) override {
+    return windows::install_driver(image);
+  }
+  Status start_driver() override { return windows::start_driver(); }
+  Status stop_driver() override { return windows::stop_driver(); }
+  Status remove_driver() override { return windows::remove_driver(); }
+  std::filesystem::path own_folder() override { return windows::own_folder(); }
+  std::expected<std::vector<dump::ModuleRecord>, Status> kernel_modules() override {
+    return windows::list_kernel_modules();
+  }
+  std::filesystem::path system_root() override { return windows::system_root(); }
   std::unique_ptr<Watch> watch_live_dumps(std::function<void(const LiveDumpEvent&)> on_event,
                                           Status& why) override {
     return windows::watch_live_dumps(std::move(on_event), why);
