@@ -34,6 +34,7 @@ def read_imports():
 IMPORTS = read_imports()
 
 STACK, STACK_SIZE = 0x20000000, 0x10000
+OLDER_STACK = 0x20040000
 POOL, TRAPS, RETURN, PCR = 0x30000000, 0x31000000, 0x32000000, 0x33000000
 THREAD, DRIVER, LATER = 0x12345670, 0x12346670, TRAPS + 0xf000
 FRAMES = [0x70001111, 0x70002222, 0x70003333]  # of the kernel
@@ -49,7 +50,7 @@ class Machine:
         self.symbols = {m[2]: int(m[3], 16) for m in re.finditer(
             r"^ ([0-9a-f]{4}:[0-9a-f]{8}) +(\S+) +([0-9a-f]{8,16})", (folder / "ntstack.map").read_text(), re.M)}
         self.uc = unicorn.Uc(*self.ENGINE)
-        for at, size in ((STACK, STACK_SIZE), (POOL, 0x10000), (TRAPS, 0x10000), (RETURN, 0x1000), (PCR, 0x1000),
+        for at, size in ((STACK, STACK_SIZE), (OLDER_STACK, 0x6000), (POOL, 0x10000), (TRAPS, 0x10000), (RETURN, 0x1000), (PCR, 0x1000),
                          (self.SHARED_DATA, 0x1000)):
             self.uc.mem_map(at, size)
         self.load()
@@ -354,7 +355,7 @@ class Request:
     QUEUED, ABANDONED, TAKEN = 0, 1, 2
     FRAMES_TO_SKIP, FRAMES, STACK_BYTES = 1, 2, 0x40
 
-    def __init__(self, machine, state):
+    def __init__(self, machine, state, stack_bytes=STACK_BYTES):
         word = machine.WORD
         self.machine, self.at = machine, POOL
         self.event, self.state, self.status = POOL + 0x60, POOL + 0x80, POOL + 0x84
@@ -365,9 +366,10 @@ class Request:
         machine.put(POOL, bytes(0x3000))
         machine.put(self.state, struct.pack("<I", state))
         machine.word(POOL + 0x88, THREAD)
-        machine.put(wanted, struct.pack("<3I", self.FRAMES_TO_SKIP, self.FRAMES, self.STACK_BYTES))
-        machine.word(snapshot + 0x90, self.frames)
-        machine.word(snapshot + 0x90 + word, self.stack)
+        machine.put(wanted, struct.pack("<3I", self.FRAMES_TO_SKIP, self.FRAMES, stack_bytes))
+        self.older = snapshot + 0x90  # a count, then records of 32 bytes
+        machine.word(snapshot + 0x118, self.frames)
+        machine.word(snapshot + 0x118 + word, self.stack)
 
 
 class Entries:
@@ -406,6 +408,25 @@ class Entries:
         self.assertEqual(machine.get(request.stack, 0x40), machine.get(sp, 0x40))
         self.assertLessEqual({name for name, _ in machine.calls},
                              {"IoGetStackLimits", "RtlCaptureStackBackTrace", "memcpy", "KeGetCurrentIrql"})
+
+    def test_the_stack_that_this_one_was_entered_from_comes_too(self):
+        machine = self.machine
+        base, older, older_size = STACK + STACK_SIZE, OLDER_STACK, 0x6000
+        sp = older + older_size - 0x500
+        control = base - (0x50 if machine.WORD == 8 else 0x20)
+        for i, value in enumerate((base, STACK + 1)):
+            machine.word(control + i * machine.WORD, value)
+        for i, value in enumerate((older + older_size, older, sp, older + older_size - 0x50)):
+            machine.word(control + 0x10 + i * machine.WORD, value)
+        machine.put(sp, bytes(i * 5 % 251 for i in range(0x500)))
+        request = Request(machine, Request.QUEUED, 0xa000)
+        self.run_entry("ntstack_apc_stub", request.at, 1, 2, 3, 4)
+        size = base - machine.expected_sp(5)
+        self.assertEqual(struct.unpack("<4I", machine.get(request.flags, 16))[3], size)
+        self.assertEqual(machine.u32(request.older), 1)
+        self.assertEqual(machine.u64s(request.older + 8, 3), [older, older + older_size, sp])
+        self.assertEqual(machine.u32(request.older + 32), 0x500)
+        self.assertEqual(machine.get(request.stack + size, 0x500), machine.get(sp, 0x500))
 
     def test_an_abandoned_one_frees_itself_and_leaves_by_releasing_the_driver(self):
         machine = self.machine
