@@ -31,7 +31,7 @@ def read_imports():
     return imports
 
 
-IMPORTS = read_imports()
+IMPORTS = read_imports() | {"DbgPrint": ("c", 16)}  # as many as any call of it has
 
 STACK, STACK_SIZE = 0x20000000, 0x10000
 OLDER_STACK = 0x20040000
@@ -50,7 +50,7 @@ class Machine:
         self.symbols = {m[2]: int(m[3], 16) for m in re.finditer(
             r"^ ([0-9a-f]{4}:[0-9a-f]{8}) +(\S+) +([0-9a-f]{8,16})", (folder / "ntstack.map").read_text(), re.M)}
         self.uc = unicorn.Uc(*self.ENGINE)
-        for at, size in ((STACK, STACK_SIZE), (OLDER_STACK, 0x6000), (POOL, 0x10000), (TRAPS, 0x10000), (RETURN, 0x1000), (PCR, 0x1000),
+        for at, size in ((STACK, STACK_SIZE), (OLDER_STACK, 0x6000), (POOL, 0x20000), (TRAPS, 0x10000), (RETURN, 0x1000), (PCR, 0x1000),
                          (self.SHARED_DATA, 0x1000)):
             self.uc.mem_map(at, size)
         self.load()
@@ -160,8 +160,31 @@ class Machine:
     def SeSinglePrivilegeCheck(self, *_):
         return self.has_privilege
 
+    parameters = {}  # the service's, by name
+
     def ZwOpenKey(self, *_):
-        return 0xc0000034
+        return 0 if self.parameters else 0xc0000034
+
+    def ZwQueryValueKey(self, key, name, kind, to, room, size):
+        value = self.parameters.get(self.string(name))
+        if value is None:
+            return 0xc0000034
+        self.put(to, struct.pack("<4I", 0, 4, 4, value))  # REG_DWORD
+        return 0
+
+    def ExAllocatePoolWithTag(self, kind, size, tag):
+        self.allocated = (getattr(self, "allocated", POOL + 0x7000) + 15) & ~15
+        at, self.allocated = self.allocated, self.allocated + size
+        return at
+
+    def DbgPrint(self, text, *values):
+        line = self.text(text)
+        values = [self.text(v) if kind == "s" else v & 0xffffffff for kind, v in zip(re.findall("%([su])", line), values)]
+        self.printed.append(re.sub("%u", "%s", line) % tuple(values))
+        return 0
+
+    def text(self, at):
+        return self.get(at, 200).split(b"\0")[0].decode()
 
     # Of DriverEntry.
     device, fails = POOL + 0x5000, None
@@ -500,6 +523,7 @@ class Entries:
     def enter_driver(self):
         machine = self.machine
         machine.entries = []
+        machine.allocated = POOL + 0x7000
         driver, service, path = POOL + 0x4000, POOL + 0x6000, "\\Registry\\Machine\\ntstack".encode("utf-16-le")
         machine.put(service, struct.pack("<HH", len(path), len(path)))
         machine.word(service + machine.WORD, service + 0x40)
@@ -523,6 +547,15 @@ class Entries:
         self.assertEqual(control, machine.symbols[machine.ENTRIES["ntstack_control_stub"]])
         self.assertTrue(all(machine.word(functions + i * machine.WORD) for i in (0, 2, 18)))
         self.assertTrue(machine.word(functions - machine.WORD))  # DriverUnload
+
+    def test_it_tries_itself_out_where_that_is_asked_for(self):
+        machine = self.machine
+        machine.parameters, machine.printed = {"SelfTest": 2}, []
+        self.enter_driver()
+        self.assertEqual(machine.result(), 0)
+        self.assertEqual(machine.printed[0], "ntstack: PASS own thread\n")
+        self.assertTrue(all(line.startswith("ntstack: SKIP ") for line in machine.printed[1:-1]))
+        self.assertEqual(machine.printed[-1], "ntstack: self-test: 1 passed, 0 failed, 2 skipped\n")
 
     def test_a_device_that_can_not_be_secured_is_taken_away(self):
         self.machine.fails = "ZwSetSecurityObject"
