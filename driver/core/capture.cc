@@ -162,6 +162,29 @@ class Answer {
     out.frames_offset = put(taken.frames, taken.frame_count * std::uint32_t{8});
     out.stack_size = taken.stack_size;
     out.stack_offset = put(taken.stack, taken.stack_size);
+    out.older_offset = put_older(taken);
+  }
+  // Of each older stack a record and its bytes, youngest first; where the first record is.
+  std::uint32_t put_older(const Snapshot& taken) {
+    std::uint32_t first = 0;
+    const std::byte* bytes = taken.stack + taken.stack_size;
+    for (std::uint32_t i = 0; i < taken.older_count; ++i) {
+      const OlderSnapshot& from = taken.older[i];
+      const std::uint32_t at = end_ + std::uint32_t{sizeof(OlderStack)};
+      const bool is_last = i + 1 == taken.older_count;
+      const OlderStack record{from.limits.low,
+                              from.limits.high,
+                              from.sp,
+                              at,
+                              from.stack_size,
+                              is_last ? 0 : at + from.stack_size,
+                              0};
+      const std::uint32_t record_at = put(&record, sizeof(record));
+      if (i == 0) first = record_at;
+      put(bytes, from.stack_size);
+      bytes += from.stack_size;
+    }
+    return first;
   }
   std::uint32_t put(const void* bytes, std::uint32_t size) {
     const std::uint32_t at = end_;

@@ -20,6 +20,14 @@ constexpr std::uint32_t frame_room(const Wanted& wanted) {
              : wanted.frames_to_capture + wanted.frames_to_skip + kMostOwnFrames;
 }
 
+// A stack that the one in use, or another of these, was entered from
+// (KeExpandKernelStackAndCallout, calls back to user mode).
+struct OlderSnapshot {
+  StackLimits limits;
+  std::uint64_t sp = 0;          // where the stack pointer was
+  std::uint32_t stack_size = 0;  // bytes from sp on, behind those of the younger ones
+};
+
 struct Snapshot {
   std::uint64_t time = 0;
   StackLimits limits;
@@ -28,8 +36,10 @@ struct Snapshot {
   std::uint32_t hash = 0;
   std::uint32_t frame_count = 0;
   std::uint32_t stack_size = 0;
-  std::uint64_t* frames = nullptr;  // room for frame_room()
-  std::byte* stack = nullptr;       // room for Wanted::stack_bytes
+  std::uint32_t older_count = 0;
+  OlderSnapshot older[kMostOlderStacks];  // the youngest first
+  std::uint64_t* frames = nullptr;        // room for frame_room()
+  std::byte* stack = nullptr;             // room for Wanted::stack_bytes: of all stacks together
 };
 
 // Fills `to`, whose buffers are there, for the code whose registers `caller` is. Takes no lock,

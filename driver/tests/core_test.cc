@@ -122,6 +122,123 @@ TEST_F(Core, AStackPointerOutsideOfItsStackIsNotFollowed) {
   EXPECT_EQ(thread().stack_size, 0u);
 }
 
+// A thread on its third stack, each with the KSTACK_CONTROL of the kernel's callout at its base.
+class Stacks : public Core {
+ protected:
+  static constexpr std::size_t kSize = 0x2000;
+  struct Control {  // of 64 bits, Windows 8 and later
+    std::uint64_t base, actual_limit;
+    struct {
+      std::uint64_t base, limit, kernel_stack, initial_stack;
+    } previous;
+  };
+
+  Stacks() {
+    for (std::size_t i = 0; i < 3 * kSize; ++i) memory[i] = std::byte(i * 7 % 251);
+    kernel.limits = {base_of(0) - kSize, base_of(0)};
+    link(0, 0x50);  // as on Windows 11
+    link(1, 0x30);  // as before
+    put(2, 0x50, {base_of(2), base_of(2) - kSize, {}});
+  }
+  std::uint64_t base_of(int i) const {
+    return reinterpret_cast<std::uintptr_t>(memory) + (static_cast<std::size_t>(i) + 1) * kSize;
+  }
+  std::uint64_t sp_of(int i) const { return base_of(i) - 0x400 - 0x100 * static_cast<unsigned>(i); }
+  void put(int i, std::size_t below, const Control& control) {
+    std::memcpy(memory + (static_cast<std::size_t>(i) + 1) * kSize - below, &control,
+                sizeof(control));
+  }
+  void link(int i, std::size_t below) {
+    put(i, below,
+        {base_of(i),
+         (base_of(i) - kSize) | 1,
+         {base_of(i + 1), base_of(i + 1) - kSize, sp_of(i + 1), base_of(i + 1) - 0x50}});
+  }
+  Reply capture_from_youngest(std::uint32_t stack_bytes) {
+    kernel.sp = sp_of(0);
+    CaptureIn in = of_caller();
+    in.stack_bytes = stack_bytes;
+    return capture(in);
+  }
+  OlderStack older(std::uint32_t offset) const {
+    OlderStack record;
+    std::memcpy(&record, bytes.data() + offset, sizeof(record));
+    return record;
+  }
+  bool is_copied(const OlderStack& record) const {
+    return std::memcmp(bytes.data() + record.offset,
+                       reinterpret_cast<const void*>(static_cast<std::uintptr_t>(record.sp)),
+                       record.size) == 0;
+  }
+
+  alignas(0x1000) std::byte memory[3 * kSize];
+};
+
+TEST_F(Stacks, ThoseThatTheOneInUseWasEnteredFromComeWithIt) {
+  const Reply reply = capture_from_youngest(0x4000);
+  ASSERT_EQ(reply.status, kSuccess);
+  const ThreadOut out = thread();
+  EXPECT_EQ(out.flags, kIsCaller);
+  EXPECT_EQ(out.stack_size, 0x400u);
+  ASSERT_NE(out.older_offset, 0u);
+  const OlderStack second = older(out.older_offset);
+  EXPECT_EQ(second.high, base_of(1));
+  EXPECT_EQ(second.low, base_of(1) - kSize);
+  EXPECT_EQ(second.sp, sp_of(1));
+  EXPECT_EQ(second.size, 0x500u);
+  EXPECT_TRUE(is_copied(second));
+  ASSERT_NE(second.next_offset, 0u);
+  const OlderStack third = older(second.next_offset);
+  EXPECT_EQ(third.sp, sp_of(2));
+  EXPECT_EQ(third.size, 0x600u);
+  EXPECT_TRUE(is_copied(third));
+  EXPECT_EQ(third.next_offset, 0u);
+  EXPECT_EQ(reply.bytes, third.offset + third.size);
+}
+
+TEST_F(Stacks, AllOfThemShareTheRoom) {
+  for (std::uint32_t room = 0x400; room < 0x400 + 0x500 + 0x600 + 100; room += 4) {
+    bytes.assign(bytes_of_capture(1, 16, room), std::byte{0});
+    const Reply reply = capture_from_youngest(room);
+    ASSERT_EQ(reply.status, kSuccess);
+    ASSERT_LE(reply.bytes, bytes.size());
+    const bool is_whole = room >= 0x400 + 0x500 + 0x600 + 2 * sizeof(OlderStack);
+    EXPECT_EQ((thread().flags & kStackCut) == 0, is_whole) << room;
+    for (std::uint32_t at = thread().older_offset; at != 0; at = older(at).next_offset)
+      EXPECT_TRUE(is_copied(older(at)));
+  }
+}
+
+TEST_F(Stacks, AControlThatSaysSomethingElseOfItsStackIsNone) {
+  const Control good{base_of(0),
+                     base_of(0) - kSize,
+                     {base_of(1), base_of(1) - kSize, sp_of(1), base_of(1) - 0x50}};
+  const auto found = [&](const Control& control) {
+    put(0, 0x50, control);
+    EXPECT_EQ(capture_from_youngest(0x4000).status, kSuccess);
+    return thread().older_offset != 0;
+  };
+  EXPECT_TRUE(found(good));
+  Control bad = good;
+  bad.base += 8;
+  EXPECT_FALSE(found(bad));
+  bad = good;
+  bad.actual_limit += 0x1000;  // above the limit in use
+  EXPECT_FALSE(found(bad));
+  bad = good;
+  bad.previous.base += 8;
+  EXPECT_FALSE(found(bad));
+  bad = good;
+  bad.previous.kernel_stack = bad.previous.base;
+  EXPECT_FALSE(found(bad));
+  bad = good;
+  bad.previous.limit = 0;
+  EXPECT_FALSE(found(bad));
+  bad = good;
+  bad.previous.limit -= 0x100000;  // no stack is that large
+  EXPECT_FALSE(found(bad));
+}
+
 TEST_F(Core, WhatIsMalformedIsRefused) {
   const std::pair<std::uint32_t CaptureIn::*, std::uint32_t> wrong[] = {
       {&CaptureIn::size, 31},

@@ -64,6 +64,8 @@ DEFECTS = [
     ("what is above the page is read at DISPATCH_LEVEL", "snapshot.cc", "if (!kernel::at_dispatch_level()) return limits.high;",
      "return limits.high;"),
     ("abandoned requests without end", "capture.cc", "abandoned_count() >= kMostAbandoned", "false"),
+    ("any word at the base is taken for the kernel's record", "snapshot.cc", "word_at(at) != of.high || ", ""),
+    ("older stacks take no room", "snapshot.cc", "    used += std::uint32_t{sizeof(OlderStack)};\n", ""),
     ("crashes without the switch", "dispatch.cc", "  if (!kernel::may_crash()) return {kAccessDenied, 0};\n", ""),
 ]
 

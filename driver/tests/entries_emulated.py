@@ -31,9 +31,10 @@ def read_imports():
     return imports
 
 
-IMPORTS = read_imports()
+IMPORTS = read_imports() | {"DbgPrint": ("c", 16)}  # as many as any call of it has
 
 STACK, STACK_SIZE = 0x20000000, 0x10000
+OLDER_STACK = 0x20040000
 POOL, TRAPS, RETURN, PCR = 0x30000000, 0x31000000, 0x32000000, 0x33000000
 THREAD, DRIVER, LATER = 0x12345670, 0x12346670, TRAPS + 0xf000
 FRAMES = [0x70001111, 0x70002222, 0x70003333]  # of the kernel
@@ -49,7 +50,7 @@ class Machine:
         self.symbols = {m[2]: int(m[3], 16) for m in re.finditer(
             r"^ ([0-9a-f]{4}:[0-9a-f]{8}) +(\S+) +([0-9a-f]{8,16})", (folder / "ntstack.map").read_text(), re.M)}
         self.uc = unicorn.Uc(*self.ENGINE)
-        for at, size in ((STACK, STACK_SIZE), (POOL, 0x10000), (TRAPS, 0x10000), (RETURN, 0x1000), (PCR, 0x1000),
+        for at, size in ((STACK, STACK_SIZE), (OLDER_STACK, 0x6000), (POOL, 0x20000), (TRAPS, 0x10000), (RETURN, 0x1000), (PCR, 0x1000),
                          (self.SHARED_DATA, 0x1000)):
             self.uc.mem_map(at, size)
         self.load()
@@ -57,6 +58,8 @@ class Machine:
         self.last = None  # the one that was jumped to: what the stack was then
         self.uc.hook_add(unicorn.UC_HOOK_CODE, self.on_trap, begin=TRAPS, end=TRAPS + 0xffff)
         self.uc.hook_add(unicorn.UC_HOOK_CODE, self.on_return, begin=RETURN, end=RETURN + 0xfff)
+        self.steps = 0
+        self.uc.hook_add(unicorn.UC_HOOK_CODE, self.on_step, begin=self.base, end=self.base + self.size)
         self.put(self.SHARED_DATA + 8, struct.pack("<QI", TIME, TIME >> 32))
         state = next(a for n, a in self.symbols.items() if n.startswith("?driver_state@"))
         self.state = lambda index, value: self.word(state + index * self.WORD, value)
@@ -127,6 +130,9 @@ class Machine:
         self.calls.append((name, arguments))
         self.leave(name, getattr(self, name, lambda *_: 0)(*arguments))
 
+    def on_step(self, uc, address, size, data):
+        self.steps += 1
+
     def on_return(self, uc, address, size, data):
         self.last = (None, None, self.sp(), self.preserved())
         uc.emu_stop()
@@ -159,8 +165,31 @@ class Machine:
     def SeSinglePrivilegeCheck(self, *_):
         return self.has_privilege
 
+    parameters = {}  # the service's, by name
+
     def ZwOpenKey(self, *_):
-        return 0xc0000034
+        return 0 if self.parameters else 0xc0000034
+
+    def ZwQueryValueKey(self, key, name, kind, to, room, size):
+        value = self.parameters.get(self.string(name))
+        if value is None:
+            return 0xc0000034
+        self.put(to, struct.pack("<4I", 0, 4, 4, value))  # REG_DWORD
+        return 0
+
+    def ExAllocatePoolWithTag(self, kind, size, tag):
+        self.allocated = (getattr(self, "allocated", POOL + 0x7000) + 15) & ~15
+        at, self.allocated = self.allocated, self.allocated + size
+        return at
+
+    def DbgPrint(self, text, *values):
+        line = self.text(text)
+        values = [self.text(v) if kind == "s" else v & 0xffffffff for kind, v in zip(re.findall("%([su])", line), values)]
+        self.printed.append(re.sub("%u", "%s", line) % tuple(values))
+        return 0
+
+    def text(self, at):
+        return self.get(at, 200).split(b"\0")[0].decode()
 
     # Of DriverEntry.
     device, fails = POOL + 0x5000, None
@@ -354,7 +383,7 @@ class Request:
     QUEUED, ABANDONED, TAKEN = 0, 1, 2
     FRAMES_TO_SKIP, FRAMES, STACK_BYTES = 1, 2, 0x40
 
-    def __init__(self, machine, state):
+    def __init__(self, machine, state, stack_bytes=STACK_BYTES):
         word = machine.WORD
         self.machine, self.at = machine, POOL
         self.event, self.state, self.status = POOL + 0x60, POOL + 0x80, POOL + 0x84
@@ -365,9 +394,10 @@ class Request:
         machine.put(POOL, bytes(0x3000))
         machine.put(self.state, struct.pack("<I", state))
         machine.word(POOL + 0x88, THREAD)
-        machine.put(wanted, struct.pack("<3I", self.FRAMES_TO_SKIP, self.FRAMES, self.STACK_BYTES))
-        machine.word(snapshot + 0x90, self.frames)
-        machine.word(snapshot + 0x90 + word, self.stack)
+        machine.put(wanted, struct.pack("<3I", self.FRAMES_TO_SKIP, self.FRAMES, stack_bytes))
+        self.older = snapshot + 0x90  # a count, then records of 32 bytes
+        machine.word(snapshot + 0x118, self.frames)
+        machine.word(snapshot + 0x118 + word, self.stack)
 
 
 class Entries:
@@ -391,6 +421,7 @@ class Entries:
         request = Request(machine, Request.QUEUED)
         self.run_entry("ntstack_apc_stub", request.at, 1, 2, 3, 4)
         self.left_by("KeSetEvent", request.event, 0, 0)
+        print(f"driver: an APC runs {machine.steps} instructions of the image on {self.FOLDER_NAME}: checked")
         self.assertEqual(machine.u32(request.state), Request.TAKEN)
         self.assertEqual(machine.u32(request.status), 0)
         ip, sp, *saved = machine.u64s(request.registers, 13)
@@ -406,6 +437,25 @@ class Entries:
         self.assertEqual(machine.get(request.stack, 0x40), machine.get(sp, 0x40))
         self.assertLessEqual({name for name, _ in machine.calls},
                              {"IoGetStackLimits", "RtlCaptureStackBackTrace", "memcpy", "KeGetCurrentIrql"})
+
+    def test_the_stack_that_this_one_was_entered_from_comes_too(self):
+        machine = self.machine
+        base, older, older_size = STACK + STACK_SIZE, OLDER_STACK, 0x6000
+        sp = older + older_size - 0x500
+        control = base - (0x50 if machine.WORD == 8 else 0x20)
+        for i, value in enumerate((base, STACK + 1)):
+            machine.word(control + i * machine.WORD, value)
+        for i, value in enumerate((older + older_size, older, sp, older + older_size - 0x50)):
+            machine.word(control + 0x10 + i * machine.WORD, value)
+        machine.put(sp, bytes(i * 5 % 251 for i in range(0x500)))
+        request = Request(machine, Request.QUEUED, 0xa000)
+        self.run_entry("ntstack_apc_stub", request.at, 1, 2, 3, 4)
+        size = base - machine.expected_sp(5)
+        self.assertEqual(struct.unpack("<4I", machine.get(request.flags, 16))[3], size)
+        self.assertEqual(machine.u32(request.older), 1)
+        self.assertEqual(machine.u64s(request.older + 8, 3), [older, older + older_size, sp])
+        self.assertEqual(machine.u32(request.older + 32), 0x500)
+        self.assertEqual(machine.get(request.stack + size, 0x500), machine.get(sp, 0x500))
 
     def test_an_abandoned_one_frees_itself_and_leaves_by_releasing_the_driver(self):
         machine = self.machine
@@ -479,6 +529,7 @@ class Entries:
     def enter_driver(self):
         machine = self.machine
         machine.entries = []
+        machine.allocated = POOL + 0x7000
         driver, service, path = POOL + 0x4000, POOL + 0x6000, "\\Registry\\Machine\\ntstack".encode("utf-16-le")
         machine.put(service, struct.pack("<HH", len(path), len(path)))
         machine.word(service + machine.WORD, service + 0x40)
@@ -502,6 +553,15 @@ class Entries:
         self.assertEqual(control, machine.symbols[machine.ENTRIES["ntstack_control_stub"]])
         self.assertTrue(all(machine.word(functions + i * machine.WORD) for i in (0, 2, 18)))
         self.assertTrue(machine.word(functions - machine.WORD))  # DriverUnload
+
+    def test_it_tries_itself_out_where_that_is_asked_for(self):
+        machine = self.machine
+        machine.parameters, machine.printed = {"SelfTest": 2}, []
+        self.enter_driver()
+        self.assertEqual(machine.result(), 0)
+        self.assertEqual(machine.printed[0], "ntstack: PASS own thread\n")
+        self.assertTrue(all(line.startswith("ntstack: SKIP ") for line in machine.printed[1:-1]))
+        self.assertEqual(machine.printed[-1], "ntstack: self-test: 1 passed, 0 failed, 2 skipped\n")
 
     def test_a_device_that_can_not_be_secured_is_taken_away(self):
         self.machine.fails = "ZwSetSecurityObject"

@@ -62,7 +62,7 @@ void SmallKernel::fail(const std::string& what) {
 Registers SmallKernel::registers() const {
   Registers registers{};
   registers.ip = 0xfffff80000001234;
-  registers.sp = reinterpret_cast<std::uintptr_t>(stack) + 0x100;
+  registers.sp = sp;
   return registers;
 }
 
@@ -80,6 +80,7 @@ void SmallKernel::begin(const Abilities& of, int most_departures) {
   cancel_lock_owner = nullptr;
   const auto low = reinterpret_cast<std::uintptr_t>(stack);
   limits = {low, low + sizeof(stack)};
+  sp = low + 0x100;
   small_kernel = this;
 }
 

@@ -90,6 +90,7 @@ class SmallKernel {
   bool at_dispatch_level = false;
   alignas(16) std::byte stack[512];  // of whoever is captured
   StackLimits limits;                // its own
+  std::uint64_t sp = 0;
   int driver_references = 0, open_handles = 0;
   bool is_mapped = true, is_unload_asked = false, caller_ends = false, is_late = false;
   Fiber* cancel_lock_owner = nullptr;
