@@ -6,7 +6,7 @@ architecture=$1 source=$2 work=$3/$1
 mkdir -p "$work/headers"
 for name in fmt CLI nlohmann; do ln -sfn "/usr/include/$name" "$work/headers/$name"; done
 flags=(-std=c++23 -fsyntax-only -Wall -Wextra -Werror -D_WIN32_WINNT=0x0A00 -DNOMINMAX -DWIN32_LEAN_AND_MEAN
-  -DUNICODE -D_UNICODE -I"$source/src" -isystem "$work/headers")
+  -DUNICODE -D_UNICODE -I"$source/src" -I"$source" -isystem "$work/headers")
 case $architecture in
   i686)
     compiler=(i686-w64-mingw32-g++-posix -Wno-restrict)

@@ -37,13 +37,13 @@ class Service {
   SC_HANDLE handle_ = nullptr;
 };
 
-Status last_error() { return status_of_error(::GetLastError()); }
+Status service_error() { return status_of_error(::GetLastError()); }
 
 std::wstring service_name() { return wide(driver::kServiceName); }
 
 std::expected<Service, Status> manager(DWORD access) {
   Service opened(::OpenSCManagerW(nullptr, nullptr, access));
-  if (!opened.get()) return std::unexpected(last_error());
+  if (!opened.get()) return std::unexpected(service_error());
   return opened;
 }
 
@@ -51,7 +51,7 @@ std::expected<Service, Status> service(DWORD access) {
   auto all = manager(SC_MANAGER_CONNECT);
   if (!all) return std::unexpected(all.error());
   Service opened(::OpenServiceW(all->get(), service_name().c_str(), access));
-  if (!opened.get()) return std::unexpected(last_error());
+  if (!opened.get()) return std::unexpected(service_error());
   return opened;
 }
 
@@ -69,7 +69,7 @@ std::string image_of(const Service& service) {
 Status wait_for(const Service& service, DWORD state) {
   SERVICE_STATUS now{};
   for (DWORD waited = 0; waited < kMostWait; waited += kPause) {
-    if (!::QueryServiceStatus(service.get(), &now)) return last_error();
+    if (!::QueryServiceStatus(service.get(), &now)) return service_error();
     if (now.dwCurrentState == state) return kSuccess;
     ::Sleep(kPause);
   }
@@ -107,7 +107,7 @@ std::expected<DriverService, Status> driver_service() {
   const auto opened = service(SERVICE_QUERY_STATUS | SERVICE_QUERY_CONFIG);
   if (!opened) return std::unexpected(opened.error());
   SERVICE_STATUS status{};
-  if (!::QueryServiceStatus(opened->get(), &status)) return std::unexpected(last_error());
+  if (!::QueryServiceStatus(opened->get(), &status)) return std::unexpected(service_error());
   DriverService facts;
   facts.state = status.dwCurrentState;
   facts.is_running = status.dwCurrentState == SERVICE_RUNNING;
@@ -123,13 +123,13 @@ Status install_driver(const fs::path& image) {
       all->get(), service_name().c_str(), L"ntstack: kernel stacks", SERVICE_QUERY_STATUS,
       SERVICE_KERNEL_DRIVER, SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, image.c_str(), nullptr,
       nullptr, nullptr, nullptr, nullptr));
-  return created.get() ? kSuccess : last_error();
+  return created.get() ? kSuccess : service_error();
 }
 
 Status start_driver() {
   const auto opened = service(SERVICE_START | SERVICE_QUERY_STATUS);
   if (!opened) return opened.error();
-  if (!::StartServiceW(opened->get(), 0, nullptr)) return last_error();
+  if (!::StartServiceW(opened->get(), 0, nullptr)) return service_error();
   return wait_for(*opened, SERVICE_RUNNING);
 }
 
@@ -137,14 +137,14 @@ Status stop_driver() {
   const auto opened = service(SERVICE_STOP | SERVICE_QUERY_STATUS);
   if (!opened) return opened.error();
   SERVICE_STATUS status{};
-  if (!::ControlService(opened->get(), SERVICE_CONTROL_STOP, &status)) return last_error();
+  if (!::ControlService(opened->get(), SERVICE_CONTROL_STOP, &status)) return service_error();
   return wait_for(*opened, SERVICE_STOPPED);
 }
 
 Status remove_driver() {
   const auto opened = service(DELETE | SERVICE_QUERY_STATUS);
   if (!opened) return opened.error();
-  return ::DeleteService(opened->get()) ? kSuccess : last_error();
+  return ::DeleteService(opened->get()) ? kSuccess : service_error();
 }
 
 fs::path own_folder() {
