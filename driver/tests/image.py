@@ -64,8 +64,8 @@ class Image(unittest.TestCase):
     def test_it_has_a_version(self):
         for architecture in self.each():
             image = (FOLDER / architecture / "ntstack.sys").read_bytes()
-            self.assertIn("OriginalFilename".encode("utf-16-le"), image)
-            self.assertIn(bytes.fromhex("bd04effe"), image)  # VS_FIXEDFILEINFO
+            self.assertTrue("OriginalFilename".encode("utf-16-le") in image)
+            self.assertTrue(bytes.fromhex("bd04effe") in image)  # VS_FIXEDFILEINFO
 
     def test_it_names_its_pdb_without_a_path(self):
         for architecture in self.each():
