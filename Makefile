@@ -4,7 +4,7 @@
 #   make test     builds, and runs every test, those under Wine too
 #   make bench    benchmarks and races against rivals
 #   make windows  build/windows-x64/ntstack.exe, static
-#   make driver   build/driver/{x64,arm64,x86}/ntstack.sys
+#   make driver   build/driver/{x64,arm64,x86}/ntstack.sys, and the program that tries it
 #   make sanitize the tests once more under ASan and UBSan
 #   make fuzz     each fuzz target for FUZZ_SECONDS (10)
 #   make check    format and layers
@@ -35,7 +35,8 @@ windows:
 
 driver:
 	@$(DEPENDENCIES) driver
-	@for a in x64 arm64 x86; do driver/build.sh $$a build/driver/$$a; done
+	@for a in x64 arm64 x86; do driver/build.sh $$a build/driver/$$a || exit 1; done
+	@x86_64-w64-mingw32-g++-posix -std=c++23 -O2 -static -I. driver/selftest/main.cc -o build/driver/x64/ntstack_selftest.exe
 
 bench:
 	@$(DEPENDENCIES) build test windows bench

@@ -9,7 +9,7 @@ declare -A packages=(
           clang-19 lld-19 llvm-19 libclang-rt-19-dev clang-format-19 wine wine64 g++-mingw-w64-x86-64-posix
           g++-mingw-w64-i686-posix gcab nginx-light openssl"
   [windows]="g++-mingw-w64-x86-64-posix libz-mingw-w64-dev dpkg-dev"
-  [driver]="clang-19 lld-19 llvm-19"
+  [driver]="clang-19 lld-19 llvm-19 g++-mingw-w64-x86-64-posix"
   [bench]="libbenchmark-dev hyperfine python3"
 )
 # Used where the machine's package sources have them; tests say that they skip without.
