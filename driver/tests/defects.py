@@ -77,7 +77,8 @@ def compiled(sources, to, more=()):
 def build_tests(folder):
     """The core, the test's kernel and the tests, which the defects share."""
     folder.mkdir(parents=True)
-    compiled([*(SOURCE / "driver/core").glob("*.cc"), *(SOURCE / "driver/tests").glob("*.cc")], folder)
+    tests = [SOURCE / "driver/tests" / f"{name}.cc" for name in ("fibers", "small_kernel", "core_test", "schedules")]
+    compiled([*(SOURCE / "driver/core").glob("*.cc"), *tests], folder)
 
 
 def with_defect(name, file, changes, to):
@@ -88,7 +89,7 @@ def with_defect(name, file, changes, to):
             sys.exit(f"{name}: what it changes stands {text.count(old)} times in {file}: {old}")
         text = text.replace(old, new)
     (to / file).write_text(text)
-    compiled([to / file], to)
+    compiled([to / file], to, ["-include", str(SOURCE / "driver/tests/small_kernel.h")])  # for interlude()
     return to / pathlib.Path(file).with_suffix(".o")
 
 

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "capture/debug_privilege.h"
+#include "capture/listed_thread.h"
 #include "capture/status_text.h"
 
 namespace ntstack::capture {
@@ -59,7 +60,6 @@ class Capture {
 
   void ask(std::span<const std::size_t> threads, std::uint32_t stack_bytes);
   bool open_one(std::size_t thread, Owned& handle, bool& is_limited);
-  bool is_same_thread(DriverRecord& record, Handle handle);
   void read_objects(const std::vector<Open>& batch);
   bool call(const std::vector<Open>& batch, std::uint32_t stack_bytes);
   void take(DriverRecord& record, const DriverThread& answer, bool is_limited);
@@ -171,46 +171,20 @@ void Capture::ask(std::span<const std::size_t> threads, std::uint32_t stack_byte
 
 bool Capture::open_one(std::size_t thread, Owned& handle, bool& is_limited) {
   DriverRecord& record = result_.threads[thread];
-  auto opened = system_.open_thread(record.facts.id, kQueryLimited | kGetContext);
-  if (!opened && opened.error() == kAccessDenied) {
-    is_limited = true;
-    opened = system_.open_thread(record.facts.id, kQueryLimited);
-  }
-  if (opened) {
-    handle = Owned(system_, *opened);
-    return is_same_thread(record, handle.get());
-  }
-  const Status status = opened.error();
-  const bool is_gone =
-      status == kInvalidCid || status == kInvalidParameter || status == kThreadIsTerminating;
-  const bool is_denied = status == kAccessDenied || status == kPrivilegeNotHeld;
-  if (record.is_captured()) return false;  // what it had before stays
-  record.status = status;
-  settle(record,
-         is_gone     ? Outcome::gone
-         : is_denied ? Outcome::denied
-                     : Outcome::failed,
-         status_text(status, Call::open_thread));
-  return false;
-}
-
-// An ID may have a new user since it was listed, even in another process.
-bool Capture::is_same_thread(DriverRecord& record, Handle handle) {
-  const auto identity = system_.identify_thread(handle);
-  const auto is_not = [&](Outcome outcome, std::string text) {
-    if (!record.is_captured()) settle(record, outcome, std::move(text));
-    return false;
+  const auto open = [&](std::uint32_t access) {
+    return open_listed_thread(system_, record.facts, process_.id, access);
   };
-  if (!identity) {
-    if (!record.is_captured()) record.status = identity.error();
-    return is_not(Outcome::failed, status_text(identity.error(), Call::identify_thread));
+  auto opened = open(kQueryLimited | kGetContext);
+  is_limited = !opened && opened.error().status == kAccessDenied;
+  if (is_limited) opened = open(kQueryLimited);
+  if (opened) {
+    handle = std::move(*opened);
+    return true;
   }
-  const bool is_same_time = record.facts.create_time == 0 || identity->create_time == 0 ||
-                            identity->create_time == record.facts.create_time;
-  if (identity->id != record.facts.id || identity->process_id != process_.id || !is_same_time)
-    return is_not(Outcome::gone, "it has ended, and its ID was given to another thread");
-  if (identity->ended) return is_not(Outcome::gone, "it has ended");
-  return true;
+  if (record.is_captured()) return false;  // what it had before stays
+  if (opened.error().status) record.status = *opened.error().status;
+  settle(record, opened.error().outcome, std::move(opened.error().text));
+  return false;
 }
 
 void Capture::read_objects(const std::vector<Open>& batch) {

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "capture/debug_privilege.h"
+#include "capture/listed_thread.h"
 #include "capture/outcome_text.h"
 #include "capture/status_text.h"
 
@@ -79,7 +80,6 @@ class Capture {
   void capture_some();
   std::vector<Open> open_batch();
   bool open_one(std::size_t thread, Owned& handle);
-  bool is_same_thread(std::size_t thread, Handle handle);
   void read_objects(const std::vector<Open>& batch);
   void call(const std::vector<Open>& batch);
   void take_dump(const std::vector<Open>& batch, const TriageAnswer& answer, CallRecord& record);
@@ -226,41 +226,14 @@ std::vector<Open> Capture::open_batch() {
 
 bool Capture::open_one(std::size_t thread, Owned& handle) {
   ThreadRecord& record = result_.threads[thread];
-  const auto opened = system_.open_thread(record.facts.id, kThreadAllAccess);
+  auto opened = open_listed_thread(system_, record.facts, process_.id, kThreadAllAccess);
   if (opened) {
-    handle = Owned(system_, *opened);
-    return is_same_thread(thread, handle.get());
+    handle = std::move(*opened);
+    return true;
   }
-  const Status status = opened.error();
-  record.status = status;
-  const bool is_gone =
-      status == kInvalidCid || status == kInvalidParameter || status == kThreadIsTerminating;
-  const bool is_denied = status == kAccessDenied || status == kPrivilegeNotHeld;
-  settle(thread,
-         is_gone     ? Outcome::gone
-         : is_denied ? Outcome::denied
-                     : Outcome::failed,
-         status_text(status, Call::open_thread));
+  if (opened.error().status) record.status = *opened.error().status;
+  settle(thread, opened.error().outcome, std::move(opened.error().text));
   return false;
-}
-
-// An ID may have a new user since it was listed, even in another process.
-bool Capture::is_same_thread(std::size_t thread, Handle handle) {
-  ThreadRecord& record = result_.threads[thread];
-  const auto identity = system_.identify_thread(handle);
-  if (!identity) {
-    record.status = identity.error();
-    settle(thread, Outcome::failed, status_text(identity.error(), Call::identify_thread));
-    return false;
-  }
-  const bool is_same_time = record.facts.create_time == 0 || identity->create_time == 0 ||
-                            identity->create_time == record.facts.create_time;
-  if (identity->id != record.facts.id || identity->process_id != process_.id || !is_same_time) {
-    settle(thread, Outcome::gone, "it has ended, and its ID was given to another thread");
-    return false;
-  }
-  if (identity->ended) settle(thread, Outcome::gone, "it has ended");
-  return !identity->ended;
 }
 
 void Capture::read_objects(const std::vector<Open>& batch) {
