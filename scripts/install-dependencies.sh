@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs by apt what the named parts need and what is not there yet: build, test, windows, driver, bench.
+# Installs by apt what the named parts need and what is not there yet: build, test, windows, driver, package, bench.
 set -euo pipefail
 
 declare -A packages=(
@@ -10,6 +10,7 @@ declare -A packages=(
           g++-mingw-w64-i686-posix gcab nginx-light openssl"
   [windows]="g++-mingw-w64-x86-64-posix libz-mingw-w64-dev dpkg-dev"
   [driver]="clang-19 lld-19 llvm-19 g++-mingw-w64-x86-64-posix"
+  [package]="dpkg-dev binutils binutils-mingw-w64-x86-64 python3"
   [bench]="libbenchmark-dev hyperfine python3"
 )
 # Used where the machine's package sources have them; tests say that they skip without.

@@ -14,6 +14,7 @@
 #include "app/capture_command.h"
 #include "app/capture_options.h"
 #include "app/child_process.h"
+#include "app/command_help.h"
 #include "app/commands.h"
 #include "app/crash_command.h"
 #include "app/diff_command.h"
@@ -337,6 +338,16 @@ void declare(CLI::App& app, Options& options) {
                  "MB of its own that the program may take; mapped files do not count")
       ->check(CLI::Range(1, 1 << 24));
   app.add_option("--child-of", options.parent)->group("");
+  // For packages.
+  const auto add_text = [&app](const char* name, std::function<std::string()> text) {
+    const auto say = [text = std::move(text)] {
+      fmt::print("{}", text());
+      throw CLI::Success();
+    };
+    app.add_flag_callback(name, say)->group("");
+  };
+  add_text("--help-man", [&app] { return man_page(app, NTSTACK_VERSION); });
+  add_text("--help-bash", [&app] { return bash_completion(app); });
   app.require_subcommand(1);
   app.allow_windows_style_options(false);  // a path may begin with a slash there too
   app.footer("Exit codes: 0 answered, 1 failed, 2 wrong command line. NO_COLOR turns colours off.");
