@@ -96,6 +96,27 @@ TEST_F(DwarfByHand, AFunctionIsFoundInAUnitWithoutLines) {
   EXPECT_EQ(opened.dwarf->rva_of("second"), 0x1040u);
 }
 
+// The library would go on reading where the length leads.
+TEST_F(DwarfByHand, ABlockThatIsLongerThanItsSectionIsNotSkipped) {
+  for (const std::uint8_t form : {0x09, 0x18}) {  // block, exprloc
+    for (const bool is_unit_die : {false, true}) {
+      ByteWriter kinds;
+      kinds.u8({1, 0x11, 1, 0x11, 0x01, 0x12, 0x06, 0x10, 0x17, 0, 0});
+      // Of length, then what is read behind it.
+      kinds.u8({2, is_unit_die ? std::uint8_t{0x11} : std::uint8_t{0x2e}, 0, 0x40, form, 0x3b, 0x0f,
+                0x03, 0x08, 0, 0, 0});
+      ByteWriter dies;
+      if (!is_unit_die) add_unit_die(dies);
+      dies.u8({2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0});
+      const Opened opened = open({{".debug_info", unit_of(dies)}, {".debug_abbrev", kinds}});
+      ASSERT_TRUE(opened.dwarf);
+      EXPECT_FALSE(opened.dwarf->function_at(0x1015));
+      EXPECT_FALSE(opened.dwarf->rva_of("first"));
+      EXPECT_FALSE(opened.dwarf->warnings().empty());
+    }
+  }
+}
+
 TEST_F(DwarfByHand, CodeThatTheLinkerTookAwayOrThatLiesOutsideHasNoName) {
   ByteWriter dies;
   add_unit_die(dies);

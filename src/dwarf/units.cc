@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dwarf/die_bounds.h"
 #include "dwarf/line_header.h"
 #include "dwarf/sections.h"
 
@@ -121,7 +122,7 @@ bool Units::is_usable(std::uint32_t index) {
   const std::uint64_t header = one.getOffset() + one.getHeaderSize();
   state.is_usable = one.getNextUnitOffset() > header &&
                     one.getNextUnitOffset() - header <= kLongestUnit &&
-                    abbreviations_are_usable(one);
+                    abbreviations_are_usable(one) && first_die_is_inside(one);
   if (!state.is_usable)
     warn(fmt::format("the DWARF unit at {:#x} is damaged or too long and was left out",
                      one.getOffset()));
@@ -162,6 +163,11 @@ bool Units::read(std::uint32_t index) {
   if (state.is_held) return true;
   if (held_bytes_ > kMostHeld || !is_usable(index)) return false;
   DWARFUnit& one = unit(index);
+  if (!dies_are_inside(one)) {
+    state.is_usable = false;
+    warn(fmt::format("the DWARF unit at {:#x} is damaged and was left out", one.getOffset()));
+    return false;
+  }
   if (auto error = one.tryExtractDIEsIfNeeded(false)) ignore(std::move(error));
   if (one.getNumDIEs() == 0) return false;
   state.is_held = true;
