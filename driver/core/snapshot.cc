@@ -56,8 +56,9 @@ bool read_older(const StackLimits& of, std::uint64_t at, OlderSnapshot& older) {
 }
 
 bool find_older(const StackLimits& of, std::uint64_t sp, OlderSnapshot& older) {
-  constexpr std::uint64_t kNearest = 0x20, kFarthest = 0x100, kStep = 0x10;
-  for (std::uint64_t below = kNearest; below <= kFarthest && of.high - below >= sp; below += kStep)
+  // Between it and the base may lie the thread's extended state (370 bytes, AVX-512's are more).
+  constexpr std::uint64_t kNearest = 0x20, kFarthest = 0x2000, kStep = 0x10;
+  for (std::uint64_t below = kNearest; below <= kFarthest && sp + below <= of.high; below += kStep)
     if (read_older(of, of.high - below, older)) return true;
   return false;
 }

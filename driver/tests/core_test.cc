@@ -136,8 +136,8 @@ class Stacks : public Core {
   Stacks() {
     for (std::size_t i = 0; i < 3 * kSize; ++i) memory[i] = std::byte(i * 7 % 251);
     kernel.limits = {base_of(0) - kSize, base_of(0)};
-    link(0, 0x50);  // as on Windows 11
-    link(1, 0x30);  // as before
+    link(0, 0x50);   // as on Windows 11
+    link(1, 0x370);  // with extended state above it
     put(2, 0x50, {base_of(2), base_of(2) - kSize, {}});
   }
   std::uint64_t base_of(int i) const {
