@@ -25,7 +25,9 @@ void set_flags(std::vector<std::byte>& context, std::size_t at, std::uint32_t fl
   std::memcpy(&context[at], &flags, sizeof flags);
 }
 
-dump::X86Registers x64_registers(const driver::Registers& from) {
+// What both have; `code` and `stack`: the kernel's selectors.
+dump::X86Registers x86_registers(const driver::Registers& from, std::uint16_t code,
+                                 std::uint16_t stack) {
   using R = dump::X86Registers;
   dump::X86Registers to;
   to.rip = from.ip;
@@ -34,23 +36,14 @@ dump::X86Registers x64_registers(const driver::Registers& from) {
   to.gpr[R::rbp] = from.saved[1];
   to.gpr[R::rsi] = from.saved[2];
   to.gpr[R::rdi] = from.saved[3];
-  for (std::size_t i = 0; i < 4; ++i) to.gpr[12 + i] = from.saved[4 + i];
-  to.cs = 0x10;  // the kernel's selectors
-  to.ss = 0x18;
+  to.cs = code;
+  to.ss = stack;
   return to;
 }
 
-dump::X86Registers x86_registers(const driver::Registers& from) {
-  using R = dump::X86Registers;
-  dump::X86Registers to;
-  to.rip = from.ip;
-  to.gpr[R::rsp] = from.sp;
-  to.gpr[R::rbx] = from.saved[0];
-  to.gpr[R::rbp] = from.saved[1];
-  to.gpr[R::rsi] = from.saved[2];
-  to.gpr[R::rdi] = from.saved[3];
-  to.cs = 0x8;
-  to.ss = 0x10;
+dump::X86Registers x64_registers(const driver::Registers& from) {
+  dump::X86Registers to = x86_registers(from, 0x10, 0x18);
+  for (std::size_t i = 0; i < 4; ++i) to.gpr[12 + i] = from.saved[4 + i];
   return to;
 }
 
@@ -91,7 +84,7 @@ std::vector<std::byte> context_of(const driver::Registers& registers,
       set_flags(context, 0x30, 0x100003);
       break;
     case base::Architecture::x86:
-      context = dump::context_of(x86_registers(registers), architecture);
+      context = dump::context_of(x86_registers(registers, 0x8, 0x10), architecture);
       set_flags(context, 0, 0x10003);
       break;
     case base::Architecture::arm64:

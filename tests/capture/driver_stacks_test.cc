@@ -14,6 +14,7 @@
 #include "app/exit_code.h"
 #include "app/live_target.h"
 #include "app/walked.h"
+#include "capture/run_with_files.h"
 #include "capture/stand_in.h"
 #include "capture/status_text.h"
 #include "driver/protocol.h"
@@ -62,22 +63,13 @@ class DriverStacks : public testing::Test {
     command.driver = true;
   }
 
-  // Runs a command with files for what it says; `said` is its errors, `named` its output.
+  // `said` is the command's errors, `named` its output.
   int run_it(const std::function<int(std::FILE* out, std::FILE* err)>& it) {
-    std::FILE* out = std::tmpfile();
-    std::FILE* err = std::tmpfile();
-    const int code = it(out, err);
-    const auto all = [](std::FILE* file) {
-      std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');
-      std::rewind(file);
-      text.resize(std::fread(text.data(), 1, text.size(), file));
-      std::fclose(file);
-      return text;
-    };
-    said = all(err);
-    named = all(out);
+    tests::Said all = tests::run_with_files(it);
+    said = std::move(all.err);
+    named = std::move(all.out);
     EXPECT_EQ(system.imbalance(), "");
-    return code;
+    return all.code;
   }
   int capture() {
     return run_it(

@@ -17,6 +17,7 @@
 
 #include "app/capture_command.h"
 #include "app/exit_code.h"
+#include "capture/run_with_files.h"
 #include "capture/stand_in.h"
 #include "capture/status_text.h"
 #include "test_files.h"
@@ -70,20 +71,12 @@ class ProcessCapture : public testing::Test {
   }
 
   int run_it() {
-    std::FILE* out = std::tmpfile();
-    std::FILE* err = std::tmpfile();
-    const int code = app::run_capture(command, &system, out, err);
-    const auto all = [](std::FILE* file) {
-      std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');
-      std::rewind(file);
-      text.resize(std::fread(text.data(), 1, text.size(), file));
-      std::fclose(file);
-      return text;
-    };
-    said = all(err);
-    named = all(out);
+    tests::Said all = tests::run_with_files(
+        [&](auto* out, auto* err) { return app::run_capture(command, &system, out, err); });
+    said = std::move(all.err);
+    named = std::move(all.out);
     EXPECT_EQ(system.imbalance(), "");
-    return code;
+    return all.code;
   }
 
   fs::path x() const { return folder.path() / "X"; }
