@@ -60,7 +60,8 @@ done
 # The version that Windows shows of the file.
 version=$(sed -n 's/^project(ntstack VERSION \([0-9.]*\).*/\1/p' "$here/../CMakeLists.txt")
 sed -e "s/@VERSION@/$version/" -e "s/@VERSION_COMMAS@/${version//./,},0/" "$here/nt/ntstack.rc.in" > "$to/ntstack.rc"
-llvm-rc-19 /fo "$to/ntstack.res" "$to/ntstack.rc"
+# By its name alone: llvm-rc takes a path that begins with /c, /d or another of its options for that option.
+(cd "$to" && llvm-rc-19 /fo ntstack.res ntstack.rc)
 
 entry=DriverEntry
 [ "$architecture" != x86 ] || entry=DriverEntry@8
