@@ -11,7 +11,9 @@ run_one() {
   mkdir -p "$work" "$build/artifacts"
   local dirs=("$work")
   [ -d "$seeds" ] && dirs+=("$seeds")
-  if ! "$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -artifact_prefix="$build/artifacts/$name-" \
+  local words=()
+  [ -f "fuzz/dictionaries/$name.dict" ] && words=("-dict=fuzz/dictionaries/$name.dict")
+  if ! "$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 "${words[@]}" -artifact_prefix="$build/artifacts/$name-" \
       "${dirs[@]}" >"$build/$name.log" 2>&1; then
     echo "$name: a finding:"
     tail -n 60 "$build/$name.log"
