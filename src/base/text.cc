@@ -54,6 +54,12 @@ bool is_unsafe(char32_t c) {
          (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
+// How many characters of printable ASCII the text begins with.
+std::size_t plain_length(std::string_view text) {
+  const auto end = std::ranges::find_if_not(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+  return static_cast<std::size_t>(end - text.begin());
+}
+
 char lower_char(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 }  // namespace
@@ -104,6 +110,10 @@ std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
+    const std::size_t plain = plain_length(text.substr(at));  // nearly always all of it
+    out.append(text, at, plain);
+    at += plain;
+    if (at == text.size()) break;
     const char32_t c = next_utf8(text, at);
     if (is_unsafe(c)) {
       out += '?';
