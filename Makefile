@@ -3,13 +3,14 @@
 #   make demo     builds, and prints the stacks of the bundled sample
 #   make test     builds, and runs every test, those under Wine too
 #   make bench    benchmarks and races against rivals
+#   make instructions  how many instructions commands take, against those kept; a warning where it is over 5 % more
 #   make windows  build/windows-x64/ntstack.exe, static
 #   make driver   build/driver/{x64,arm64,x86}/ntstack.sys, and the program that tries it
 #   make package  build/package: a .deb, and a zip for Windows with the driver
 #   make sanitize the tests once more under ASan and UBSan
 #   make fuzz     each fuzz target for FUZZ_SECONDS (10)
 #   make check    format and layers
-.PHONY: all demo test bench windows driver package sanitize fuzz check tidy format samples clean
+.PHONY: all demo test bench instructions windows driver package sanitize fuzz check tidy format samples clean
 
 FUZZ_SECONDS ?= 10
 SAMPLE := samples/seed1
@@ -48,6 +49,10 @@ bench:
 	@cmake --preset bench >/dev/null
 	@cmake --build build/bench --target benchmarks
 	@bench/run.sh build/bench
+
+instructions: all
+	@$(DEPENDENCIES) instructions
+	@bench/instructions.py build/release
 
 sanitize:
 	@$(DEPENDENCIES) build test

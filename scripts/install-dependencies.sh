@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs by apt what the named parts need and what is not there yet: build, test, windows, driver, package, bench.
+# Installs by apt what the named parts need and what is not there yet: build, test, windows, driver, package, bench, instructions.
 set -euo pipefail
 
 declare -A packages=(
@@ -12,6 +12,7 @@ declare -A packages=(
   [driver]="clang-19 lld-19 llvm-19 g++-mingw-w64-x86-64-posix"
   [package]="dpkg-dev binutils binutils-mingw-w64-x86-64 python3"
   [bench]="libbenchmark-dev hyperfine python3"
+  [instructions]="valgrind util-linux python3 clang-19 lld-19"
 )
 # Used where the machine's package sources have them; tests say that they skip without.
 optional="clang-22 lld-22 llvm-22 qemu-system-x86 python3-venv chromium"
