@@ -42,11 +42,25 @@ void add_options(std::string& page, const CLI::App& command) {
   }
 }
 
+// The lines that stand below "Examples:" in the command's help.
+void add_examples(std::string& page, const CLI::App& command) {
+  const std::string footer = command.get_footer();
+  if (!footer.starts_with("Examples:\n")) return;
+  page += ".PP\n.EX\n";
+  std::size_t at = footer.find('\n') + 1;
+  for (std::size_t end = 0; at < footer.size() && footer[at] == ' '; at = end + 1) {
+    end = footer.find('\n', at);
+    page += roff(std::string_view(footer).substr(at, end - at)) + '\n';
+  }
+  page += ".EE\n";
+}
+
 void add_commands(std::string& page, const CLI::App& of, const std::string& before) {
   for (const CLI::App* command : commands_of(of)) {
     const std::string name = before + command->get_name();
     page += fmt::format(".SS {}\n{}.\n", roff(name), roff(command->get_description()));
     add_options(page, *command);
+    add_examples(page, *command);
     add_commands(page, *command, name + " ");
   }
 }

@@ -23,8 +23,8 @@
 namespace ntstack::app {
 namespace {
 
-int none_is_in(const ThreadChoice& choice, const std::string& file_name, std::FILE* err) {
-  fmt::print(err, "ntstack: no {} is in {}\n", choice.text(), file_name);
+int none_is_in(const ThreadChoice& choice, const Session& session, std::FILE* err) {
+  fmt::print(err, "ntstack: {}\n", choice.none_in(session.machine(), session.facts().file_name));
   return kFailed;
 }
 
@@ -93,14 +93,14 @@ int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
   auto walked = walk_dumps(request);
   if (!walked) return failed(walked.error(), err);
   if (!choice->is_all() && walked->stacks.empty())
-    return none_is_in(*choice, walked->set.sessions.front().facts().file_name, err);
+    return none_is_in(*choice, walked->set.sessions.front(), err);
   const report::StackFacts facts = stack_facts_of(*walked, choice->is_all());
   if (options.json_lines)
     return write_lines(
         [&](const report::TakeLine& take) { return report::stacks_json_lines(facts, take); }, out,
         err);
   if (options.json) return write(report::stacks_json(facts), out, err);
-  return write(report::stacks_text(facts, {wants_colour(out), options.group}), out, err);
+  return write(report::stacks_text(facts, {wants_colour(out), !options.no_group}), out, err);
 }
 
 int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
@@ -115,7 +115,7 @@ int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) 
   const Session& session = set->sessions.front();
   const auto facts = session.facts();
   const auto processes = choice->processes_of(session.machine());
-  if (!choice->is_all() && processes.empty()) return none_is_in(*choice, facts.file_name, err);
+  if (!choice->is_all() && processes.empty()) return none_is_in(*choice, session, err);
   if (options.json || options.json_lines)
     return write_list(report::processes_json(facts, processes), "processes", "process",
                       options.json_lines, out, err);
@@ -143,7 +143,7 @@ int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
   if (!set) return failed(set.error(), err);
   const auto facts = set->sessions.front().facts();
   if (!choice->is_all() && threads.entries().empty())
-    return none_is_in(*choice, facts.file_name, err);
+    return none_is_in(*choice, set->sessions.front(), err);
   if (options.json || options.json_lines)
     return write_list(report::threads_json(facts, threads.entries()), "threads", "thread",
                       options.json_lines, out, err);

@@ -18,7 +18,7 @@ struct StacksOptions {
   ThreadOptions threads;
   bool json = false;
   bool json_lines = false;
-  bool group = true;
+  bool no_group = false;  // identical stacks one by one
 };
 
 struct ListOptions {

@@ -51,9 +51,8 @@ int run_stack_starts(const StackStartsOptions& options, std::FILE* out, std::FIL
   report::StackStartsFacts facts{session->facts(), thread_of(session->machine(), *choice), {}};
   if (!facts.thread) {
     fmt::print(err, "ntstack: {}\n",
-               choice->is_all()
-                   ? "nothing says which thread crashed: choose one by --thread"
-                   : fmt::format("no {} is in {}", choice->text(), facts.of.file_name));
+               choice->is_all() ? "nothing says which thread crashed: choose one by --thread"
+                                : choice->none_in(session->machine(), facts.of.file_name));
     return kFailed;
   }
   stacks::Walker walker(session->machine(), session->symbolizer(), session->symbolizer_maker());

@@ -96,7 +96,8 @@ int run_stack_use(const StackUseOptions& options, std::FILE* out, std::FILE* err
     Look look = Looking(*session, *choice, options).run(downloads);
     if (!downloads.get(look.wanted).empty()) continue;
     if (!choice->is_all() && look.stacks.empty()) {
-      fmt::print(err, "ntstack: no {} is in {}\n", choice->text(), session->facts().file_name);
+      fmt::print(err, "ntstack: {}\n",
+                 choice->none_in(session->machine(), session->facts().file_name));
       return kFailed;
     }
     report::StackUseFacts facts{session->facts(), look.crash, {}, {}, options.top, look.missing};

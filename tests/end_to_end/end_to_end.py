@@ -4,6 +4,8 @@ published schema by a validator that is not ours, the seed's listing, and facts 
 import json
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import subprocess
 import struct
@@ -166,11 +168,21 @@ class Seed1(Sample, unittest.TestCase):
 
     def test_one_thread_can_be_chosen_by_id_or_address(self):
         thread = self.truth["threads"][0]
-        for name in (str(thread["id"]), hex(thread["id"]), thread["ethread"]):
+        address = f'{int(thread["ethread"], 16):016x}'
+        # As listings have them too: an address, and a Cid.
+        for name in (str(thread["id"]), hex(thread["id"]), thread["ethread"], f"{address[:8]}`{address[8:]}",
+                     f'1a2c.{thread["id"]:x}'):
             document = run_json("stacks", SEED1 / "w3wp.dmp", "--thread", name)
             self.assertEqual([s["thread"]["address"] for s in document["stacks"]], [thread["ethread"]])
         run("stacks", SEED1 / "w3wp.dmp", "--thread", "4294967292", expect=1)
+        run("stacks", SEED1 / "w3wp.dmp", "--thread", f'1.{thread["id"]:x}', expect=1)
         run("stacks", SEED1 / "w3wp.dmp", "--thread", "zzz", expect=2)
+
+    def test_an_id_in_hexadecimal_is_pointed_out(self):
+        ids = {thread["id"] for thread in self.truth["threads"]}
+        typed = next(f"{one:x}" for one in ids if f"{one:x}".isdigit() and int(f"{one:x}") not in ids)
+        _, error = run("stacks", SEED1 / "w3wp.dmp", "--thread", typed, expect=1)
+        self.assertIn(f"thread 0x{typed} is (listings have IDs in hexadecimal)", error)
 
 
 class Arm64Seed1(Sample, unittest.TestCase):
@@ -604,6 +616,35 @@ class CommandLine(unittest.TestCase):
         run("stacks", SOURCE / "README.md", expect=1)
         run("stacks", SOURCE, expect=1)
         run("stacks", SOURCE / "no such file", expect=1)
+
+    def test_a_wrong_command_line_says_what_is_wrong_and_where_help_is(self):
+        for words, said in (((), "a command is wanted"),
+                            (("stakcs",), "there is no command stakcs; is stacks meant?"),
+                            ((SEED1 / "w3wp.dmp",), "analyze says what happened in it"),
+                            (("--frob", "stacks"), "there is no option --frob"),
+                            (("stacks", "--ofline"), "is --offline meant?"),
+                            (("stacks", "-y"), "ntstack stacks: --symbols is given without its PATH"),
+                            (("disassemble", "x"), "ADDRESS is missing"),
+                            (("analyze", "x", "y"), "one too many: y"),
+                            (("symbols", "fecth"), "is fetch meant?")):
+            _, error = run(*words, expect=2)
+            self.assertIn(said, error)
+            self.assertRegex(error, r"\nHelp: ntstack[a-z ]* --help\n$")
+
+    def test_the_examples_of_each_help_are_command_lines_that_the_parser_takes(self):
+        names = re.findall(r"^  ([a-z][a-z-]*)  ", run("--help")[0], re.M)
+        self.assertGreater(len(names), 20)
+        lines = [line for name in names for line in re.findall(r"^  ntstack (.*)$", run(name, "--help")[0], re.M)]
+        self.assertGreater(len(lines), 20)
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        for line in lines:
+            words = shlex.split(line.split("   #")[0].split(" > ")[0].split(" < ")[0])
+            if words[0] in ("doctor", "mcp", "driver") or "-" in words: continue
+            # Files that are not there end them with 1; 2 would be the command line's.
+            ended = subprocess.run([PROGRAM, *words], cwd=holder.name,
+                                   stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            self.assertIn(ended.returncode, (0, 1), line + ended.stderr)
 
     def test_errors_name_the_file_and_are_one_line(self):
         _, error = run("info", SOURCE / "LICENSE", expect=1)
