@@ -5,6 +5,7 @@
 #include "analysis/analyze.h"
 #include "app/session.h"
 #include "input.h"
+#include "mutate_dump.h"
 #include "report/analyze.h"
 #include "report/batch_line.h"
 #include "report/groups.h"
@@ -49,4 +50,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::require(nlohmann::json::accept(report::modules_json(session.facts())));
   check_page(stacks, facts);
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_dump(data, size, most, seed);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  return ntstack::dump::parse(ntstack::base::Bytes::of(std::span(data, size))).has_value();
 }

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "mutate_archive.h"
 #include "store/cabinet.h"
 
 using namespace ntstack;
@@ -19,4 +20,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (expanded && store::cabinet_size(cabinet) > size) std::abort();
   if (!expanded && expanded.error().text().empty()) std::abort();
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_cabinet(data, size, most, seed);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  const auto file = ntstack::base::Bytes::of(std::span(data, size));
+  return ntstack::store::is_cabinet(file) && ntstack::store::cabinet_size(file) <= size;
 }

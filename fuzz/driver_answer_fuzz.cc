@@ -6,6 +6,7 @@
 #include "capture/driver_client.h"
 #include "capture/driver_stacks.h"
 #include "dump/kernel_stacks.h"
+#include "mutate_driver.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace ntstack;
@@ -39,4 +40,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto file = dump::kernel_stacks_file(dump);
   if (file && !dump::parse(base::Bytes(*file))) std::abort();
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_driver_answer(data, size, most, seed);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  const auto answer = ntstack::base::Bytes::of(std::span(data, size));
+  const auto asked = answer.get_or<std::uint32_t>(12, 0);
+  return ntstack::capture::read_driver_answer(answer, asked).has_value();
 }

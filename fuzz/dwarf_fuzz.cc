@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "dwarf/dwarf.h"
+#include "mutate_pe.h"
 #include "pe/image.h"
 
 namespace {
@@ -51,4 +52,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   look_at(*dwarf, 0x1010);
   if (dwarf->warnings().size() > 100) __builtin_trap();
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_pe(data, size, most, seed);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  const auto image = ntstack::pe::Image::from_file(ntstack::base::Bytes::of(std::span(data, size)));
+  return image && ntstack::dwarf::Dwarf::open(*image).has_value();
 }

@@ -1,5 +1,6 @@
 // A PDB's container: every stream that a file claims, whole and in pieces.
 #include "base/bytes.h"
+#include "mutate_msf.h"
 #include "pdb/msf.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -17,4 +18,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (stream->bytes().size() > size) __builtin_trap();
   }
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_msf(data, size, most, seed);
+}
+
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* a, std::size_t a_size,
+                                                 const std::uint8_t* b, std::size_t b_size,
+                                                 std::uint8_t* out, std::size_t most,
+                                                 unsigned seed) {
+  return ntstack::fuzz::cross_msf({a, a_size}, {b, b_size}, out, most, seed);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  return ntstack::pdb::Msf::open(ntstack::base::Bytes::of(std::span(data, size))).has_value();
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "mutate_msf.h"
 #include "pdb/pdb.h"
 
 namespace {
@@ -38,4 +39,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)pdb->type_name(type);
   }
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_msf(data, size, most, seed);
+}
+
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* a, std::size_t a_size,
+                                                 const std::uint8_t* b, std::size_t b_size,
+                                                 std::uint8_t* out, std::size_t most,
+                                                 unsigned seed) {
+  return ntstack::fuzz::cross_msf({a, a_size}, {b, b_size}, out, most, seed);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  return ntstack::pdb::Msf::open(ntstack::base::Bytes::of(std::span(data, size))).has_value();
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/byte_source.h"
+#include "mutate_pe.h"
 #include "pe/image.h"
 #include "pe/symbols.h"
 
@@ -55,4 +56,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                     {base_address + size / 2 + 16, bytes.clamp(size / 2 + 16)}});
   if (const auto image = pe::Image::from_memory(memory, base_address)) look_at(*image);
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_pe(data, size, most, seed);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  return ntstack::pe::Image::from_file(ntstack::base::Bytes::of(std::span(data, size))).has_value();
 }

@@ -4,6 +4,7 @@
 
 #include "base/byte_source.h"
 #include "base/text.h"
+#include "mutate_pe.h"
 #include "symbols/symbolizer.h"
 
 using namespace ntstack;
@@ -33,4 +34,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (base::printable(missing.remedy) != missing.remedy) std::abort();
   }
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_pe(data, size, most, seed, true);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  const ntstack::base::SegmentSource memory(
+      {{0x10000, ntstack::base::Bytes::of(std::span(data, size))}});
+  return ntstack::pe::Image::from_memory(memory, 0x10000).has_value();
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/zip_reader.h"
+#include "mutate_archive.h"
 
 using namespace ntstack;
 
@@ -31,4 +32,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (compressed > size) std::abort();
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  return ntstack::fuzz::mutate_zip(data, size, most, seed);
+}
+
+extern "C" bool LLVMFuzzerDoor(const std::uint8_t* data, std::size_t size) {
+  return ntstack::base::zip_entries(ntstack::base::Bytes::of(std::span(data, size))).has_value();
 }
