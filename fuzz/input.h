@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <source_location>
 #include <span>
 #include <string_view>
 
@@ -49,8 +51,11 @@ class Input {
   std::size_t at_ = 0;
 };
 
-inline void require(bool holds) {
-  if (!holds) std::abort();
+// Ends the program, and says where, unless it holds.
+inline void require(bool holds, std::source_location where = std::source_location::current()) {
+  if (holds) return;
+  std::fprintf(stderr, "%s:%u: what must hold does not\n", where.file_name(), where.line());
+  std::abort();
 }
 
 }  // namespace ntstack::fuzz

@@ -220,6 +220,19 @@ void table_seeds(const Seeds& seeds) {
     seeds.write("pe_tables", tables[i].first, Blob().u8(i).add(blob_of(tables[i].second->view())));
 }
 
+// Many descriptors that share their slots and names: little that would become much.
+void shared_import_seed(const Seeds& seeds) {
+  constexpr std::uint32_t at = 0x1000, descriptors = 600, slots = 1000;
+  constexpr std::uint32_t names = descriptors * 20 + 20, dll = names + slots * 8 + 8;
+  tests::ByteWriter imports;
+  for (std::uint32_t i = 0; i < descriptors; ++i)
+    imports.u32({at + names, 0, 0, at + dll, at + names});
+  imports.pad_to(names);
+  for (std::uint32_t i = 0; i < slots; ++i) imports.add<std::uint64_t>(at + dll);
+  imports.pad_to(dll).text(std::string(400, 'n'));
+  seeds.write("pe_tables", "imports_shared", Blob().u8(1).add(blob_of(imports.view())));
+}
+
 void page_table_seeds(const Seeds& seeds) {
   using memory::Paging;
   constexpr std::pair<Paging, const char*> kinds[] = {{Paging::x86, "x86"},
@@ -367,6 +380,7 @@ int main(int count, char** arguments) {
   }
   built_streams(seeds);
   table_seeds(seeds);
+  shared_import_seed(seeds);
   page_table_seeds(seeds);
   reply_seeds(seeds);
   text_seeds(seeds);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "input.h"
 #include "store/file_name.h"
 #include "store/find_files.h"
 #include "store/server_address.h"
@@ -16,9 +17,7 @@ using namespace ntstack;
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using fuzz::require;
 
 void look_at_path(std::string_view text) {
   const store::SymbolPath path = store::SymbolPath::parse(text, "default");

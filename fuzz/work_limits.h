@@ -22,8 +22,17 @@ inline constexpr std::uint64_t kMegabyte = 1 << 20;
 inline constexpr WorkLimit kUsualLimit{"", 1000, 4 * kMegabyte, 2000, 4'000'000};
 
 inline constexpr WorkLimit kLimits[] = {
-    {"greedy", 10, 4096, 10, 4096},                      // of fuzz_replay's own test
-    {"x86_step", 1000, 24 * kMegabyte, 2000, 16000000},  // 48 steps without a cache
+    {"greedy", 10, 4096, 10, 4096},  // of fuzz_replay's own test
+    // A whole machine is looked for, with a bound for each way: so much besides even for a small
+    // dump.
+    {"analyze", 2000, 16 * kMegabyte, 4000, 40'000'000},
+    {"stacks", 2000, 16 * kMegabyte, 4000, 40'000'000},
+    {"physical", 2000, 32 * kMegabyte, 4000, 80'000'000},
+    {"kernel_objects", 2000, 16 * kMegabyte, 4000, 40'000'000},
+    // The listing is tried from every seventh byte, backwards too.
+    {"disassembly", 40'000, 4 * kMegabyte, 400'000, 8'000'000},
+    // Up to 65536 slots, each with the names that they share; 8 MB of names at most.
+    {"pe_tables", 1000, 64 * kMegabyte, 2000, 40'000'000},
 };
 
 constexpr WorkLimit limit_of(std::string_view target) {

@@ -72,10 +72,11 @@ std::size_t LayeredSource::read(std::uint64_t address, std::span<std::byte> out)
     if (at < address) break;  // the end of the address space
     std::size_t got = first_ ? first_->read(at, out.subspan(done)) : 0;
     if (got == 0 && second_) {
-      const std::uint64_t hole = first_ ? first_->hole_end(at) - at : UINT64_MAX;
-      const std::size_t room = out.size() - done;
-      got =
-          second_->read(at, out.subspan(done, hole < room ? static_cast<std::size_t>(hole) : room));
+      got = second_->read(at, out.subspan(done));
+      // Where a hole of the first ends costs much to say, and most of what is asked for in vain is
+      // in neither.
+      if (got > 1 && first_)
+        got = static_cast<std::size_t>(std::min<std::uint64_t>(got, first_->hole_end(at) - at));
     }
     if (got == 0) break;
     done += got;
@@ -84,15 +85,13 @@ std::size_t LayeredSource::read(std::uint64_t address, std::span<std::byte> out)
 }
 
 Bytes LayeredSource::view(std::uint64_t address, std::size_t size) const {
-  std::uint64_t hole = UINT64_MAX;
   if (first_) {
     if (const Bytes found = first_->view(address, size); !found.empty()) return found;
     std::byte probe;
     if (first_->read(address, std::span(&probe, 1)) == 1) return {};  // there, but not together
-    hole = first_->hole_end(address) - address;
   }
-  return second_ ? second_->view(address, hole < size ? static_cast<std::size_t>(hole) : size)
-                 : Bytes();
+  const Bytes found = second_ ? second_->view(address, size) : Bytes();
+  return found.size() > 1 && first_ ? found.clamp(0, first_->hole_end(address) - address) : found;
 }
 
 std::uint64_t LayeredSource::hole_end(std::uint64_t address) const {

@@ -50,5 +50,25 @@ TEST(LayeredSource, TheFirstWinsAndTheSecondFillsItsHoles) {
   EXPECT_EQ(both.hole_end(0x0), 0x1000u);
 }
 
+// Its holes' ends are not asked for: in page tables of a stranger each may cost much.
+class NeverThere : public ByteSource {
+ public:
+  std::size_t read(std::uint64_t, std::span<std::byte>) const override { return 0; }
+  std::uint64_t hole_end(std::uint64_t) const override {
+    ADD_FAILURE() << "the end of a hole was asked for in vain";
+    return UINT64_MAX;
+  }
+};
+
+TEST(LayeredSource, WhatIsInNeitherCostsNoLookForAHolesEnd) {
+  const NeverThere first;
+  const SegmentSource second({{0x1000, Bytes::of("second")}});
+  for (const LayeredSource& both :
+       {LayeredSource(&first, &second), LayeredSource(&first, nullptr)}) {
+    EXPECT_FALSE(both.get<std::uint16_t>(0x2000));
+    EXPECT_TRUE(both.view(0x2000, 8).empty());
+  }
+}
+
 }  // namespace
 }  // namespace ntstack::base

@@ -9,6 +9,9 @@ namespace ntstack::pe {
 namespace {
 
 constexpr std::size_t kMostDescriptors = 4096, kMostSlots = 65536, kMostName = 512;
+// Of all names, those of DLLs counted for each slot: descriptors may share slots and names, and
+// would else make much of a small file.
+constexpr std::size_t kMostText = std::size_t{8} << 20;
 
 std::string text_at(const Image& image, std::uint64_t rva) {
   std::array<std::byte, kMostName> bytes;
@@ -63,7 +66,8 @@ class Reader {
   void add(std::uint64_t names, std::uint32_t dll_rva, std::uint64_t slots, bool is_delayed) {
     const std::string dll = text_at(image_, dll_rva);
     if (dll.empty()) return;
-    for (; slots_.size() < kMostSlots; names += pointer_size_, slots += pointer_size_) {
+    for (; looked_at_ < kMostSlots && text_ < kMostText;
+         ++looked_at_, names += pointer_size_, slots += pointer_size_) {
       if (names > UINT32_MAX || slots > UINT32_MAX) return;
       const auto rva = static_cast<std::uint32_t>(names);
       const std::uint64_t entry =
@@ -72,6 +76,7 @@ class Reader {
       const bool by_ordinal = (entry >> (pointer_size_ * 8 - 1)) != 0;
       const std::string name =
           by_ordinal ? fmt::format("Ordinal{}", entry & 0xffff) : text_at(image_, entry + 2);
+      text_ += dll.size() + name.size();
       if (!name.empty())
         slots_.push_back({static_cast<std::uint32_t>(slots), dll, name, is_delayed});
     }
@@ -80,6 +85,7 @@ class Reader {
   const Image& image_;
   std::uint64_t pointer_size_;
   std::vector<ImportSlot> slots_;
+  std::size_t looked_at_ = 0, text_ = 0;  // slots, and characters of names, as they count
 };
 
 }  // namespace

@@ -17,8 +17,9 @@ namespace {
 constexpr std::uint32_t max_exports = 0x10000;
 // The longest name that Microsoft's tools write.
 constexpr std::size_t max_name = 4096;
-// All names together: names that overlap in the file would else grow beyond it.
-constexpr std::size_t max_names_size = std::size_t{64} << 20;
+// All names together, beside what the file has bytes: names that overlap in the file would else
+// grow beyond it.
+constexpr std::size_t max_names_size = std::size_t{1} << 20;
 
 void sort_by_rva(std::vector<ImageSymbol>& symbols) {
   std::ranges::sort(symbols, {}, [](const ImageSymbol& s) { return std::tie(s.rva, s.name); });
@@ -67,7 +68,8 @@ base::Result<void> add_named_exports(const Image& image, const ExportDirectory& 
     std::string name = name_at(image, *name_rva);
     if (!rva || name.empty()) continue;
     size += name.size();
-    if (size > max_names_size) return fail("the export table's names are too long");
+    if (size > max_names_size + image.file().size())
+      return fail("the export table's names are too long");
     named[*index] = true;
     out.push_back({std::move(name), *rva});
   }

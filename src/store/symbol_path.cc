@@ -37,6 +37,9 @@ std::vector<std::string> split_quoted(std::string_view text, char separator) {
   return parts;
 }
 
+// Stores of one chain that keep copies; WinDbg takes ten in all.
+constexpr std::size_t kMostDownstream = 10;
+
 // A share of another machine: worth a copy at hand.
 bool is_remote(std::string_view where) {
   return where.starts_with("\\\\") || is_server(where) || where.starts_with("//");
@@ -55,7 +58,8 @@ class Parser {
       if (stores.empty()) stores.emplace_back();
       add_chain(std::move(stores));
     } else if (starts_with_ignoring_case(text, "cache*")) {
-      for (std::string& store : stores_of(text.substr(6))) add_cache(or_default(store));
+      for (std::string& store : stores_of(text.substr(6)))
+        is_server(store) ? add_chain({store}) : add_cache(or_default(store));
     } else if (is_server(text)) {
       add_chain({std::string(text)});
     } else {
@@ -94,7 +98,8 @@ class Parser {
         place.keep_in = {default_store_};
       }
       push(std::move(place));
-      if (!is_server(where)) downstream.insert(downstream.begin(), where);
+      if (!is_server(where) && downstream.size() < kMostDownstream)
+        downstream.insert(downstream.begin(), where);
     }
   }
 

@@ -1,5 +1,6 @@
 #include "store/symbol_path.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "store/key.h"
@@ -86,6 +87,20 @@ TEST(SymbolPath, SrvAloneIsMicrosoftsServerAsInWinDbg) {
   for (const char* text : {"srv*", "symsrv*symsrv.dll"})
     expect_places(text, {{Kind::store, kDefault, {}},
                          {Kind::server, std::string(kMicrosoftServer), {kDefault}}});
+}
+
+TEST(SymbolPath, AServerBehindCacheIsAServerThatTheCacheKeepsCopiesOf) {
+  expect_places("cache*c:\\c*https://a/s",
+                {{Kind::store, "c:\\c", {}}, {Kind::server, "https://a/s", {"c:\\c"}}});
+}
+
+TEST(SymbolPath, OfALongChainTenStoresKeepCopies) {
+  std::string text = "srv";
+  for (int i = 0; i < 1000; ++i) text += fmt::format("*{}", i);
+  const auto places = places_of(text);
+  ASSERT_EQ(places.size(), 1000U);
+  EXPECT_EQ(places.back().keep_in.size(), 10U);
+  EXPECT_EQ(places.back().keep_in.back(), "0");
 }
 
 TEST(SymbolPath, CompressedFilesAreExpandedIntoTheNearestStoreElseTheDefault) {

@@ -1,6 +1,8 @@
 // Processes and threads of a machine whose lists are broken, by a scan of its memory.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "target/machine.h"
 #include "target/object_scan.h"
 
@@ -8,6 +10,7 @@ namespace ntstack::target {
 namespace {
 
 constexpr std::uint64_t kMostScanned = 512u << 20;
+constexpr std::uint64_t kFewestHoles = 0x1000;
 constexpr std::uint8_t kTerminated = 4;  // KTHREAD_STATE
 
 // The first thread of a process's list, if that is one and belongs to it.
@@ -36,7 +39,12 @@ void Machine::scan_for_lost_objects() {
   for (const Process& process : processes_) known.push_back(process.address);
   for (const Thread& thread : threads_) known.push_back(thread.address);
   const Layout layout{offsets_, dump().architecture, kernel_->build()};
-  const ObjectScan scan = scan_for_objects(memory(), layout, known, kMostScanned);
+  ScanLimits limits{kMostScanned};
+  // Page tables of a small dump may claim holes without end: a few for each page are enough.
+  if (const std::uint64_t bytes = dump().physical_bytes; bytes != 0)
+    limits.holes = static_cast<std::size_t>(
+        std::min<std::uint64_t>(limits.holes, kFewestHoles + bytes / 0x1000 * 8));
+  const ObjectScan scan = scan_for_objects(memory(), layout, known, limits);
   const std::size_t processes = process_list_broken_ ? take_scanned_processes(scan.processes) : 0;
   const std::size_t threads = take_scanned_threads(scan.threads);
   warnings_.push_back(fmt::format(

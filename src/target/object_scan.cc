@@ -10,12 +10,12 @@ namespace ntstack::target {
 namespace {
 
 constexpr std::uint64_t kPage = 0x1000, kChunk = 0x400000;
-constexpr std::size_t kMostHoles = 0x20000, kMostFound = 0x20000;
+constexpr std::size_t kMostFound = 0x20000;
 
 class Scanner {
  public:
-  Scanner(const base::ByteSource& memory, const Layout& layout, std::uint64_t most_bytes)
-      : memory_(memory), layout_(layout), most_bytes_(most_bytes) {}
+  Scanner(const base::ByteSource& memory, const Layout& layout, const ScanLimits& limits)
+      : memory_(memory), layout_(layout), limits_(limits) {}
 
   void look_around(std::span<const std::uint64_t> near);
   void look_everywhere();
@@ -27,7 +27,7 @@ class Scanner {
 
   const base::ByteSource& memory_;
   const Layout& layout_;
-  std::uint64_t most_bytes_;
+  ScanLimits limits_;
   std::size_t holes_ = 0;
   std::set<std::uint64_t> chunks_;  // that were looked at
   ObjectScan found_;
@@ -59,7 +59,7 @@ void Scanner::look_everywhere() {
 
 void Scanner::look(std::uint64_t begin, std::uint64_t end) {
   for (std::uint64_t at = begin & ~(kPage - 1); at < end;) {
-    if (found_.bytes >= most_bytes_ || holes_ > kMostHoles) {
+    if (found_.bytes >= limits_.bytes || holes_ > limits_.holes) {
       found_.is_whole = false;
       return;
     }
@@ -113,8 +113,8 @@ bool is_linked(const base::ByteSource& memory, std::uint64_t entry, bool wide) {
 }  // namespace
 
 ObjectScan scan_for_objects(const base::ByteSource& memory, const Layout& layout,
-                            std::span<const std::uint64_t> near, std::uint64_t most_bytes) {
-  Scanner scanner(memory, layout, most_bytes);
+                            std::span<const std::uint64_t> near, const ScanLimits& limits) {
+  Scanner scanner(memory, layout, limits);
   scanner.look_around(near);
   scanner.look_everywhere();
   return scanner.take();

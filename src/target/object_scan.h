@@ -17,11 +17,16 @@ struct ObjectScan {
   bool is_whole = true;  // false: there was more kernel memory than is looked at
 };
 
-// Looks through at most `most_bytes` of the kernel's memory that is there: first around the objects
-// in `near`, then everywhere else from low to high addresses. What is found may be the remains of
-// an object: is_live tells.
+// How much of the kernel's memory is looked through.
+struct ScanLimits {
+  std::uint64_t bytes = 0;      // that are there
+  std::size_t holes = 0x20000;  // that are passed over
+};
+
+// Looks through the kernel's memory: first around the objects in `near`, then everywhere else from
+// low to high addresses. What is found may be the remains of an object: is_live tells.
 ObjectScan scan_for_objects(const base::ByteSource& memory, const Layout& layout,
-                            std::span<const std::uint64_t> near, std::uint64_t most_bytes);
+                            std::span<const std::uint64_t> near, const ScanLimits& limits);
 
 // True where the object at `address` can be nothing but a process: its type, its ID and its page
 // tables, and lists that are lists.

@@ -16,7 +16,7 @@ class Scans : public testing::TestWithParam<Architecture> {
   Scans() : kernel_(GetParam(), 3) { probe_offsets(kernel_.start(), offsets_); }
   ObjectScan scan(std::uint64_t most = 64u << 20) {
     const std::uint64_t near[] = {kernel_.processes().front()};
-    return scan_for_objects(kernel_.memory(), layout(), near, most);
+    return scan_for_objects(kernel_.memory(), layout(), near, {most});
   }
   Layout layout() const { return {offsets_, GetParam(), 4242}; }
 

@@ -31,6 +31,7 @@ class Code {
   }
   Code(const Code&) = delete;
   Code& operator=(const Code&) = delete;
+  std::size_t size() const { return bytes_.size(); }  // of what is there
   std::optional<Instruction> at(std::uint32_t offset) const {
     return code::decode(bytes_.clamp(offset, 15), code::Mode::x86);
   }
@@ -84,7 +85,7 @@ class Walk {
 
  private:
   void run(Point from) {
-    seen_.assign(size_, {});
+    seen_.assign(code_.size(), {});
     pending_.assign(1, std::move(from));
     returned_ = {};
     follow_pending();
@@ -98,8 +99,10 @@ class Walk {
     }
   }
 
-  // Two states of one instruction are followed: of more the paths are lost anyway.
+  // Two states of one instruction are followed: of more the paths are lost anyway. Where there is
+  // no code the path ends.
   bool is_new(const Point& point) {
+    if (point.offset >= seen_.size()) return true;
     const FrameState& frame = point.state.frame;
     const auto part = [](const std::optional<std::int32_t>& depth) {
       return depth ? static_cast<std::uint32_t>(*depth) : 0x7fffffffu;
@@ -217,7 +220,8 @@ class Walk {
   void enter_called() {
     const std::vector<std::uint32_t> called = std::move(called_);
     for (const std::uint32_t offset : called) {
-      if (size_ == kLargestFunction && seen_[offset][0] == 0) continue;
+      const bool is_reached = offset < seen_.size() && seen_[offset][0] != 0;
+      if (size_ == kLargestFunction && !is_reached) continue;
       Point inner{offset, {}};
       inner.state.frame.is_inner = true;
       pending_.push_back(inner);
