@@ -7,10 +7,11 @@
 #   make windows  build/windows-x64/ntstack.exe, static
 #   make driver   build/driver/{x64,arm64,x86}/ntstack.sys, and the program that tries it
 #   make package  build/package: a .deb, and a zip for Windows with the driver
+#   make reproducible  whether the packages are the same bytes, built twice in two folders (half an hour)
 #   make sanitize the tests once more under ASan and UBSan
 #   make fuzz     each fuzz target for FUZZ_SECONDS (10)
 #   make check    format and layers
-.PHONY: all demo test bench instructions windows driver package sanitize fuzz check tidy format samples clean
+.PHONY: all demo test bench instructions windows driver package reproducible sanitize fuzz check tidy format samples clean
 
 FUZZ_SECONDS ?= 10
 SAMPLE := samples/seed1
@@ -38,11 +39,14 @@ windows:
 driver:
 	@$(DEPENDENCIES) driver
 	@for a in x64 arm64 x86; do driver/build.sh $$a build/driver/$$a || exit 1; done
-	@x86_64-w64-mingw32-g++-posix -std=c++23 -O2 -static -I. driver/selftest/main.cc -o build/driver/x64/ntstack_selftest.exe
+	@x86_64-w64-mingw32-g++-posix -std=c++23 -O2 -static -Wl,--no-insert-timestamp -I. driver/selftest/main.cc -o build/driver/x64/ntstack_selftest.exe
 
 package: all windows driver
 	@$(DEPENDENCIES) package
 	@scripts/package.sh build/release build/windows-x64 build/driver build/package
+
+reproducible:
+	@scripts/check-reproducible.sh
 
 bench:
 	@$(DEPENDENCIES) build test windows bench

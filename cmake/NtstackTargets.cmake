@@ -26,7 +26,7 @@ endif()
 if(WIN32)
   # One static program, ASLR and DEP on.
   target_compile_definitions(ntstack_options INTERFACE _WIN32_WINNT=0x0A00 NOMINMAX WIN32_LEAN_AND_MEAN UNICODE _UNICODE)
-  target_link_options(ntstack_options INTERFACE -static -Wl,--dynamicbase,--nxcompat,--high-entropy-va)
+  target_link_options(ntstack_options INTERFACE -static -Wl,--dynamicbase,--nxcompat,--high-entropy-va,--no-insert-timestamp)
 endif()
 
 # Header-only libraries of Debian, given to a cross compiler without all of /usr/include.

@@ -6,6 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 architecture=$1
 to=$2
 mkdir -p "$to"
+to=$(cd "$to" && pwd)
+root=$(cd "$here/.." && pwd)
 
 case $architecture in
 x64) target=x86_64 machine=i386:x86-64 kernel_flags=(-mno-red-zone) ;;
@@ -44,27 +46,33 @@ if [ "$architecture" = x86 ]; then
 fi
 
 # No floating point or vector register is touched: an APC's routine may run in the middle of code that uses them.
+# No path of the machine that builds gets into the files: the same bytes come from every folder.
 flags=(--target=$target-pc-windows-msvc -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics
-  -fasynchronous-unwind-tables -mgeneral-regs-only -O2 -g -gcodeview -Wall -Wextra -Werror -Wframe-larger-than=512 "${kernel_flags[@]}")
-sources=("$here"/core/*.cc "$here"/nt/*.cc)
+  -fasynchronous-unwind-tables -mgeneral-regs-only -O2 -g -gcodeview -gno-codeview-command-line
+  -ffile-prefix-map="$root"=/ntstack -fdebug-compilation-dir=/ntstack
+  -Wall -Wextra -Werror -Wframe-larger-than=512 "${kernel_flags[@]}")
+# Sources by relative names: names of anonymous namespaces are made of them.
+cd "$root"
 objects=()
-for source in "${sources[@]}" "$here/nt/stubs_$architecture.S"; do
-  object=$to/$(basename "$(dirname "$source")")_$(basename "$source").obj
+for source in driver/core/*.cc driver/nt/*.cc driver/nt/stubs_$architecture.S; do
+  object=$(basename "$(dirname "$source")")_$(basename "$source").obj
   case $source in
-  *.cc) clang++-19 "${flags[@]}" -std=c++23 -nostdinc++ -isystem "$here/nt/freestanding" -I"$here/.." -c "$source" -o "$object" ;;
-  *) clang-19 --target=$target-pc-windows-msvc -c "$source" -o "$object" ;;
+  *.cc) clang++-19 "${flags[@]}" -std=c++23 -nostdinc++ -isystem driver/nt/freestanding -I. \
+    -Xclang -object-file-name="$object" -c "$source" -o "$to/$object" ;;
+  *) clang-19 --target=$target-pc-windows-msvc -c "$source" -o "$to/$object" ;;
   esac
   objects+=("$object")
 done
 
+cd "$to"
 # The version that Windows shows of the file.
-version=$(sed -n 's/^project(ntstack VERSION \([0-9.]*\).*/\1/p' "$here/../CMakeLists.txt")
-sed -e "s/@VERSION@/$version/" -e "s/@VERSION_COMMAS@/${version//./,},0/" "$here/nt/ntstack.rc.in" > "$to/ntstack.rc"
+version=$(sed -n 's/^project(ntstack VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
+sed -e "s/@VERSION@/$version/" -e "s/@VERSION_COMMAS@/${version//./,},0/" "$here/nt/ntstack.rc.in" > ntstack.rc
 # By its name alone: llvm-rc takes a path that begins with /c, /d or another of its options for that option.
-(cd "$to" && llvm-rc-19 /fo ntstack.res ntstack.rc)
+llvm-rc-19 /fo ntstack.res ntstack.rc
 
 entry=DriverEntry
 [ "$architecture" != x86 ] || entry=DriverEntry@8
 lld-link-19 /nologo /driver /Brepro /subsystem:native /entry:$entry /nodefaultlib /release /debug /opt:ref \
-  /dynamicbase /nxcompat /out:"$to/ntstack.sys" /pdb:"$to/ntstack.pdb" /pdbaltpath:ntstack.pdb /map:"$to/ntstack.map" \
-  "${objects[@]}" "$to/ntstack.res" "${libraries[@]}"
+  /dynamicbase /nxcompat /out:ntstack.sys /pdb:ntstack.pdb /pdbaltpath:ntstack.pdb /pdbsourcepath:/ntstack/driver \
+  /map:ntstack.map "${objects[@]}" ntstack.res "${libraries[@]##*/}"

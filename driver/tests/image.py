@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """ntstack.sys as llvm-readobj sees it: image.py FOLDER with x64/, arm64/ and x86/."""
+import filecmp
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 FOLDER = pathlib.Path(sys.argv.pop(1))
@@ -12,7 +14,8 @@ READER = shutil.which("llvm-readobj-19")
 if not READER:
     print("skipped: no llvm-readobj-19")
     sys.exit(77)
-ALLOWED = {line.split()[0] for line in (pathlib.Path(__file__).parent.parent / "nt" / "imports.txt").read_text().splitlines()
+DRIVER = pathlib.Path(__file__).resolve().parent.parent
+ALLOWED = {line.split()[0] for line in (DRIVER / "nt" / "imports.txt").read_text().splitlines()
            if not line.startswith("#")}
 
 
@@ -45,6 +48,17 @@ class Image(unittest.TestCase):
             self.assertLessEqual(names - {"KeGetCurrentIrql"}, ALLOWED)
             # Not every kernel exports these: a driver that imports them does not load there.
             self.assertFalse(names & {"KeRemoveQueueApc", "ExAllocatePool2", "ObDereferenceObjectDeferDelete", "MmCopyMemory"})
+
+    def test_another_folder_gives_the_same_bytes(self):
+        with tempfile.TemporaryDirectory() as place:
+            tree = pathlib.Path(place, "c", "a longer name")
+            shutil.copytree(DRIVER, tree / "driver")
+            shutil.copy(DRIVER.parent / "CMakeLists.txt", tree)
+            for architecture in self.each():
+                to = tree / "built" / architecture
+                subprocess.run([tree / "driver/build.sh", architecture, to], check=True, capture_output=True)
+                for name in ("ntstack.sys", "ntstack.pdb"):
+                    self.assertTrue(filecmp.cmp(to / name, FOLDER / architecture / name, shallow=False), name)
 
     def test_no_section_is_paged_or_both_written_to_and_run(self):
         for architecture in self.each():

@@ -181,7 +181,8 @@ std::vector<BatchGroup> BatchSummary::groups() const {
 }
 
 std::string BatchSummary::text(std::size_t most) const {
-  std::string out = fmt::format("{} dumps, {} without an answer", dumps_, failed_);
+  std::string out =
+      fmt::format("{} dump{}, {} without an answer", dumps_, dumps_ == 1 ? "" : "s", failed_);
   for (const auto& [kind, count] : failures_) out += fmt::format(", {} {}", kind, count);
   out += "\n";
   const std::vector<BatchGroup> all = groups();

@@ -210,7 +210,7 @@ class Folder(unittest.TestCase):
         parts = [self.folder / "a.jsonl", self.folder / "b.jsonl"]
         for part in parts:
             run(self.crash, "-o", part)
-        self.assertIn(b"1 dumps, 0 without", run("--results", *parts).stdout)
+        self.assertIn(b"1 dump, 0 without", run("--results", *parts).stdout)
         self.assertIn(b"can't be read", run("--results", self.dumps, expect=1).stderr)
 
     def test_lines_go_out_while_the_list_is_open(self):
