@@ -2,22 +2,16 @@
 // folder of OUT: the dump, the truth, and the images and PDBs that belong to it.
 #include <cstdio>
 #include <exception>
-#include <fstream>
 
 #include "world/processors.h"
 #include "world/seed1.h"
 #include "world/triage_writer.h"
+#include "world/world_files.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 namespace world = ntstack::world;
-
-void write_file(const fs::path& path, const void* bytes, std::size_t size) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
-  if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
-}
 
 void copy_symbols(const fs::path& modules, const fs::path& to,
                   std::span<const world::LoadedImage> images) {
@@ -33,19 +27,14 @@ void copy_symbols(const fs::path& modules, const fs::path& to,
 void make_seed1(const fs::path& modules, const fs::path& folder) {
   const world::Seed1 seed = world::build_seed1(modules);
   const auto dump = world::write_triage_dump(*seed.world, seed.threads);
-  const std::string truth = world::to_json(seed.world->images(), seed.threads);
   copy_symbols(modules, folder / "symbols", seed.world->images());
-  write_file(folder / "w3wp.dmp", dump.data(), dump.size());
-  write_file(folder / "truth.json", truth.data(), truth.size());
+  world::write_world(folder, "w3wp.dmp", dump, *seed.world, seed.threads);
 }
 
 void make_processors(const fs::path& modules, const fs::path& folder) {
   const world::Processors built = world::build_processors(modules);
   const auto dump = world::write_crash_dump(*built.world, built);
-  const std::string truth = world::to_json(built.world->images(), built.threads);
-  fs::create_directories(folder);
-  write_file(folder / "processors.dmp", dump.data(), dump.size());
-  write_file(folder / "truth.json", truth.data(), truth.size());
+  world::write_world(folder, "processors.dmp", dump, *built.world, built.threads);
 }
 
 }  // namespace

@@ -2,30 +2,15 @@
 // into its folder of OUT: the dump, the truth, and for the first seed the images and PDBs.
 #include <cstdio>
 #include <exception>
-#include <fstream>
-#include <stdexcept>
 
 #include "world/triage_writer.h"
+#include "world/world_files.h"
 #include "world_arm64/stories.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 namespace world = ntstack::world;
-
-void write_file(const fs::path& path, const void* bytes, std::size_t size) {
-  fs::create_directories(path.parent_path());
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
-  if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
-}
-
-void write_world(const fs::path& folder, const char* name, const std::vector<std::uint8_t>& dump,
-                 const world::KernelObjects& kernel, std::span<const world::ThreadTruth> threads) {
-  const std::string truth = world::to_json(kernel.images(), threads);
-  write_file(folder / name, dump.data(), dump.size());
-  write_file(folder / "truth.json", truth.data(), truth.size());
-}
 
 void copy_symbols(const fs::path& modules, const fs::path& to,
                   std::span<const world::LoadedImage> images) {
@@ -46,12 +31,13 @@ int main(int argc, char** argv) {
   try {
     const fs::path modules = argv[1], out = argv[2];
     const world::Arm64Seed1 seed = world::build_arm64_seed1(modules);
-    write_world(out / "seed1", "w3wp.dmp", world::write_triage_dump(*seed.world, seed.threads),
-                *seed.world, seed.threads);
+    world::write_world(out / "seed1", "w3wp.dmp",
+                       world::write_triage_dump(*seed.world, seed.threads), *seed.world,
+                       seed.threads);
     copy_symbols(modules, out / "seed1" / "symbols", seed.world->images());
     const world::Arm64Processors crash = world::build_arm64_processors(modules);
-    write_world(out / "processors", "processors.dmp", world::write_crash_dump(*crash.world, crash),
-                *crash.world, crash.threads);
+    world::write_world(out / "processors", "processors.dmp",
+                       world::write_crash_dump(*crash.world, crash), *crash.world, crash.threads);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "make_world_arm64: %s\n", error.what());
     return 1;

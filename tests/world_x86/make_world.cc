@@ -2,30 +2,15 @@
 // MODULES has, and writes each into its folder of OUT: the dump, the truth, the images and PDBs.
 #include <cstdio>
 #include <exception>
-#include <fstream>
-#include <stdexcept>
 
 #include "world/triage_writer.h"
+#include "world/world_files.h"
 #include "world_x86/stories.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 namespace world = ntstack::world;
-
-void write_file(const fs::path& path, const void* bytes, std::size_t size) {
-  fs::create_directories(path.parent_path());
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
-  if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
-}
-
-void write_world(const fs::path& folder, const char* name, const std::vector<std::uint8_t>& dump,
-                 const world::KernelObjects& kernel, std::span<const world::ThreadTruth> threads) {
-  const std::string truth = world::to_json(kernel.images(), threads);
-  write_file(folder / name, dump.data(), dump.size());
-  write_file(folder / "truth.json", truth.data(), truth.size());
-}
 
 void copy_symbols(const fs::path& modules, const fs::path& to,
                   std::span<const world::LoadedImage> images) {
@@ -42,14 +27,14 @@ void copy_symbols(const fs::path& modules, const fs::path& to,
 void make_worlds(const fs::path& modules, const fs::path& out, const world::KernelLayout& layout) {
   const world::X86Seed1 seed = world::build_x86_seed1(modules, layout);
   copy_symbols(modules, out, seed.world->images());
-  write_world(out / "seed1", "w3wp.dmp", world::write_triage_dump(*seed.world, seed.threads),
-              *seed.world, seed.threads);
+  world::write_world(out / "seed1", "w3wp.dmp", world::write_triage_dump(*seed.world, seed.threads),
+                     *seed.world, seed.threads);
   const world::X86Crash crash = world::build_x86_processors(modules, layout);
-  write_world(out / "processors", "processors.dmp", world::write_crash_dump(*crash.world, crash),
-              *crash.world, crash.threads);
+  world::write_world(out / "processors", "processors.dmp",
+                     world::write_crash_dump(*crash.world, crash), *crash.world, crash.threads);
   const world::X86Crash fault = world::build_x86_double_fault(modules, layout);
-  write_world(out / "double_fault", "double_fault.dmp",
-              world::write_crash_dump(*fault.world, fault), *fault.world, fault.threads);
+  world::write_world(out / "double_fault", "double_fault.dmp",
+                     world::write_crash_dump(*fault.world, fault), *fault.world, fault.threads);
 }
 
 }  // namespace
