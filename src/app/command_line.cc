@@ -124,6 +124,7 @@ void declare_diff(CLI::App& app, DiffOptions& options) {
   add_path_options(*diff, options.paths);
   add_choice_options(*diff, options.threads);
   diff->add_flag("--json", options.json, "As JSON (docs/schema)");
+  diff->add_flag("--json-lines", options.json_lines, kJsonLines);
 }
 
 void declare_batch(CLI::App& app, BatchOptions& options) {
@@ -182,6 +183,7 @@ void declare_groups(CLI::App& app, GroupsOptions& options) {
   add_choice_options(*groups, options.threads);
   add_number(*groups, "--top", options.top, "N", 1, 100000, "How many groups are shown");
   groups->add_flag("--json", options.json, "As JSON (docs/schema)");
+  groups->add_flag("--json-lines", options.json_lines, kJsonLines);
 }
 
 void declare_analyze(CLI::App& app, AnalyzeOptions& options) {
@@ -203,6 +205,7 @@ void declare_waits(CLI::App& app, WaitsOptions& options) {
   add_path_options(*waits, options.paths);
   waits->add_flag("-v,--verbose", options.verbose, "Every wait and chain, those for work too");
   waits->add_flag("--json", options.json, "As JSON (docs/schema)");
+  waits->add_flag("--json-lines", options.json_lines, kJsonLines);
 }
 
 void declare_stack_use(CLI::App& app, StackUseOptions& options) {

@@ -65,15 +65,6 @@ class ThreadList {
   std::vector<report::ThreadEntry> entries_;
 };
 
-// A document, or its lines.
-int write_list(const std::string& document, std::string_view list, std::string_view item,
-               bool as_lines, std::FILE* out, std::FILE* err) {
-  if (!as_lines) return write(document, out, err);
-  return write_lines(
-      [&](const report::TakeLine& take) { return report::json_lines(document, list, item, take); },
-      out, err);
-}
-
 }  // namespace
 
 int run_stacks(const StacksOptions& options, std::FILE* out, std::FILE* err) {
@@ -117,7 +108,7 @@ int run_processes(const ChosenOptions& options, std::FILE* out, std::FILE* err) 
   const auto processes = choice->processes_of(session.machine());
   if (!choice->is_all() && processes.empty()) return none_is_in(*choice, session, err);
   if (options.json || options.json_lines)
-    return write_list(report::processes_json(facts, processes), "processes", "process",
+    return write_list(report::processes_json(facts, processes), "/processes", "process",
                       options.json_lines, out, err);
   return write(report::processes_text(facts, processes), out, err);
 }
@@ -145,7 +136,7 @@ int run_threads(const ChosenOptions& options, std::FILE* out, std::FILE* err) {
   if (!choice->is_all() && threads.entries().empty())
     return none_is_in(*choice, set->sessions.front(), err);
   if (options.json || options.json_lines)
-    return write_list(report::threads_json(facts, threads.entries()), "threads", "thread",
+    return write_list(report::threads_json(facts, threads.entries()), "/threads", "thread",
                       options.json_lines, out, err);
   return write(report::threads_text(facts, threads.entries()), out, err);
 }
@@ -166,7 +157,7 @@ int run_modules(const ListOptions& options, std::FILE* out, std::FILE* err) {
   if (!set) return failed(set.error(), err);
   const auto facts = set->sessions.front().facts();
   if (options.json || options.json_lines)
-    return write_list(report::modules_json(facts), "modules", "module", options.json_lines, out,
+    return write_list(report::modules_json(facts), "/modules", "module", options.json_lines, out,
                       err);
   return write(report::modules_text(facts), out, err);
 }

@@ -87,7 +87,9 @@ int run_diff(const DiffOptions& options, std::FILE* out, std::FILE* err) {
   }
   for (const Walked& each : walked) snapshots.push_back(snapshot_of(each));
   const auto threads = analysis::compare(snapshots);
-  if (options.json) return write(report::movements_json(looks, threads), out, err);
+  if (options.json || options.json_lines)
+    return write_list(report::movements_json(looks, threads), "/threads", "movement",
+                      options.json_lines, out, err);
   return write(report::movements_text(looks, threads, {wants_colour(out), true}), out, err);
 }
 

@@ -17,6 +17,7 @@ struct DiffOptions {
   DumpOptions paths;  // its dump is not used
   ThreadOptions threads;
   bool json = false;
+  bool json_lines = false;
 };
 
 int run_diff(const DiffOptions& options, std::FILE* out, std::FILE* err);

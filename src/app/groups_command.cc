@@ -16,9 +16,9 @@ int run_groups(const GroupsOptions& options, std::FILE* out, std::FILE* err) {
   if (!walked) return failed(walked.error(), err);
   const report::StackFacts stacks = stack_facts_of(*walked, choice->is_all());
   const report::GroupFacts facts = report::group_facts(stacks);
-  return write(options.json ? report::groups_json(facts)
-                            : report::groups_text(facts, {wants_colour(out), true}, options.top),
-               out, err);
+  if (options.json || options.json_lines)
+    return write_list(report::groups_json(facts), "/groups", "group", options.json_lines, out, err);
+  return write(report::groups_text(facts, {wants_colour(out), true}, options.top), out, err);
 }
 
 }  // namespace ntstack::app

@@ -17,6 +17,7 @@ struct GroupsOptions {
   ThreadOptions threads;
   std::size_t top = 20;  // groups of the text; JSON has all
   bool json = false;
+  bool json_lines = false;
 };
 
 int run_groups(const GroupsOptions& options, std::FILE* out, std::FILE* err);

@@ -21,6 +21,14 @@ int write_lines(const std::function<bool(const report::TakeLine&)>& tell, std::F
   return code;
 }
 
+int write_list(const std::string& document, std::string_view list, std::string_view item,
+               bool as_lines, std::FILE* out, std::FILE* err) {
+  if (!as_lines) return write(document, out, err);
+  return write_lines(
+      [&](const report::TakeLine& take) { return report::json_lines(document, list, item, take); },
+      out, err);
+}
+
 int failed(const base::Error& error, std::FILE* err) {
   fmt::print(err, "ntstack: {}\n", base::printable(error.text()));
   return kFailed;

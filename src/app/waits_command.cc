@@ -19,7 +19,9 @@ int run_waits(const WaitsOptions& options, std::FILE* out, std::FILE* err) {
   const WaitSources readers(walked->set.sessions);
   const analysis::WaitGraph graph = analysis::wait_graph_of(walked->stacks, readers.sources());
   const report::StackFacts facts = stack_facts_of(*walked, true);
-  if (options.json) return write(report::waits_json(facts, graph), out, err);
+  if (options.json || options.json_lines)
+    return write_list(report::waits_json(facts, graph), "/graph/waits", "wait", options.json_lines,
+                      out, err);
   return write(report::waits_text(facts, graph, {wants_colour(out), true}, options.verbose), out,
                err);
 }

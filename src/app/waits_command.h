@@ -14,6 +14,7 @@ struct WaitsOptions {
   DumpOptions paths;
   bool verbose = false;
   bool json = false;
+  bool json_lines = false;
 };
 
 int run_waits(const WaitsOptions& options, std::FILE* out, std::FILE* err);

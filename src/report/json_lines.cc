@@ -23,7 +23,7 @@ std::string line_of(std::string_view type, std::string_view name, Json value) {
 bool json_lines(const std::string& document, std::string_view list, std::string_view item,
                 const TakeLine& take) {
   Json json = Json::parse(document);  // ours
-  Json elements = std::exchange(json[std::string(list)], Json::array());
+  Json elements = std::exchange(json.at(Json::json_pointer(std::string(list))), Json::array());
   if (!take(line_of("header", "document", std::move(json)))) return false;
   for (Json& element : elements)
     if (!take(line_of(item, item, std::move(element)))) return false;
@@ -33,7 +33,7 @@ bool json_lines(const std::string& document, std::string_view list, std::string_
 bool stacks_json_lines(const StackFacts& facts, const TakeLine& take) {
   const std::vector<stacks::Stack> none;
   StackFacts around{facts.of, facts.more, none, facts.missing, facts.missing_threads, facts.notes};
-  if (!json_lines(stacks_json(around), "stacks", "stack", take)) return false;
+  if (!json_lines(stacks_json(around), "/stacks", "stack", take)) return false;
   for (const stacks::Stack& stack : facts.stacks) {
     Json json = whole_stack_json(facts.of_dump(stack.dump).machine, stack, !facts.more.empty());
     if (!take(line_of("stack", "stack", std::move(json)))) return false;

@@ -14,7 +14,8 @@ namespace ntstack::report {
 using TakeLine = std::function<bool(const std::string& line)>;
 
 // {"type": "header", "document": the document with its list empty}, then for each element
-// {"type": item, item: the element}. False where no more was wanted.
+// {"type": item, item: the element}. `list` is a JSON pointer: "/graph/waits". False where no more
+// was wanted.
 bool json_lines(const std::string& document, std::string_view list, std::string_view item,
                 const TakeLine& take);
 

@@ -101,16 +101,23 @@ class Lines(unittest.TestCase):
                  ("processes", "processes", "process", [HANG]), ("modules", "modules", "module", [HANG]),
                  ("stacks", "stacks", "stack", [SOURCE / "samples/processors/processors.dmp"])]
         cases += [("stacks", "stacks", "stack", [path]) for path in sets[:2]]
+        cases += [("groups", "groups", "group", [HANG]), ("waits", "graph/waits", "wait", [HANG]),
+                  ("diff", "threads", "movement", [HANG, HANG])]
         for command, name, item, paths in cases:
             document = json.loads(run(command, *paths, "--json"))
             lines = [json.loads(line) for line in run(command, *paths, "--json-lines").splitlines()]
             for line in lines[:50]:
                 WHOLE.validate(line)
             self.assertEqual(lines[0]["type"], "header")
-            self.assertEqual([line["type"] for line in lines[1:]], [item] * len(document[name]))
-            rebuilt = dict(lines[0]["document"])
-            self.assertEqual(rebuilt[name], [])
-            rebuilt[name] = [line[item] for line in lines[1:]]
+            *outer, name = name.split("/")
+            rebuilt = lines[0]["document"]
+            around, whole = rebuilt, document
+            for key in outer:
+                around, whole = around[key], whole[key]
+            self.assertGreater(len(whole[name]), 0)
+            self.assertEqual([line["type"] for line in lines[1:]], [item] * len(whole[name]))
+            self.assertEqual(around[name], [])
+            around[name] = [line[item] for line in lines[1:]]
             self.assertEqual(rebuilt, document, f"{command} {paths}")
 
     def test_a_reader_that_goes_away_ends_it(self):
