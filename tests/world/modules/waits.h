@@ -1,5 +1,5 @@
-// How a thread waits, for kernels whose waits have the names and call offsets of a published listing:
-// included behind their own KiSwapThread and KeGetCurrentThread.
+// How a thread waits, for kernels whose waits have the names and call offsets of a published
+// listing: included behind their own KiSwapThread and KeGetCurrentThread.
 #pragma once
 
 #include "kernel.h"
