@@ -27,7 +27,7 @@ std::vector<store::Wanted> wanted_by(const analysis::Analysis& analysis, Session
 
 base::Result<Analyzed> Analyzed::open(const DumpOptions& dump, Downloads& downloads) {
   DumpOptions paths = dump;
-  paths.answers = &downloads.answers();
+  downloads.serve(paths);
   while (true) {
     auto session = Session::open(paths);
     if (!session) return std::unexpected(std::move(session.error()));

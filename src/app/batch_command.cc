@@ -15,6 +15,7 @@
 #include "app/interrupt.h"
 #include "app/output.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 namespace ntstack::app {
 namespace {
@@ -29,15 +30,21 @@ class Batch {
   void run(const std::atomic<bool>& interrupted) {
     const std::size_t jobs =
         options_.jobs != 0 ? options_.jobs : std::max(1U, std::thread::hardware_concurrency());
-    std::jthread watch([&](const std::stop_token& done) {
+    const auto watch = base::try_thread([&](const std::stop_token& done) {
       while (!done.stop_requested() && !stopped_) {
         if (interrupted) stopped_ = true;
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
       }
     });
     std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < jobs; ++i) threads.emplace_back([this] { work(); });
+    while (watch && threads.size() < jobs) {
+      auto thread = base::try_thread([this] { work(); });
+      if (!thread) break;
+      threads.push_back(std::move(*thread));
+    }
+    const bool has_none = threads.empty();
     threads.clear();
+    if (has_none) fail({"no thread can be started: the system has no room for more", {}});
   }
 
   const base::Result<void>& result() const { return result_; }
@@ -92,7 +99,7 @@ int count_files(const BatchOptions& options, std::istream& in, BatchResults& res
                 std::FILE* err) {
   const auto none = results.add_files(options.dumps, in);
   if (!none) return failed(none.error(), err);
-  if (*none != 0) fmt::print(err, "note: {} lines are none that batch wrote\n", *none);
+  if (*none != 0) say(err, "note: {} lines are none that batch wrote\n", *none);
   return kOk;
 }
 
@@ -113,6 +120,7 @@ int run_batch(const BatchOptions& options, std::istream& in, std::FILE* out, std
 #ifdef SIGPIPE
   std::signal(SIGPIPE, SIG_IGN);  // a worker that ended is told of by its line
 #endif
+  int stopped_by = 0;  // a signal
   auto results = BatchResults::open(options, out);
   if (!results) return failed(results.error(), err);
   if (options.results) {
@@ -123,21 +131,21 @@ int run_batch(const BatchOptions& options, std::istream& in, std::FILE* out, std
     batch.run(interrupt.requested());
     if (!batch.result()) return failed(batch.result().error(), err);
     for (const std::string& note : batch.paths().notes())
-      fmt::print(err, "note: {}\n", base::printable(note));
+      say(err, "note: {}\n", base::printable(note));
     if (batch.paths().passed_over() != 0)
-      fmt::print(err, "note: {} files that are no dumps were passed over\n",
-                 batch.paths().passed_over());
-    if (batch.known() != 0)
-      fmt::print(err, "note: {} dumps were looked at before\n", batch.known());
+      say(err, "note: {} files that are no dumps were passed over\n", batch.paths().passed_over());
+    if (batch.known() != 0) say(err, "note: {} dumps were looked at before\n", batch.known());
     if (batch.looked_at() + batch.known() == 0 && !interrupt.requested())
       return failed({"no dump was found", {}}, err);
     if (!options.output.empty())
       if (const auto added = results->add_files({options.output}, in); !added)
         return failed(added.error(), err);
-    if (interrupt.requested()) fmt::print(err, "note: stopped; --output goes on from here\n");
+    if (interrupt.requested()) stopped_by = Interrupt::signal();
+    if (interrupt.requested()) say(err, "note: stopped; --output goes on from here\n");
   }
   if (const auto finished = results->finish(); !finished) return failed(finished.error(), err);
-  return tell(options, *results, out, err);
+  const int code = tell(options, *results, out, err);
+  return code == kOk && stopped_by != 0 ? code_of_signal(stopped_by) : code;
 }
 
 }  // namespace ntstack::app

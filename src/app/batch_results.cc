@@ -114,6 +114,7 @@ base::Result<BatchResults> BatchResults::open(const BatchOptions& options, std::
   if (!results.file_)
     return base::fail("{} can't be written: {}", options.output, std::strerror(errno));
   results.out_ = results.file_.get();
+  results.path_ = path;
   return results;
 }
 
@@ -142,10 +143,20 @@ base::Result<void> BatchResults::count(const report::BatchResult& result) {
   return database_ ? database_->add(result) : base::Result<void>();
 }
 
+// Of a line of which a part is there nothing stays: other programs read the file.
+base::Error BatchResults::not_written() {
+  const int error = errno;
+  if (file_) {
+    file_.reset();
+    static_cast<void>(take_off_cut_line(path_));
+  }
+  return {fmt::format("the output could not be written whole: {}", std::strerror(error)), {}};
+}
+
 base::Result<void> BatchResults::add(const std::string& line) {
   const std::string text = line + "\n";
   if (std::fwrite(text.data(), 1, text.size(), out_) != text.size() || std::fflush(out_) != 0)
-    return base::fail("the output could not be written whole: {}", std::strerror(errno));
+    return std::unexpected(not_written());
   if (file_) return {};  // counted at the end, from the file: of a path only the last line counts
   const auto result = report::read_batch_line(line);
   return result ? count(*result) : base::Result<void>();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,7 @@ class BatchResults {
   BatchResults() = default;
   base::Result<void> read_earlier(const BatchOptions& options);
   base::Result<void> count(const report::BatchResult& result);
+  base::Error not_written();
 
   struct CloseFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
@@ -48,6 +50,7 @@ class BatchResults {
   };
   std::unique_ptr<std::FILE, CloseFile> file_;
   std::FILE* out_ = nullptr;
+  std::filesystem::path path_;  // of --output
   std::optional<BatchDatabase> database_;
   report::BatchSummary summary_;
   std::unordered_map<std::string, Seen> seen_;  // by path

@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <istream>
-#include <new>
 #include <nlohmann/json.hpp>
 
 #include "app/analyzed.h"
 #include "app/batch_paths.h"
 #include "app/exit_code.h"
 #include "app/memory_limit.h"
+#include "app/output.h"
+#include "base/mapped_file.h"
 #include "report/batch_line.h"
 
 namespace ntstack::app {
@@ -20,7 +21,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using report::BatchFailure;
 
-constexpr int kOutOfMemory = 3;  // the worker's exit code
 constexpr std::size_t kMostErrorText = 4096;
 
 std::uint64_t milliseconds_since(Clock::time_point began) {
@@ -40,6 +40,18 @@ std::string analysed_line(const std::string& path, const BatchOptions& options,
                       milliseconds_since(began));
   const report::AnalysisFacts facts = analyzed->facts();
   return batch_line(file, facts, milliseconds_since(began));
+}
+
+// What was read of a file that got lost meanwhile does not count, and the next dump has others.
+std::string line_of_dump(const std::string& path, const BatchOptions& options,
+                         Downloads& downloads) {
+  const Clock::time_point began = Clock::now();
+  std::string line = analysed_line(path, options, downloads);
+  const std::string lost = base::lost_file();
+  if (lost.empty()) return line;
+  base::forget_lost_file();
+  return batch_line(batch_file(path), BatchFailure{"not_opened", lost_file_text(lost)},
+                    milliseconds_since(began));
 }
 
 // The last line that says something, for a crash's sentence.
@@ -68,13 +80,11 @@ std::vector<std::string> worker_arguments(const BatchOptions& options) {
 int run_batch_worker(const BatchOptions& options, std::istream& in, std::FILE* out,
                      std::FILE* err) {
   if (options.memory_limit != 0) limit_memory(std::uint64_t{options.memory_limit} << 20);
-  // In whichever thread that is.
-  std::set_new_handler([] { std::_Exit(kOutOfMemory); });
   Downloads downloads(options.paths, err);
   for (std::string line; std::getline(in, line);) {
     const auto path = nlohmann::json::parse(line, nullptr, false);
     if (!path.is_string()) return kUsage;
-    line = analysed_line(path.get<std::string>(), options, downloads) + "\n";
+    line = line_of_dump(path.get<std::string>(), options, downloads) + "\n";
     if (std::fwrite(line.data(), 1, line.size(), out) != line.size() || std::fflush(out) != 0)
       return kFailed;
   }
@@ -121,13 +131,14 @@ base::Result<std::optional<std::string>> BatchWorker::line_of(const std::string&
   if (process_->write(Json(path).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"))
     if (auto line = answer(began_ + std::chrono::seconds(options_.time_limit))) return line;
   if (was_late_ || is_stopped_) process_->kill();
-  const int code = process_->wait();
+  process_->close_input();  // one that could not be talked to ends so
+  const int code = process_->wait_or_kill();
   process_.reset();
   if (is_stopped_) return std::optional<std::string>();
   if (was_late_)
     return failure_line(path, {"time_limit", fmt::format("it took longer than {} s: --time-limit",
                                                          options_.time_limit)});
-  if (code == kOutOfMemory)
+  if (code == kNoMemory)
     return failure_line(
         path, {"memory_limit",
                fmt::format("it wanted more than {} MB: --memory-limit", options_.memory_limit)});

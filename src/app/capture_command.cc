@@ -132,7 +132,7 @@ std::optional<int> start_elevated(const CaptureCommand& command, capture::System
   if (command.no_elevate || system.elevated()) return std::nullopt;
   if (!command.elevate) {
     if (!is_terminal(stdin) || !is_terminal(err)) return std::nullopt;
-    fmt::print(err, "Kernel stacks are for administrators. Start anew with their rights? [Y/n] ");
+    say(err, "Kernel stacks are for administrators. Start anew with their rights? [Y/n] ");
     std::string answer;
     std::getline(std::cin, answer);
     if (!std::cin || (!answer.empty() && answer[0] != 'y' && answer[0] != 'Y')) return std::nullopt;
@@ -141,8 +141,8 @@ std::optional<int> start_elevated(const CaptureCommand& command, capture::System
   arguments.push_back("--no-elevate");
   const auto code = system.run_elevated(arguments);
   if (code) return *code;
-  fmt::print(err, "ntstack: it could not be started with an administrator's rights: {}\n",
-             capture::status_text(code.error(), capture::Call::other));
+  say(err, "ntstack: it could not be started with an administrator's rights: {}\n",
+      capture::status_text(code.error(), capture::Call::other));
   return kFailed;
 }
 
@@ -204,7 +204,7 @@ base::Result<void> Captures::pack(const fs::path& folder) {
   zip += ".zip";
   line_.say("packing", true);
   if (auto packed = zip_capture(folder, zip, interrupt_.requested()); !packed) return packed;
-  fmt::print(out_, "{}\n", base::path_text(zip));
+  say(out_, "{}\n", base::path_text(zip));
   return {};
 }
 
@@ -232,7 +232,7 @@ base::Result<bool> Captures::take_one(const capture::ProcessFacts& process,
     if (auto packed = pack(captured->folder); !packed)
       return std::unexpected(std::move(packed.error()));
   } else {
-    fmt::print(out_, "{}\n", base::path_text(captured->folder));
+    say(out_, "{}\n", base::path_text(captured->folder));
   }
   std::fflush(out_);
   return captured->with_stack > 0 || captured->has_live_dump;

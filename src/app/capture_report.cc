@@ -9,6 +9,7 @@
 #include "app/live_target.h"
 #include "app/walked.h"
 #include "base/out_file.h"
+#include "base/partial.h"
 #include "base/text.h"
 #include "base/zip_writer.h"
 #include "capture/live_process.h"
@@ -80,16 +81,18 @@ base::Result<void> write_report(const fs::path& folder, dump::Bundle& bundle,
 
 base::Result<void> zip_capture(const fs::path& folder, const fs::path& zip,
                                const std::atomic<bool>& cancel) {
-  fs::path partial = zip;
-  partial += ".partial";
-  std::error_code ignored;
-  auto packed = base::zip_folder(folder, partial, &cancel);
-  if (packed) packed = base::rename_file(partial, zip);
+  const auto pack = [&]() -> base::Result<void> {
+    auto partial = base::Partial::beside(zip);
+    if (!partial) return std::unexpected(std::move(partial.error()));
+    if (auto packed = base::zip_folder(folder, partial->path(), &cancel); !packed) return packed;
+    return partial->become(zip);
+  };
+  auto packed = pack();
   if (packed) {
+    std::error_code ignored;
     fs::remove_all(folder, ignored);
     return {};
   }
-  fs::remove(partial, ignored);
   return base::with_context(std::move(packed.error()), "the capture stays in the folder {}",
                             base::path_text(folder));
 }

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 extern char** environ;
 
@@ -161,6 +162,19 @@ ChildProcess::Output ChildProcess::read(Time deadline, std::string& out, std::st
 
 void ChildProcess::kill() {
   if (system_->id > 0) ::kill(system_->id, SIGKILL);
+}
+
+int ChildProcess::wait_or_kill() {
+  constexpr int kLooks = 400;
+  for (int look = 0; look < kLooks; ++look) {
+    siginfo_t ended{};
+    if (::waitid(P_PID, static_cast<id_t>(system_->id), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        ended.si_pid != 0)
+      return wait();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  kill();
+  return wait();
 }
 
 int ChildProcess::wait() {

@@ -32,6 +32,8 @@ class ChildProcess {
   // `late`: nothing came until `deadline`.
   Output read(Time deadline, std::string& out, std::string& err);
   void kill();
+  // Its exit code, as wait(), of what is about to end: two seconds later it is killed.
+  int wait_or_kill();
   // Waits for its end: its exit code; of one that was killed or crashed, 128 or more.
   int wait();
 

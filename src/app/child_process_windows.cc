@@ -165,6 +165,12 @@ void ChildProcess::kill() {
   ::TerminateProcess(system_->process.get(), kKilled);
 }
 
+int ChildProcess::wait_or_kill() {
+  constexpr DWORD kMilliseconds = 2000;
+  if (::WaitForSingleObject(system_->process.get(), kMilliseconds) == WAIT_TIMEOUT) kill();
+  return wait();
+}
+
 int ChildProcess::wait() {
   DWORD code = 0;
   ::WaitForSingleObject(system_->process.get(), INFINITE);

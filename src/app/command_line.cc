@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <iostream>
 #include <utility>
 
 #include "app/command_help.h"
@@ -303,7 +304,7 @@ void declare(CLI::App& app, Options& options) {
   // For packages.
   const auto add_text = [&app](const char* name, std::function<std::string()> text) {
     const auto say = [text = std::move(text)] {
-      fmt::print("{}", text());
+      std::cout << text();
       throw CLI::Success();
     };
     app.add_flag_callback(name, say)->group("");

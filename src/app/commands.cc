@@ -24,7 +24,7 @@ namespace ntstack::app {
 namespace {
 
 int none_is_in(const ThreadChoice& choice, const Session& session, std::FILE* err) {
-  fmt::print(err, "ntstack: {}\n", choice.none_in(session.machine(), session.facts().file_name));
+  say(err, "ntstack: {}\n", choice.none_in(session.machine(), session.facts().file_name));
   return kFailed;
 }
 
@@ -32,7 +32,7 @@ int none_is_in(const ThreadChoice& choice, const Session& session, std::FILE* er
 // wanted after its look at them.
 template <class Look>
 base::Result<DumpSet> open_with_files(DumpOptions options, Downloads& downloads, const Look& look) {
-  options.answers = &downloads.answers();
+  downloads.serve(options);
   UnpackedZips unpacked;
   options.unpacked = &unpacked;
   while (true) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/exit_code.h"
+#include "app/output.h"
 #include "app/running_process.h"
 #include "capture/debug_privilege.h"
 #include "capture/doctor.h"
@@ -26,8 +27,8 @@ const capture::Check* check_of(const capture::Diagnosis& diagnosis, std::string_
 }
 
 void print(std::FILE* out, const capture::Check& check) {
-  fmt::print(out, "{:8} {}\n", capture::name_of(check.state), check.sentence);
-  if (!check.remedy.empty()) fmt::print(out, "         {}\n", check.remedy);
+  say(out, "{:8} {}\n", capture::name_of(check.state), check.sentence);
+  if (!check.remedy.empty()) say(out, "         {}\n", check.remedy);
 }
 
 // Comes back only where the machine goes on; then with why.
@@ -43,7 +44,7 @@ std::string crash(capture::System& system, capture::Driver& driver) {
 int run_crash(const CrashOptions& options, capture::System* system, std::FILE* out,
               std::FILE* err) {
   if (!can_look_at_processes(system, err)) return kFailed;
-  fmt::print(out, "{}", kWhatHappens);
+  say(out, "{}", kWhatHappens);
   const capture::Diagnosis diagnosis = capture::diagnose(*system);
   bool is_worthwhile = true;
   for (const char* name : {"crash_dumps", "dump_encryption", "driver"}) {
@@ -54,22 +55,22 @@ int run_crash(const CrashOptions& options, capture::System* system, std::FILE* o
     if (is_of_dumps && check->state != capture::Check::State::ok) is_worthwhile = false;
   }
   if (!options.is_meant) {
-    fmt::print(err, "ntstack: nothing was done; --yes-crash-this-machine says that it is meant\n");
+    say(err, "ntstack: nothing was done; --yes-crash-this-machine says that it is meant\n");
     return kUsage;
   }
   const capture::DebugPrivilege privilege(*system);
   auto driver = capture::Driver::open(*system);
   if (!driver) {
-    fmt::print(err, "ntstack: nothing was done: only a driver can stop Windows; {}\n",
-               driver.error().text());
+    say(err, "ntstack: nothing was done: only a driver can stop Windows; {}\n",
+        driver.error().text());
     return kFailed;
   }
   if (!is_worthwhile) {
-    fmt::print(err, "ntstack: nothing was done: no dump would come of it; see above\n");
+    say(err, "ntstack: nothing was done: no dump would come of it; see above\n");
     return kFailed;
   }
   std::fflush(out);
-  fmt::print(err, "ntstack: nothing was done: {}\n", crash(*system, *driver));
+  say(err, "ntstack: nothing was done: {}\n", crash(*system, *driver));
   return kFailed;
 }
 

@@ -71,7 +71,7 @@ int run_disassemble(const DisassembleOptions& options, std::FILE* out, std::FILE
     return failed({"this build of ntstack has no disassembler (Capstone)", {}}, err);
   Downloads downloads(options.dump, err);
   DumpOptions paths = options.dump;
-  paths.answers = &downloads.answers();
+  downloads.serve(paths);
   while (true) {
     auto session = Session::open(paths);
     if (!session) return failed(session.error(), err);

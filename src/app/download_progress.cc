@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/output.h"
 #include "app/terminal.h"
 
 namespace ntstack::app {
@@ -54,7 +55,7 @@ DownloadProgress::~DownloadProgress() { clear(); }
 
 void DownloadProgress::clear() {
   if (!has_line_) return;
-  fmt::print(err_, "\r{:{}}\r", "", kWidth);
+  say(err_, "\r{:{}}\r", "", kWidth);
   std::fflush(err_);
   has_line_ = false;
 }
@@ -70,14 +71,14 @@ void DownloadProgress::progress(const store::FetchProgress& progress) {
   for (const std::string& name : progress.at_work)
     if (line.size() + 2 + name.size() < kWidth) line += "  " + name;
   if (line.size() > kWidth) line.resize(kWidth);
-  fmt::print(err_, "\r{:<{}}", line, kWidth);
+  say(err_, "\r{:<{}}", line, kWidth);
   std::fflush(err_);
   has_line_ = true;
 }
 
 void DownloadProgress::done(const store::Wanted& wanted, const store::Fetched& fetched) {
   clear();
-  fmt::print(err_, "ntstack: {}\n", line_of(wanted, fetched));
+  say(err_, "ntstack: {}\n", line_of(wanted, fetched));
 }
 
 }  // namespace ntstack::app

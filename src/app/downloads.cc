@@ -8,7 +8,10 @@
 
 #include "app/download_progress.h"
 #include "app/interrupt.h"
+#include "app/output.h"
+#include "base/text.h"
 #include "store/server_address.h"
+#include "store/slot.h"
 
 namespace ntstack::app {
 namespace {
@@ -42,10 +45,41 @@ void Downloads::say_who_is_asked() {
   std::set<std::string> servers;
   for (const store::Place& place : path_.places)
     if (place.kind == store::Place::Kind::server) servers.insert(store::shown(place.where));
-  fmt::print(err_,
-             "ntstack: asking {}: the names and keys of the files that are wanted, which tell what "
-             "software the machine had, go there (--offline asks nobody)\n",
-             fmt::join(servers, ", "));
+  say(err_,
+      "ntstack: asking {}: the names and keys of the files that are wanted, which tell what "
+      "software the machine had, go there (--offline asks nobody)\n",
+      fmt::join(servers, ", "));
+}
+
+base::Result<void> Downloads::check_stores() const {
+  for (const store::Place& place : path_.places) {
+    if (place.kind != store::Place::Kind::server || place.keep_in.empty()) continue;
+    base::Result<void> best;
+    for (const std::string& folder : place.keep_in) {
+      best = store::check_writable(base::path_from_utf8(folder));
+      if (best) break;
+    }
+    if (!best)
+      return base::with_context(std::move(best.error()), "the symbol store {} can't be written to",
+                                base::printable(place.keep_in.front()));
+  }
+  return {};
+}
+
+// A store that can't be written to is no reason to do without symbols.
+void Downloads::make_room() {
+  if (std::exchange(has_room_, true)) return;
+  const auto good = check_stores();
+  if (good) return;
+  auto spare = TemporaryPlace::make();
+  if (!spare) return;  // then each file says why
+  spare_ = std::move(*spare);
+  spare_store_ = base::path_text(spare_->path());
+  for (store::Place& place : path_.places)
+    if (place.kind == store::Place::Kind::server) place.keep_in.push_back(spare_store_);
+  if (!is_quiet_)
+    say(err_, "ntstack: {}; what is downloaded is there for this run alone\n",
+        base::printable(good.error().text()));
 }
 
 std::vector<store::Fetched> Downloads::get(const std::vector<store::Wanted>& files) {
@@ -54,6 +88,7 @@ std::vector<store::Fetched> Downloads::get(const std::vector<store::Wanted>& fil
     if (!is_hopeless(file)) fresh.push_back(file);
   if (fresh.empty()) return {};
   say_who_is_asked();
+  make_room();
   const Interrupt interrupt;
   if (!fetcher_) fetcher_ = std::make_unique<store::Fetcher>(fetch_options_, interrupt.requested());
   std::vector<store::Fetched> fetched;

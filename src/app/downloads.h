@@ -6,11 +6,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "app/session.h"
+#include "app/unpacked.h"
 #include "store/fetch.h"
 
 namespace ntstack::app {
@@ -24,11 +26,18 @@ class Downloads {
   bool are_possible() const { return is_possible_; }
   // Asked for already, or nobody is there to ask.
   bool is_hopeless(const store::Wanted& file) const;
-  // The servers' answers for what is missing still. Stays where it is.
-  const store::Answers& answers() const { return answers_; }
+  // Sessions by these options have what came, and the servers' answers for what is missing still.
+  // They end before this.
+  void serve(DumpOptions& options) const {
+    options.answers = &answers_;
+    options.spare_store = &spare_store_;
+  }
+  // Whether what comes can be kept: an error where a server's stores can't be written to.
+  base::Result<void> check_stores() const;
 
-  // Asks for what was never asked for. What came is in the stores of the path; Ctrl-C ends it, and
-  // later calls ask nobody.
+  // Asks for what was never asked for. What came is in the stores of the path, or where these can't
+  // be written to in a temporary one, which is said once; Ctrl-C ends it, and later calls ask
+  // nobody.
   std::vector<store::Fetched> get(const std::vector<store::Wanted>& files);
 
   // Ask also for what servers are remembered not to have.
@@ -42,6 +51,7 @@ class Downloads {
 
  private:
   void say_who_is_asked();
+  void make_room();
 
   store::SymbolPath path_;
   bool is_possible_;
@@ -51,6 +61,9 @@ class Downloads {
   store::FetchOptions fetch_options_;
   std::unique_ptr<store::Fetcher> fetcher_;
   store::Answers answers_;
+  bool has_room_ = false;
+  std::optional<TemporaryPlace> spare_;
+  std::string spare_store_;  // its path; empty: the path's stores are good
   Listener listener_;
   std::map<std::string, store::Fetched::Status> asked_;
 };

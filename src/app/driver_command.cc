@@ -41,7 +41,7 @@ class Driving {
   bool say_version(bool tries_it);
   bool try_it(capture::Driver& driver);
   int refused(Status status) {
-    fmt::print(err_, "ntstack: {}\n", capture::status_text(status, Call::driver_service));
+    say(err_, "ntstack: {}\n", capture::status_text(status, Call::driver_service));
     return kFailed;
   }
 
@@ -88,8 +88,8 @@ int Driving::install(const std::string& from) {
   const Status status = system_.install_driver(*file);
   const bool was_there = status == kInstalled && is_installed_from(*file);
   if (!capture::succeeded(status) && !was_there) return refused(status);
-  fmt::print(out_, "{} {}; ntstack driver start loads it\n",
-             was_there ? "installed already:" : "installed:", base::path_text(*file));
+  say(out_, "{} {}; ntstack driver start loads it\n",
+      was_there ? "installed already:" : "installed:", base::path_text(*file));
   return kOk;
 }
 
@@ -101,14 +101,12 @@ bool Driving::try_it(capture::Driver& driver) {
   const auto answer = driver.capture({{}, 1000, 0, kFrames, kStackBytes}, buffer, status);
   const capture::DriverThread* own = answer ? &answer->threads.front() : nullptr;
   if (!own || own->status != capture::kSuccess) {
-    fmt::print(
-        err_, "ntstack: the driver can't capture the thread that asks it: {}\n",
+    say(err_, "ntstack: the driver can't capture the thread that asks it: {}\n",
         own ? capture::status_text(own->status, Call::driver_thread) : answer.error().text());
     return false;
   }
-  fmt::print(out_,
-             "tried:   of the thread that asks it has {} bytes of the kernel stack and {} frames\n",
-             own->stack.size(), own->frames.size());
+  say(out_, "tried:   of the thread that asks it has {} bytes of the kernel stack and {} frames\n",
+      own->stack.size(), own->frames.size());
   return true;
 }
 
@@ -116,10 +114,10 @@ bool Driving::say_version(bool tries_it) {
   const capture::DebugPrivilege privilege(system_);
   auto driver = capture::Driver::open(system_);
   if (!driver) {
-    fmt::print(err_, "ntstack: {}\n", driver.error().text());
+    say(err_, "ntstack: {}\n", driver.error().text());
     return false;
   }
-  fmt::print(out_, "running: {}\n", capture::driver_text(driver->facts()));
+  say(out_, "running: {}\n", capture::driver_text(driver->facts()));
   return !tries_it || try_it(*driver);
 }
 
@@ -132,7 +130,7 @@ int Driving::start() {
 int Driving::stop() {
   const Status status = system_.stop_driver();
   if (!capture::succeeded(status) && status != kNotRunning) return refused(status);
-  fmt::print(out_, "stopped\n");
+  say(out_, "stopped\n");
   return kOk;
 }
 
@@ -140,27 +138,27 @@ int Driving::remove() {
   const auto service = system_.driver_service();
   if (!service) {
     if (service.error() != kNotInstalled) return refused(service.error());
-    fmt::print(out_, "not installed\n");
+    say(out_, "not installed\n");
     return kOk;
   }
   if (service->is_running)
     if (const int code = stop(); code != kOk) return code;
   const Status status = system_.remove_driver();
   if (!capture::succeeded(status)) return refused(status);
-  fmt::print(out_, "removed; its file stays where it is\n");
+  say(out_, "removed; its file stays where it is\n");
   return kOk;
 }
 
 int Driving::status() {
   const auto service = system_.driver_service();
   if (!service) return refused(service.error());
-  fmt::print(out_, "installed: {}\n", base::printable(service->path));
+  say(out_, "installed: {}\n", base::printable(service->path));
   if (service->is_running) return say_version(true) ? kOk : kFailed;
-  fmt::print(out_, "not running; ntstack driver start loads it\n");
+  say(out_, "not running; ntstack driver start loads it\n");
   constexpr std::uint32_t kNeverStarted = 1077;  // ERROR_SERVICE_NEVER_STARTED
   if (service->exit_code != 0 && service->exit_code != kNeverStarted)
-    fmt::print(out_, "its last start or end: {}\n",
-               capture::status_text(status_of_win32(service->exit_code), Call::driver_service));
+    say(out_, "its last start or end: {}\n",
+        capture::status_text(status_of_win32(service->exit_code), Call::driver_service));
   return kFailed;
 }
 
@@ -169,7 +167,7 @@ int Driving::status() {
 int run_driver(const DriverCommand& command, capture::System* system, std::FILE* out,
                std::FILE* err) {
   if (!system) {
-    fmt::print(err, "ntstack: the driver is for Windows alone; on this system dumps are read\n");
+    say(err, "ntstack: the driver is for Windows alone; on this system dumps are read\n");
     return kFailed;
   }
   Driving driving(*system, out, err);

@@ -1,4 +1,5 @@
-// Ctrl-C and a request to end (SIGTERM), while something is done that can be left in good order.
+// Ctrl-C and requests to end (SIGTERM, SIGHUP), while something is done that can be left in good
+// order.
 #pragma once
 
 #include <atomic>
@@ -16,13 +17,14 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   const std::atomic<bool>& requested() const;
+  // The signal that was the first of this one's, or of any that there was; 0: none came.
+  static int signal();
   // As if it were new.
   void reset();
 
  private:
   int most_;
-  void (*interrupt_before_)(int) = nullptr;  // what the program did before
-  void (*terminate_before_)(int) = nullptr;
+  bool is_of_all_;
 };
 
 }  // namespace ntstack::app

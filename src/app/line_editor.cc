@@ -12,6 +12,7 @@
 
 #include "app/completed_words.h"
 #include "app/pager.h"
+#include "base/partial.h"
 
 namespace ntstack::app {
 namespace {
@@ -36,7 +37,10 @@ struct LineEditor::State {
     if (!file.empty()) {
       std::error_code ignored;
       fs::create_directories(file.parent_path(), ignored);
-      ::history(history, &event, H_SAVE, file.c_str());
+      // Whole or not at all: other sessions read it, and disks are full.
+      auto partial = base::Partial::beside(file);
+      if (partial && ::history(history, &event, H_SAVE, partial->path().c_str()) >= 0)
+        static_cast<void>(partial->become(file));
     }
     history_end(history);
   }

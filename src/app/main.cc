@@ -3,14 +3,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
-#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/child_process.h"
 #include "app/command_line.h"
+#include "app/ending.h"
 #include "app/exit_code.h"
+#include "app/interrupt.h"
 #include "app/memory_limit.h"
 #include "capture/this_system.h"
 
@@ -79,6 +80,7 @@ int dispatch(const CLI::App& app, Options& options, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ntstack::app::begin_process();
   CLI::App app(
       "Windows kernel stacks from dumps: exact where the unwind data is at hand, and honest where "
       "it is not.");
@@ -91,15 +93,13 @@ int main(int argc, char** argv) {
       if (std::string_view(argument) == "-cf") argument = "--cf";
     app.parse(argc, arguments.data());
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? kOk : kUsage;
+    const int code = app.exit(error) == 0 ? kOk : kUsage;
+    return end_of_output(code, stdout, stderr);
   }
   if (options.parent) end_with(*options.parent);
   if (options.memory_limit != 0) limit_memory(std::uint64_t{options.memory_limit} << 20);
-  // In whichever thread that is.
-  std::set_new_handler([] {
-    std::fputs("ntstack: no memory is left\n", stderr);
-    std::_Exit(kFailed);
-  });
-  return dispatch(app, options, argc, argv);
+  const int code = end_of_output(dispatch(app, options, argc, argv), stdout, stderr);
+  // No answer, because it was asked to end.
+  if (code == kFailed && Interrupt::signal() != 0) return code_of_signal(Interrupt::signal());
+  return code;
 }

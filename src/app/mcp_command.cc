@@ -11,6 +11,7 @@
 #include "app/exit_code.h"
 #include "app/mcp_server.h"
 #include "app/mcp_tools.h"
+#include "app/output.h"
 #include "base/text.h"
 
 namespace ntstack::app {
@@ -113,7 +114,7 @@ class Tools {
     }
     const int code = child->wait();
     output.is_error = code != kOk;
-    if (code > kUsage) output.err += how_it_ended(code);
+    if (code > kNoMemory) output.err += how_it_ended(code);
     return output;
   }
 
@@ -168,7 +169,7 @@ int run_mcp(const McpOptions& options, std::istream& in, std::FILE* out, std::FI
     if (!answer) continue;
     const std::string text = *answer + "\n";
     if (std::fwrite(text.data(), 1, text.size(), out) != text.size() || std::fflush(out) != 0) {
-      fmt::print(err, "ntstack: the client is gone\n");
+      say(err, "ntstack: the client is gone\n");
       return kFailed;
     }
   }

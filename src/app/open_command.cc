@@ -27,9 +27,10 @@ void run_script(console::Console& console, std::istream& lines, std::FILE* out) 
   std::string line;
   while (!console.is_over() && std::getline(lines, line)) {
     if (line.ends_with('\r')) line.pop_back();
-    fmt::print(out, "{}{}\n", console.prompt(), base::printable(line));
+    say(out, "{}{}\n", console.prompt(), base::printable(line));
     if (console.log) console.log->write(console.prompt() + base::printable(line) + "\n");
     console.run(line);
+    if (console.log) console.log->flush();
   }
 }
 
@@ -50,6 +51,8 @@ void run_typed(console::Console& console, Pager& pager) {
     interrupt.reset();
     if (console.log) console.log->write(console.prompt() + base::printable(last) + "\n");
     console.run(last);
+    if (console.log) console.log->flush();
+    has_lost_file(stderr);  // each time: what is shown now is of zeros
   }
   console.interrupted = nullptr;
   if (!console.is_over()) std::fputs("\n", stdout);
@@ -91,11 +94,12 @@ int run_open(const OpenOptions& options, std::istream& in, std::FILE* out, std::
     console.run(options.commands);
     if (script.is_open()) run_script(console, script, out);
   } else {
-    fmt::print(out, "{}{}", report::heading_text(opened->session().facts()),
-               console::opening_text(console));
+    say(out, "{}{}", report::heading_text(opened->session().facts()),
+        console::opening_text(console));
     is_typed ? run_typed(console, pager) : run_script(console, in, out);
   }
-  if (std::ferror(out) != 0) return failed({"the output could not be written whole", {}}, err);
+  if (console.log)
+    if (const auto closed = console.log->close(); !closed) return failed(closed.error(), err);
   return write("", out, err);
 }
 

@@ -28,7 +28,7 @@ std::vector<store::Wanted> wanted_at_first(Session& session, const Downloads& do
 
 base::Result<Session> session_of(const DumpOptions& options, Downloads& downloads) {
   DumpOptions paths = options;
-  paths.answers = &downloads.answers();
+  downloads.serve(paths);
   while (true) {
     auto session = Session::open(paths);
     if (!session || !downloads.are_possible() || downloads.was_interrupted()) return session;

@@ -1,17 +1,40 @@
 #include "app/output.h"
 
-#include <fmt/format.h>
+#include <cerrno>
+#include <system_error>
 
 #include "app/exit_code.h"
+#include "base/mapped_file.h"
 #include "base/text.h"
 
 namespace ntstack::app {
 
 int write(const std::string& text, std::FILE* out, std::FILE* err) {
+  if (has_lost_file(err)) return kFailed;
   if (std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fflush(out) == 0)
     return kOk;
-  fmt::print(err, "ntstack: the output could not be written whole\n");
+  return output_failed(err);
+}
+
+int output_failed(std::FILE* err) {
+  const int error = errno;
+  if (error == EPIPE) return kReaderGone;
+  say(err, "ntstack: the output could not be written whole: {}\n",
+      std::generic_category().message(error));
   return kFailed;
+}
+
+bool has_lost_file(std::FILE* err) {
+  const std::string name = base::lost_file();
+  if (name.empty()) return false;
+  say(err, "ntstack: {}\n", base::printable(lost_file_text(name)));
+  return true;
+}
+
+std::string lost_file_text(const std::string& name) {
+  return name +
+         " could not be read any more: it was cut meanwhile, or its disk fails; so there is no "
+         "answer";
 }
 
 int write_lines(const std::function<bool(const report::TakeLine&)>& tell, std::FILE* out,
@@ -30,12 +53,12 @@ int write_list(const std::string& document, std::string_view list, std::string_v
 }
 
 int failed(const base::Error& error, std::FILE* err) {
-  fmt::print(err, "ntstack: {}\n", base::printable(error.text()));
+  say(err, "ntstack: {}\n", base::printable(error.text()));
   return kFailed;
 }
 
 int wrong(const base::Error& error, std::FILE* err) {
-  fmt::print(err, "ntstack: {}\n", error.text());
+  say(err, "ntstack: {}\n", error.text());
   return kUsage;
 }
 

@@ -1,15 +1,26 @@
 // How commands end: with their answer written, or with a sentence why there is none.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "report/json_lines.h"
 
 namespace ntstack::app {
+
+// What can't be written is not said: `out` keeps that it failed, and the end of the program looks
+// at it.
+template <class... Args>
+void say(std::FILE* out, fmt::format_string<Args...> format, Args&&... args) {
+  const std::string text = fmt::format(format, std::forward<Args>(args)...);
+  std::fwrite(text.data(), 1, text.size(), out);
+}
 
 // Each returns the ExitCode that goes with it.
 int write(const std::string& text, std::FILE* out, std::FILE* err);
@@ -20,6 +31,11 @@ int write_lines(const std::function<bool(const report::TakeLine&)>& tell, std::F
 int write_list(const std::string& document, std::string_view list, std::string_view item,
                bool as_lines, std::FILE* out, std::FILE* err);
 int failed(const base::Error& error, std::FILE* err);  // of a file
-int wrong(const base::Error& error, std::FILE* err);   // of the command line
+// Right behind the write that failed: says why by errno, but nothing where who reads it has gone.
+int output_failed(std::FILE* err);
+// Whether a mapped file could not be read any more, so that there is no answer: then that is said.
+bool has_lost_file(std::FILE* err);
+std::string lost_file_text(const std::string& name);  // the sentence
+int wrong(const base::Error& error, std::FILE* err);  // of the command line
 
 }  // namespace ntstack::app

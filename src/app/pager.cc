@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "app/ending.h"
 #endif
 
 namespace ntstack::app {
@@ -27,10 +29,14 @@ class Keys {
     raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
-    if (is_set_) tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    if (!is_set_) return;
+    at_signal(give_back);
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
   }
   ~Keys() {
-    if (is_set_) tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+    if (!is_set_) return;
+    give_back();
+    at_signal(nullptr);
   }
   Keys(const Keys&) = delete;
   Keys& operator=(const Keys&) = delete;
@@ -42,7 +48,9 @@ class Keys {
   }
 
  private:
-  termios before_{};
+  static void give_back() { tcsetattr(STDIN_FILENO, TCSADRAIN, &before_); }
+  // For a signal's handler; there is one terminal.
+  static inline termios before_{};
   bool is_set_ = false;
 };
 #endif

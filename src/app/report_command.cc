@@ -1,7 +1,6 @@
 #include "app/report_command.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "app/output.h"
 #include "app/wait_sources.h"
 #include "app/walked.h"
+#include "base/partial.h"
 #include "base/text.h"
 #include "report/html_page.h"
 #include "report/redact.h"
@@ -23,23 +23,6 @@ namespace ntstack::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Whole or not at all.
-base::Result<void> write_file(const std::string& name, const std::string& text) {
-  const fs::path path = base::path_from_utf8(name);
-  fs::path partial = path;
-  partial += ".partial";
-  errno = 0;
-  std::ofstream file(partial, std::ios::binary);
-  file.write(text.data(), static_cast<std::streamsize>(text.size()));
-  file.close();
-  std::error_code error(errno, std::generic_category());
-  if (file) fs::rename(partial, path, error);
-  if (file && !error) return {};
-  std::error_code ignored;
-  fs::remove(partial, ignored);
-  return base::fail("can't write {}: {}", name, error ? error.message() : "not all was taken");
-}
 
 bool is_same_file(const std::string& a, const std::string& b) {
   std::error_code ignored;
@@ -96,6 +79,10 @@ std::vector<std::string> folders_of(const ReportOptions& options) {
 
 int write_outputs(const ReportOptions& options, const nlohmann::ordered_json& document,
                   std::FILE* out, std::FILE* err) {
+  const auto write_file = [](const std::string& name, const std::string& text) {
+    return base::write_whole(base::path_from_utf8(name), base::Bytes::of(text));
+  };
+  if (has_lost_file(err)) return kFailed;
   if (const auto done = write_file(options.page, report::html_page(document)); !done)
     return failed(done.error(), err);
   if (options.json.empty()) return kOk;

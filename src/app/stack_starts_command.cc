@@ -50,9 +50,9 @@ int run_stack_starts(const StackStartsOptions& options, std::FILE* out, std::FIL
     return failed({"a user dump has no kernel stacks: stack-starts takes a kernel dump", {}}, err);
   report::StackStartsFacts facts{session->facts(), thread_of(session->machine(), *choice), {}};
   if (!facts.thread) {
-    fmt::print(err, "ntstack: {}\n",
-               choice->is_all() ? "nothing says which thread crashed: choose one by --thread"
-                                : choice->none_in(session->machine(), facts.of.file_name));
+    say(err, "ntstack: {}\n",
+        choice->is_all() ? "nothing says which thread crashed: choose one by --thread"
+                         : choice->none_in(session->machine(), facts.of.file_name));
     return kFailed;
   }
   stacks::Walker walker(session->machine(), session->symbolizer(), session->symbolizer_maker());

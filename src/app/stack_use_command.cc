@@ -87,7 +87,7 @@ int run_stack_use(const StackUseOptions& options, std::FILE* out, std::FILE* err
   if (!choice) return wrong(choice.error(), err);
   Downloads downloads(options.dump, err);
   DumpOptions paths = options.dump;
-  paths.answers = &downloads.answers();
+  downloads.serve(paths);
   while (true) {
     auto session = Session::open(paths);
     if (!session) return failed(session.error(), err);
@@ -96,8 +96,7 @@ int run_stack_use(const StackUseOptions& options, std::FILE* out, std::FILE* err
     Look look = Looking(*session, *choice, options).run(downloads);
     if (!downloads.get(look.wanted).empty()) continue;
     if (!choice->is_all() && look.stacks.empty()) {
-      fmt::print(err, "ntstack: {}\n",
-                 choice->none_in(session->machine(), session->facts().file_name));
+      say(err, "ntstack: {}\n", choice->none_in(session->machine(), session->facts().file_name));
       return kFailed;
     }
     report::StackUseFacts facts{session->facts(), look.crash, {}, {}, options.top, look.missing};

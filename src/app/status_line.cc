@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/output.h"
 #include "app/terminal.h"
 #include "base/text.h"
 
@@ -17,7 +18,7 @@ StatusLine::~StatusLine() { clear(); }
 
 void StatusLine::clear() {
   if (!has_line_) return;
-  fmt::print(err_, "\r{:{}}\r", "", kWidth);
+  app::say(err_, "\r{:{}}\r", "", kWidth);
   std::fflush(err_);
   has_line_ = false;
 }
@@ -26,10 +27,10 @@ void StatusLine::say(const std::string& text, bool is_passing) {
   if (is_quiet_ || (is_passing && !is_terminal_)) return;
   clear();
   if (is_passing) {
-    fmt::print(err_, "\r{:.{}}", base::printable(text), kWidth);
+    app::say(err_, "\r{:.{}}", base::printable(text), kWidth);
     has_line_ = true;
   } else {
-    fmt::print(err_, "ntstack: {}\n", base::printable(text));
+    app::say(err_, "ntstack: {}\n", base::printable(text));
   }
   std::fflush(err_);
 }

@@ -138,6 +138,7 @@ int run_symbols_fetch(const SymbolsOptions& options, std::FILE* out, std::FILE* 
                   "--ms-symbols for Microsoft's",
                   {}},
                  err);
+  if (const auto good = downloads.check_stores(); !good) return failed(good.error(), err);
   if (options.again) downloads.ask_again();
   Counts counts;
   downloads.count_with([&](const std::vector<store::Fetched>& fetched) { counts.add(fetched); });
@@ -147,7 +148,7 @@ int run_symbols_fetch(const SymbolsOptions& options, std::FILE* out, std::FILE* 
   while (options.all) {
     // An image that came tells of a PDB.
     DumpOptions paths = options.paths;
-    paths.answers = &downloads.answers();
+    downloads.serve(paths);
     paths.unpacked = &unpacked;
     auto set = open_dumps(options.dumps, paths);
     if (!set) return failed(set.error(), err);
@@ -187,12 +188,12 @@ int run_symbols_import(const SymbolsOptions& options, std::FILE* out, std::FILE*
     const auto imported = store::import_file(file, base::path_from_utf8(store));
     if (!imported) {
       ++others;
-      fmt::print(err, "ntstack: left out: {}\n", base::printable(imported.error().text()));
+      say(err, "ntstack: left out: {}\n", base::printable(imported.error().text()));
       continue;
     }
     ++(imported->was_there ? were_there : taken);
     if (!options.paths.quiet && !imported->was_there)
-      fmt::print(err, "ntstack: {}/{}\n", imported->name, imported->key);
+      say(err, "ntstack: {}/{}\n", imported->name, imported->key);
   }
   const std::string text = fmt::format("{} files taken into {}; {} were there, {} left out\n",
                                        taken, base::printable(store), were_there, others);

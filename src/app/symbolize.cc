@@ -14,9 +14,12 @@
 #include <vector>
 
 #include "app/downloads.h"
+#include "app/exit_code.h"
+#include "app/output.h"
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "pdb/pdb.h"
 #include "pe/image.h"
 #include "store/find_files.h"
@@ -294,6 +297,7 @@ class Printer {
     std::ranges::sort(questions, {}, &Question::rva);
     std::vector<Answer> answers(addresses.size());
     answer(questions, answers);
+    if (!base::lost_file().empty()) return;  // said at the end
     for (const Answer& answer : answers)
       std::fwrite(answer.lines.data(), 1, answer.lines.size(), out_);
     std::fflush(out_);
@@ -319,7 +323,13 @@ class Printer {
                          answers);
     };
     std::vector<std::jthread> threads;
-    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(do_share, i);
+    for (std::size_t i = 1; i < count; ++i) {
+      auto thread = base::try_thread([&do_share, i] { do_share(i); });
+      if (thread)
+        threads.push_back(std::move(*thread));
+      else
+        do_share(i);
+    }
     do_share(0);
   }
 
@@ -365,11 +375,11 @@ int run_symbolize(const SymbolizeOptions& options, std::istream& in, std::FILE* 
                   std::FILE* err) {
   const auto files = open_files(options, err);
   if (!files) {
-    fmt::print(err, "ntstack: {}\n", base::printable(files.error().text()));
-    return 1;
+    say(err, "ntstack: {}\n", base::printable(files.error().text()));
+    return kFailed;
   }
   if (!files->warning.empty()) {
-    fmt::print(err, "ntstack: {}\n", base::printable(files->warning));
+    say(err, "ntstack: {}\n", base::printable(files->warning));
   }
   Printer printer(options, *files, out);
   if (options.addresses.empty()) {
@@ -377,7 +387,8 @@ int run_symbolize(const SymbolizeOptions& options, std::istream& in, std::FILE* 
   } else {
     printer.print(options.addresses);
   }
-  return std::ferror(out) ? 1 : 0;
+  if (has_lost_file(err)) return kFailed;
+  return kOk;  // whether all was written, the end of the program looks
 }
 
 }  // namespace ntstack::app

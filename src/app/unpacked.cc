@@ -17,6 +17,7 @@
 
 #ifndef _WIN32
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #endif
@@ -38,6 +39,45 @@ bool make_folder(const fs::path& path, std::error_code& error) {
   if (errno != EEXIST) error = std::error_code(errno, std::generic_category());
   return false;
 #endif
+}
+
+constexpr std::string_view kTemporary = "ntstack-", kLock = ".lock";
+
+fs::path lock_of(fs::path folder) {
+  folder += kLock;
+  return folder;
+}
+
+// Others may write in the system's folder: what is theirs is left alone.
+bool is_this_users(const fs::path& path) {
+#ifdef _WIN32
+  return true;
+#else
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0 && status.st_uid == ::geteuid() &&
+         !S_ISLNK(status.st_mode);
+#endif
+}
+
+// Removes the folders of processes that have ended: their locks can be had.
+void sweep(const fs::path& parent) {
+  constexpr std::size_t kDigits = 16;
+  std::error_code failed;
+  std::vector<fs::path> locks;
+  for (fs::directory_iterator at(parent, failed); !failed && at != fs::directory_iterator();
+       at.increment(failed)) {
+    const std::string name = base::path_text(at->path().filename());
+    if (name.size() == kTemporary.size() + kDigits + kLock.size() && name.starts_with(kTemporary) &&
+        name.ends_with(kLock) && is_this_users(at->path()))
+      locks.push_back(at->path());
+  }
+  for (const fs::path& file : locks) {
+    const auto lock = base::LockFile::try_lock(file);
+    if (!lock || !*lock) continue;
+    fs::path folder = file;
+    folder.replace_extension();
+    if (is_this_users(folder)) fs::remove_all(folder, failed);
+  }
 }
 
 // An entry that is to be unpacked, and the name that it has then.
@@ -154,29 +194,21 @@ base::Result<TemporaryPlace> TemporaryPlace::make() {
   const fs::path parent = fs::temp_directory_path(error);
   if (error)
     return base::fail("the system names no folder for temporary files: {}", error.message());
+  sweep(parent);
   std::random_device random;
   for (int tries = 0; tries < 100 && !error; ++tries) {
     const std::uint64_t number = std::uint64_t{random()} << 32 | random();
-    fs::path path = parent / fmt::format("ntstack-{:016x}", number);
-    if (!make_folder(path, error)) continue;
+    fs::path path = parent / fmt::format("{}{:016x}", kTemporary, number);
+    auto lock = base::LockFile::try_lock(lock_of(path));
+    if (!lock) return std::unexpected(std::move(lock.error()));
+    if (!*lock || !make_folder(path, error)) continue;
     TemporaryPlace place;
+    place.lock_ = std::move(**lock);
+    place.folder_ = base::Unfinished(path);
     place.path_ = std::move(path);
     return place;
   }
   return base::fail("can't make a folder in {}: {}", base::path_text(parent), error.message());
-}
-
-TemporaryPlace::TemporaryPlace(TemporaryPlace&& other) noexcept
-    : path_(std::exchange(other.path_, {})) {}
-
-TemporaryPlace& TemporaryPlace::operator=(TemporaryPlace&& other) noexcept {
-  std::swap(path_, other.path_);
-  return *this;
-}
-
-TemporaryPlace::~TemporaryPlace() {
-  std::error_code ignored;
-  if (!path_.empty()) fs::remove_all(path_, ignored);
 }
 
 bool is_dump_name(std::string_view name) {

@@ -5,29 +5,31 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/out_file.h"
+#include "base/unfinished.h"
 
 namespace ntstack::app {
 
-// A new folder with a random name that only this user may enter; it goes with this object, as far
-// as its files are not mapped any more (on Windows what is mapped stays).
+// A new folder with a random name that only this user may enter; it goes with this object, also
+// where a signal ends the program, as far as its files are not mapped any more (on Windows what is
+// mapped stays). What a process left that could not clear up goes when the next one is made.
 class TemporaryPlace {
  public:
   // Below the system's folder for temporary files (TMPDIR; Windows: TMP).
   static base::Result<TemporaryPlace> make();
-  TemporaryPlace(TemporaryPlace&& other) noexcept;
-  TemporaryPlace& operator=(TemporaryPlace&& other) noexcept;
-  ~TemporaryPlace();
-
   const std::filesystem::path& path() const { return path_; }
 
  private:
   TemporaryPlace() = default;
   std::filesystem::path path_;
+  std::optional<base::LockFile> lock_;  // beside it: whoever has it is alive
+  base::Unfinished folder_;             // goes before the lock
 };
 
 class Unpacked {

@@ -16,7 +16,8 @@ namespace ntstack::app {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 answered, 1 failed, 2 wrong command line. NO_COLOR turns colours off.";
+    "Exit codes: 0 answered, 1 failed, 2 wrong command line, 3 no memory. NO_COLOR turns colours "
+    "off.";
 
 struct Example {
   std::string_view command;  // "symbols fetch"

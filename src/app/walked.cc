@@ -79,7 +79,7 @@ base::Result<Round> walk_once(const WalkRequest& request, const DumpOptions& pat
 
 base::Result<Walked> walk_dumps(const WalkRequest& request) {
   DumpOptions paths = request.paths;
-  paths.answers = &request.downloads->answers();
+  request.downloads->serve(paths);
   UnpackedZips unpacked;
   if (!paths.unpacked) paths.unpacked = &unpacked;
   while (true) {

@@ -2,6 +2,7 @@
 
 #include <system_error>
 
+#include "base/mapped_pages.h"
 #include "base/text.h"
 
 #ifdef _WIN32
@@ -22,7 +23,9 @@ namespace ntstack::base {
 struct MappedFile::Mapping {
   void* view = nullptr;
   std::size_t size = 0;
+  WatchedPages watched;
   ~Mapping() {
+    watched.stop();
     if (view) UnmapViewOfFile(view);
   }
 };
@@ -53,6 +56,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
       return fail("can't map {}: {}", name, why);
     }
     mapping->size = static_cast<std::size_t>(size.QuadPart);
+    mapping->watched = WatchedPages(mapping->view, mapping->size, name);
   }
   CloseHandle(file);
   return MappedFile(path, std::move(mapping));
@@ -63,7 +67,9 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
 struct MappedFile::Mapping {
   void* view = nullptr;
   std::size_t size = 0;
+  WatchedPages watched;
   ~Mapping() {
+    watched.stop();
     if (view) munmap(view, size);
   }
 };
@@ -88,6 +94,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
       return fail("can't map {}: {}", name, reason);
     }
     mapping->view = view;
+    mapping->watched = WatchedPages(view, mapping->size, name);
   }
   close(file);
   return MappedFile(path, std::move(mapping));

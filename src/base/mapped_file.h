@@ -1,8 +1,11 @@
-// A file mapped read-only. Nothing is read until it is looked at.
+// A file mapped read-only. Nothing is read until it is looked at, and so it may be then that it
+// can't be: another program has cut the file, or its disk fails. What is looked at is zeros from
+// there on, and lost_file() has the file's name.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -28,5 +31,12 @@ class MappedFile {
   std::filesystem::path path_;
   std::unique_ptr<Mapping> mapping_;
 };
+
+// The first mapped file that could not be read any more; empty: none. No answer counts that was
+// made of mapped files since. (On Windows, where nobody can cut a mapped file, the program says it
+// and ends.)
+std::string lost_file();
+// For who has done with the file and goes on with others.
+void forget_lost_file();
 
 }  // namespace ntstack::base

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/mapped_file.h"
 #include "base/text.h"
 
 #ifdef _WIN32
@@ -69,6 +70,8 @@ Result<void> OutFile::close(bool durably) {
 #endif
   const int error = errno;
   const bool closed = std::fclose(file_.release()) == 0;
+  if (const std::string lost = lost_file(); written && closed && !lost.empty())
+    return fail("can't write {}: {} could not be read any more", path_text(path_), lost);
   if (written && closed) return {};
   return fail("can't write {}: {}", path_text(path_), reason_of(written ? errno : error));
 }
@@ -76,8 +79,8 @@ Result<void> OutFile::close(bool durably) {
 LockFile::LockFile(LockFile&& other) noexcept { *this = std::move(other); }
 
 LockFile& LockFile::operator=(LockFile&& other) noexcept {
-  std::swap(path_, other.path_);
   std::swap(handle_, other.handle_);
+  std::swap(file_, other.file_);
   return *this;
 }
 
@@ -98,7 +101,6 @@ Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& 
                 std::error_code(static_cast<int>(error), std::system_category()).message());
   }
   LockFile lock;
-  lock.path_ = path;
   lock.handle_ = reinterpret_cast<std::intptr_t>(handle);
   return lock;
 }
@@ -118,13 +120,14 @@ Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& 
     lock.handle_ = handle;
     if (::flock(handle, LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) return std::optional<LockFile>();
+      if (errno == EINTR) continue;
       return fail("can't lock {}: {}", path_text(path), reason_of(errno));
     }
     // The one before may have taken the name away between the two calls.
     struct stat held{}, named{};
     if (::fstat(handle, &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
         held.st_ino == named.st_ino && held.st_dev == named.st_dev) {
-      lock.path_ = path;
+      lock.file_ = Unfinished(path);
       return lock;
     }
   }
@@ -132,7 +135,10 @@ Result<std::optional<LockFile>> LockFile::try_lock(const std::filesystem::path& 
 
 LockFile::~LockFile() {
   if (handle_ == -1) return;
-  if (!path_.empty()) ::unlink(path_.c_str());
+  // The name first: when the lock is let go, it is another's.
+  {
+    const Unfinished file = std::move(file_);
+  }
   ::close(static_cast<int>(handle_));
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/unfinished.h"
 
 namespace ntstack::base {
 
@@ -19,7 +20,8 @@ class OutFile {
   static Result<OutFile> open(const std::filesystem::path& path, bool keep = false);
 
   Result<void> write(Bytes bytes);
-  // A file that is not closed so may be cut short.
+  // A file that is not closed so may be cut short. Fails too where what it was made of could not be
+  // read (lost_file()).
   Result<void> close();
   // Also waits until the bytes are on the disk: for what is renamed to where it counts as whole.
   Result<void> close_durably();
@@ -50,8 +52,8 @@ class LockFile {
 
  private:
   LockFile() = default;
-  std::filesystem::path path_;
   std::intptr_t handle_ = -1;
+  Unfinished file_;  // on Windows the system's own business
 };
 
 // Puts a closed file where it is to be, in one step, over what is there.

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "base/out_file.h"
+#include "base/partial.h"
 #include "base/text.h"
 #include "capture/driver_stacks.h"
 #include "capture/live_dump_events.h"
@@ -17,47 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint32_t kFirstSelective = 20348;  // Windows Server 2022; 11 is 22000
-
-// Makes the folder, and removes it again unless it was kept.
-class PartialFolder {
- public:
-  static base::Result<PartialFolder> make(const fs::path& target) {
-    fs::path path = target;
-    path += ".partial";
-    std::error_code error;
-    fs::create_directories(target.parent_path(), error);
-    // One of an earlier run that was killed is in nobody's way.
-    for (int i = 2; fs::exists(path, error); ++i) {
-      path = target;
-      path += fmt::format(".{}.partial", i);
-    }
-    if (!fs::create_directory(path, error))
-      return base::fail("the folder {} can't be made: {}", base::path_text(path),
-                        error ? error.message() : "there is a file of that name");
-    return PartialFolder(path);
-  }
-  PartialFolder(PartialFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  PartialFolder& operator=(PartialFolder&&) = delete;
-  ~PartialFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-
-  const fs::path& path() const { return path_; }
-  base::Result<void> keep_as(const fs::path& target) {
-    std::error_code error;
-    fs::rename(path_, target, error);
-    const fs::path there = std::exchange(path_, {});
-    if (error)
-      return base::fail("the capture is in {}, which can't be renamed to {}: {}",
-                        base::path_text(there), base::path_text(target), error.message());
-    return {};
-  }
-
- private:
-  explicit PartialFolder(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
-};
 
 base::Result<void> write_file(const fs::path& path, base::Bytes bytes) {
   auto file = base::OutFile::open(path);
@@ -91,6 +52,8 @@ class Capturing {
   std::string name(std::string_view ending) const { return stem_ + std::string(ending); }
   dump::Bundle& bundle() { return captured_.bundle; }
 
+  void tell_of_others() const;
+  base::Result<void> make_folder();
   void begin();
   base::Result<void> take_kernel_dumps();
   base::Result<void> take_triage_dumps();
@@ -112,7 +75,8 @@ class Capturing {
   std::string stem_;
   const CaptureOptions& options_;
   const CaptureCallbacks& callbacks_;
-  fs::path folder_;  // the partial one
+  std::optional<base::Partial> partial_;
+  fs::path folder_;  // that one
   Captured captured_;
 };
 
@@ -146,7 +110,9 @@ base::Result<void> Capturing::take_triage_dumps() {
   TriageCallbacks callbacks;
   callbacks.cancel = callbacks_.cancel;
   callbacks.store = [&](std::size_t number, std::span<const std::byte> dump) {
-    return write_file(folder_ / base::path_from_utf8(triage_name(stem_, number)), dump);
+    auto written = write_file(folder_ / base::path_from_utf8(triage_name(stem_, number)), dump);
+    if (written) partial_->keep();
+    return written;
   };
   callbacks.progress = [&](const TriageProgress& progress) { tell(progress_text(progress), true); };
   const TriageCapture taken =
@@ -408,10 +374,29 @@ base::Result<void> Capturing::write_manifest() {
   return write_file(folder_ / dump::kBundleFile, base::Bytes::of(dump::bundle_json(bundle())));
 }
 
+// Of captures that were killed: what they have may be all that there is of a rare event.
+void Capturing::tell_of_others() const {
+  for (const fs::path& other : base::sweep_partials(target_.parent_path()))
+    tell(
+        fmt::format("{} is what a capture left that was killed: its dumps can be opened; remove it "
+                    "when it is of no use",
+                    base::path_text(other)));
+}
+
+base::Result<void> Capturing::make_folder() {
+  auto partial = base::Partial::beside(target_);
+  if (!partial) return std::unexpected(std::move(partial.error()));
+  partial_ = std::move(*partial);
+  folder_ = partial_->path();
+  std::error_code error;
+  if (fs::create_directory(folder_, error)) return {};
+  return base::fail("the folder {} can't be made: {}", base::path_text(folder_),
+                    error ? error.message() : "there is a file of that name");
+}
+
 base::Result<Captured> Capturing::run() {
-  auto folder = PartialFolder::make(target_);
-  if (!folder) return std::unexpected(std::move(folder.error()));
-  folder_ = folder->path();
+  tell_of_others();
+  if (auto made = make_folder(); !made) return std::unexpected(std::move(made.error()));
   begin();
   auto kernel = take_kernel_dumps();
   if (!kernel) {
@@ -423,8 +408,12 @@ base::Result<Captured> Capturing::run() {
     if (!kernel) return std::unexpected(std::move(kernel.error()));
     return base::fail("nothing was captured");
   }
-  if (auto finished = finish(); !finished) return std::unexpected(std::move(finished.error()));
-  if (auto kept = folder->keep_as(target_); !kept) return std::unexpected(std::move(kept.error()));
+  partial_->keep();  // whatever happens now
+  auto finished = finish();
+  if (finished) finished = partial_->become(target_);
+  if (!finished)
+    return base::with_context(std::move(finished.error()), "the dumps are in {}",
+                              base::path_text(folder_));
   captured_.folder = target_;
   return std::move(captured_);
 }

@@ -12,6 +12,7 @@
 
 #include "base/mapped_file.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "store/absent.h"
 #include "store/file_name.h"
 #include "store/pointer_file.h"
@@ -247,7 +248,14 @@ class Fetcher::Pool {
         std::min<std::size_t>(std::max(1U, fetcher_.options_.parallel), wanted_.size());
     running_ = count;
     std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
+    for (std::size_t i = 0; i < count; ++i) {
+      if (auto thread = base::try_thread([this] { work(); }))
+        threads.push_back(std::move(*thread));
+      else if (i + 1 == count && threads.empty())
+        work();
+      else
+        --running_;
+    }
     tell(listener);
     return std::move(results_);
   }

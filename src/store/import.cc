@@ -115,13 +115,12 @@ base::Result<Imported> import_file(const std::filesystem::path& file,
   const auto lock = lock_slot(slot, never);
   if (!lock) return std::unexpected(lock.error());
   base::Result<Imported> taken = base::fail("nothing is in it");
+  const base::Unfinished unfinished(slot.part);
   {
     const auto expanded = expand(file, mapped->bytes(), slot);
     taken = expanded ? take(file, expanded->bytes(), store)
                      : base::Result<Imported>(std::unexpected(expanded.error()));
   }
-  std::error_code ignored;
-  std::filesystem::remove(slot.part, ignored);
   if (!taken) return named(std::move(taken.error()));
   return taken;
 }

@@ -8,6 +8,7 @@
 
 #include "base/mapped_file.h"
 #include "base/text.h"
+#include "base/unfinished.h"
 #include "store/cabinet.h"
 #include "store/file_extent.h"
 
@@ -86,16 +87,16 @@ base::Result<base::LockFile> lock_slot(const Slot& slot, const std::atomic<bool>
   }
 }
 
+base::Result<void> check_writable(const std::filesystem::path& store) {
+  const auto lock = base::LockFile::try_lock(own_folder(store) / "unfinished" / "writable.lock");
+  if (!lock) return std::unexpected(lock.error());
+  return {};
+}
+
 base::Result<void> put(const Slot& slot, base::Bytes file, std::string_view name,
                        const Check& check) {
-  const auto drop = [&] {
-    std::error_code ignored;
-    std::filesystem::remove(slot.fresh, ignored);
-  };
-  if (auto written = write_fresh(slot, file, name); !written) {
-    drop();
-    return written;
-  }
+  base::Unfinished unfinished(slot.fresh);
+  if (auto written = write_fresh(slot, file, name); !written) return written;
   std::string why;
   if (const auto fresh = base::MappedFile::open(slot.fresh)) {
     why = why_not_whole(fresh->bytes());
@@ -103,11 +104,10 @@ base::Result<void> put(const Slot& slot, base::Bytes file, std::string_view name
   } else {
     why = fresh.error().text();
   }
-  if (!why.empty()) {
-    drop();
-    return base::fail("{}", why);
-  }
-  return base::rename_file(slot.fresh, slot.destination);
+  if (!why.empty()) return base::fail("{}", why);
+  auto renamed = base::rename_file(slot.fresh, slot.destination);
+  if (renamed) unfinished.keep();
+  return renamed;
 }
 
 }  // namespace ntstack::store

@@ -44,6 +44,9 @@ std::uint64_t hash_of(std::string_view text);
 // Waits until no other process is at the slot; an error where `cancelled` was set meanwhile.
 base::Result<base::LockFile> lock_slot(const Slot& slot, const std::atomic<bool>& cancelled);
 
+// Whether files can be put into the store; makes its folders.
+base::Result<void> check_writable(const std::filesystem::path& store);
+
 // Why a file is not to be used, as a phrase; empty where it is.
 using Check = std::function<std::string(base::Bytes file)>;
 
