@@ -129,6 +129,7 @@ int run_batch(const BatchOptions& options, std::istream& in, std::FILE* out, std
     const Interrupt interrupt;
     Batch batch(options, in, *results);
     batch.run(interrupt.requested());
+    if (results->has_no_reader()) return kReaderGone;
     if (!batch.result()) return failed(batch.result().error(), err);
     for (const std::string& note : batch.paths().notes())
       say(err, "note: {}\n", base::printable(note));

@@ -146,6 +146,7 @@ base::Result<void> BatchResults::count(const report::BatchResult& result) {
 // Of a line of which a part is there nothing stays: other programs read the file.
 base::Error BatchResults::not_written() {
   const int error = errno;
+  has_no_reader_ = error == EPIPE;
   if (file_) {
     file_.reset();
     static_cast<void>(take_off_cut_line(path_));

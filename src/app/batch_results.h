@@ -33,6 +33,8 @@ class BatchResults {
   base::Result<std::size_t> add_files(const std::vector<std::string>& names, std::istream& in);
   base::Result<void> finish();
 
+  // Why add() failed: who reads the lines has gone.
+  bool has_no_reader() const { return has_no_reader_; }
   const report::BatchSummary& summary() const { return summary_; }
 
  private:
@@ -51,6 +53,7 @@ class BatchResults {
   std::unique_ptr<std::FILE, CloseFile> file_;
   std::FILE* out_ = nullptr;
   std::filesystem::path path_;  // of --output
+  bool has_no_reader_ = false;
   std::optional<BatchDatabase> database_;
   report::BatchSummary summary_;
   std::unordered_map<std::string, Seen> seen_;  // by path

@@ -68,12 +68,14 @@ std::string program_path() {
   return size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : "/proc/self/exe";
 }
 
-// What is there now, up to 64 KB; false at the end.
-bool take(Descriptor& from, std::string& to) {
+// What is there now, up to 64 KB; false at the end. One that can't be read is closed, as at the
+// end, and `failed` is set.
+bool take(Descriptor& from, std::string& to, bool& failed) {
   std::array<char, 65536> buffer;
   const ssize_t size = ::read(from.get(), buffer.data(), buffer.size());
   if (size > 0) to.append(buffer.data(), static_cast<std::size_t>(size));
   if (size > 0 || (size < 0 && errno == EINTR)) return true;
+  failed |= size < 0;
   from.close();
   return false;
 }
@@ -153,9 +155,10 @@ ChildProcess::Output ChildProcess::read(Time deadline, std::string& out, std::st
     const int ready = ::poll(wanted.data(), wanted.size(), milliseconds_until(deadline));
     if (ready < 0 && errno != EINTR) return Output::ended;
     if (ready == 0) return Output::late;
-    bool came = false;
-    if (ready > 0 && wanted[0].revents != 0) came = take(system_->out, out) || came;
-    if (ready > 0 && wanted[1].revents != 0) came = take(system_->err, err) || came;
+    bool came = false, failed = false;
+    if (ready > 0 && wanted[0].revents != 0) came = take(system_->out, out, failed) || came;
+    if (ready > 0 && wanted[1].revents != 0) came = take(system_->err, err, failed) || came;
+    if (failed) return Output::ended;
     if (came) return Output::came;
   }
 }

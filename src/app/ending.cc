@@ -51,9 +51,8 @@ void end_without_memory() {
 }
 
 int end_of_output(int code, std::FILE* out, std::FILE* err) {
-  if (std::ferror(out) == 0 && std::fflush(out) == 0) return code;
-  const int not_written = output_failed(err);
-  return code == kOk ? not_written : code;
+  const bool is_written = flush(out) && std::ferror(out) == 0;
+  return is_written || code != kOk ? code : output_failed(err);
 }
 
 }  // namespace ntstack::app

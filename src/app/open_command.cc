@@ -86,7 +86,7 @@ int run_open(const OpenOptions& options, std::istream& in, std::FILE* out, std::
   Pager pager(out);
   console::Console console(opened->target(), [&](std::string_view text) {
     if (is_typed && !options.no_pager) return pager.write(text);
-    std::fwrite(text.data(), 1, text.size(), out);
+    put(text, out);
   });
   let_reopen(console, *opened, !options.no_files);
   console.is_interactive = is_terminal(out);
@@ -100,7 +100,9 @@ int run_open(const OpenOptions& options, std::istream& in, std::FILE* out, std::
   }
   if (console.log)
     if (const auto closed = console.log->close(); !closed) return failed(closed.error(), err);
-  return write("", out, err);
+  if (const int written = write("", out, err); written != kOk) return written;
+  if (console.has_lost_log) return failed({"a log of the session could not be written", {}}, err);
+  return kOk;
 }
 
 }  // namespace ntstack::app

@@ -1,5 +1,6 @@
 #include "app/output.h"
 
+#include <atomic>
 #include <cerrno>
 #include <system_error>
 
@@ -9,15 +10,37 @@
 
 namespace ntstack::app {
 
+namespace {
+
+// The first reason: what comes behind fails for it too.
+std::atomic<int> why_not_written = 0;
+
+bool note(bool is_written) {
+  int none = 0;
+  if (!is_written) why_not_written.compare_exchange_strong(none, errno);
+  return is_written;
+}
+
+}  // namespace
+
+bool put(std::string_view text, std::FILE* out) {
+  errno = 0;
+  const bool is_written = std::fwrite(text.data(), 1, text.size(), out) == text.size();
+  return out == stderr ? is_written : note(is_written);  // nobody can be told
+}
+
+bool flush(std::FILE* out) {
+  errno = 0;
+  return note(std::fflush(out) == 0);
+}
+
 int write(const std::string& text, std::FILE* out, std::FILE* err) {
   if (has_lost_file(err)) return kFailed;
-  if (std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fflush(out) == 0)
-    return kOk;
-  return output_failed(err);
+  return put(text, out) && flush(out) ? int{kOk} : output_failed(err);
 }
 
 int output_failed(std::FILE* err) {
-  const int error = errno;
+  const int error = why_not_written;
   if (error == EPIPE) return kReaderGone;
   say(err, "ntstack: the output could not be written whole: {}\n",
       std::generic_category().message(error));

@@ -14,12 +14,13 @@
 
 namespace ntstack::app {
 
-// What can't be written is not said: `out` keeps that it failed, and the end of the program looks
-// at it.
+// False: it could not be written whole. The end of the program looks at that too, and says why.
+bool put(std::string_view text, std::FILE* out);
+bool flush(std::FILE* out);
+
 template <class... Args>
 void say(std::FILE* out, fmt::format_string<Args...> format, Args&&... args) {
-  const std::string text = fmt::format(format, std::forward<Args>(args)...);
-  std::fwrite(text.data(), 1, text.size(), out);
+  put(fmt::format(format, std::forward<Args>(args)...), out);
 }
 
 // Each returns the ExitCode that goes with it.
@@ -31,7 +32,7 @@ int write_lines(const std::function<bool(const report::TakeLine&)>& tell, std::F
 int write_list(const std::string& document, std::string_view list, std::string_view item,
                bool as_lines, std::FILE* out, std::FILE* err);
 int failed(const base::Error& error, std::FILE* err);  // of a file
-// Right behind the write that failed: says why by errno, but nothing where who reads it has gone.
+// Of what put() could not write: says why, but nothing where who reads it has gone.
 int output_failed(std::FILE* err);
 // Whether a mapped file could not be read any more, so that there is no answer: then that is said.
 bool has_lost_file(std::FILE* err);

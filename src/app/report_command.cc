@@ -31,6 +31,8 @@ bool is_same_file(const std::string& a, const std::string& b) {
 
 // By the signatures that Windows' dumps begin with.
 bool is_dump(const std::string& name) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(base::path_from_utf8(name), ignored)) return false;  // a device may wait
   std::ifstream file(base::path_from_utf8(name), std::ios::binary);
   char begin[4] = {};
   file.read(begin, sizeof begin);

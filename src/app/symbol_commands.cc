@@ -184,8 +184,9 @@ int run_symbols_list(const SymbolsOptions& options, std::FILE* out, std::FILE* e
 int run_symbols_import(const SymbolsOptions& options, std::FILE* out, std::FILE* err) {
   const std::string store = store_of(options);
   std::size_t taken = 0, were_there = 0, others = 0;
+  bool store_failed = false;
   for (const fs::path& file : files_below(options.dumps)) {
-    const auto imported = store::import_file(file, base::path_from_utf8(store));
+    const auto imported = store::import_file(file, base::path_from_utf8(store), &store_failed);
     if (!imported) {
       ++others;
       say(err, "ntstack: left out: {}\n", base::printable(imported.error().text()));
@@ -198,7 +199,10 @@ int run_symbols_import(const SymbolsOptions& options, std::FILE* out, std::FILE*
   const std::string text = fmt::format("{} files taken into {}; {} were there, {} left out\n",
                                        taken, base::printable(store), were_there, others);
   const int written = write(text, out, err);
-  return taken + were_there == 0 ? kFailed : written;
+  if (written != kOk) return written;
+  if (taken + were_there == 0) return failed({"no file of symbols was found", {}}, err);
+  if (store_failed) return failed({"the store could not be written to: see above", {}}, err);
+  return kOk;
 }
 
 }  // namespace ntstack::app

@@ -298,9 +298,8 @@ class Printer {
     std::vector<Answer> answers(addresses.size());
     answer(questions, answers);
     if (!base::lost_file().empty()) return;  // said at the end
-    for (const Answer& answer : answers)
-      std::fwrite(answer.lines.data(), 1, answer.lines.size(), out_);
-    std::fflush(out_);
+    for (const Answer& answer : answers) put(answer.lines, out_);
+    flush(out_);
   }
 
  private:

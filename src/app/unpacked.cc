@@ -49,7 +49,7 @@ fs::path lock_of(fs::path folder) {
 }
 
 // Others may write in the system's folder: what is theirs is left alone.
-bool is_this_users(const fs::path& path) {
+bool is_this_users([[maybe_unused]] const fs::path& path) {
 #ifdef _WIN32
   return true;
 #else
@@ -166,12 +166,14 @@ base::Result<void> check_room(const fs::path& folder, std::uint64_t size) {
 }
 
 // Fails where no dump came whole; what else did not is noted.
-base::Result<void> unpack(base::Bytes zip, Choice& choice, const fs::path& folder) {
+base::Result<void> unpack(base::Bytes zip, Choice& choice, const fs::path& folder,
+                          std::vector<base::Unfinished>& files) {
   const Interrupt interrupt;
   bool has_dump = false;
   std::optional<base::Error> first_error;
   for (const Wanted& one : choice.wanted) {
     const fs::path path = folder / base::path_from_utf8(one.name);
+    files.emplace_back(path);
     auto done = base::extract_entry(zip, one.entry, one.entry.size, path, &interrupt.requested());
     if (done) {
       has_dump |= is_dump_name(one.name);
@@ -242,7 +244,7 @@ base::Result<Unpacked> Unpacked::open(const fs::path& zip) {
   Unpacked unpacked(std::move(*place), name);
   if (auto room = check_room(unpacked.folder(), choice.size); !room)
     return failed(std::move(room.error()));
-  if (auto done = unpack(file->bytes(), choice, unpacked.folder()); !done)
+  if (auto done = unpack(file->bytes(), choice, unpacked.folder(), unpacked.files_); !done)
     return failed(std::move(done.error()));
   for (std::string& note : choice.notes) unpacked.notes_.push_back(unpacked.named(std::move(note)));
   return unpacked;

@@ -52,7 +52,8 @@ class Unpacked {
   Unpacked(TemporaryPlace place, std::string name)
       : place_(std::move(place)), name_(std::move(name)) {}
   TemporaryPlace place_;
-  std::string name_;  // the zip's, as the user gave it
+  std::vector<base::Unfinished> files_;  // go by name, also where no file can be opened any more
+  std::string name_;                     // the zip's, as the user gave it
   std::vector<std::string> notes_;
 };
 

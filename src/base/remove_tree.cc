@@ -44,7 +44,8 @@ void empty_folder(int folder, int depth) noexcept {
 }
 
 void remove_at(int folder, const char* name, int depth) noexcept {
-  if (::unlinkat(folder, name, 0) == 0 || errno == ENOENT || depth == kDeepest) return;
+  if (::unlinkat(folder, name, 0) == 0 || errno == ENOENT) return;
+  if (::unlinkat(folder, name, AT_REMOVEDIR) == 0 || depth == kDeepest) return;
   const int inner = ::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (inner < 0) return;
   empty_folder(inner, depth + 1);

@@ -141,6 +141,7 @@ class Console {
   Control control;
   SymbolPaths paths;
   std::optional<LogFile> log;  // where everything that is written goes too
+  bool has_lost_log = false;   // one could not be opened, or written whole: that was said
 
  private:
   void put(std::string_view text) {

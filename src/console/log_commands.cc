@@ -17,6 +17,7 @@ Done close_log(Console& console) {
   const std::string path = base::printable(console.log->path());
   const auto closed = console.log->close();
   console.log.reset();
+  console.has_lost_log |= !closed;
   console.write(fmt::format("Closing open log file {}\n", path));
   return closed;
 }
@@ -50,6 +51,7 @@ Done open_log(Console& console, std::string_view text, bool appends) {
     if (const auto closed = close_log(console); !closed) return closed;
   const std::string path = adds_time ? with_time(std::string(text)) : std::string(text);
   auto log = LogFile::open(path, appends);
+  console.has_lost_log |= !log;
   if (!log) return std::unexpected(log.error());
   console.log = std::move(*log);
   console.write(fmt::format("Opened log file '{}'\n", base::printable(path)));

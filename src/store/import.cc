@@ -74,7 +74,11 @@ base::Result<base::MappedFile> expand(const std::filesystem::path& file, base::B
 }
 
 base::Result<Imported> take(const std::filesystem::path& file, base::Bytes bytes,
-                            const std::filesystem::path& store) {
+                            const std::filesystem::path& store, bool* store_failed) {
+  const auto at_fault = [&](base::Error error) {
+    if (store_failed) *store_failed = true;
+    return std::unexpected(std::move(error));
+  };
   const auto key = key_in(bytes);
   if (!key) return std::unexpected(key.error());
   const auto name = safe_file_name(name_for(file, *key));
@@ -82,7 +86,7 @@ base::Result<Imported> take(const std::filesystem::path& file, base::Bytes bytes
   const Slot slot = slot_of(store, *name, *key);
   const std::atomic<bool> never = false;
   const auto lock = lock_slot(slot, never);
-  if (!lock) return std::unexpected(lock.error());
+  if (!lock) return at_fault(lock.error());
   const Check check = [&](base::Bytes other) {
     const auto its = key_in(other);
     return !its ? its.error().text() : *its == *key ? "" : "its key is another";
@@ -91,34 +95,36 @@ base::Result<Imported> take(const std::filesystem::path& file, base::Bytes bytes
   const auto there = base::MappedFile::open(slot.destination);
   imported.was_there = there && check(there->bytes()).empty();
   if (imported.was_there) return imported;
-  if (auto done = put(slot, bytes, *name, check); !done)
-    return std::unexpected(std::move(done.error()));
+  if (auto done = put(slot, bytes, *name, check); !done) return at_fault(std::move(done.error()));
   return imported;
 }
 
 }  // namespace
 
 base::Result<Imported> import_file(const std::filesystem::path& file,
-                                   const std::filesystem::path& store) {
+                                   const std::filesystem::path& store, bool* store_failed) {
   const auto mapped = base::MappedFile::open(file);
   if (!mapped) return std::unexpected(mapped.error());
   const auto named = [&](base::Error error) {
     return with_context(std::move(error), "{}", base::path_text(file));
   };
   if (!is_cabinet(mapped->bytes())) {
-    auto taken = take(file, mapped->bytes(), store);
+    auto taken = take(file, mapped->bytes(), store, store_failed);
     if (!taken) return named(std::move(taken.error()));
     return taken;
   }
   const Slot slot = slot_of(store, base::path_text(file.filename()), "import");
   const std::atomic<bool> never = false;
   const auto lock = lock_slot(slot, never);
-  if (!lock) return std::unexpected(lock.error());
+  if (!lock) {
+    if (store_failed) *store_failed = true;
+    return std::unexpected(lock.error());
+  }
   base::Result<Imported> taken = base::fail("nothing is in it");
   const base::Unfinished unfinished(slot.part);
   {
     const auto expanded = expand(file, mapped->bytes(), slot);
-    taken = expanded ? take(file, expanded->bytes(), store)
+    taken = expanded ? take(file, expanded->bytes(), store, store_failed)
                      : base::Result<Imported>(std::unexpected(expanded.error()));
   }
   if (!taken) return named(std::move(taken.error()));
