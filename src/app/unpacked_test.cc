@@ -136,7 +136,7 @@ TEST_F(UnpackedTest, AnOpenedSetKeepsTheFolderAndLetsItGo) {
     EXPECT_EQ(first->unpacked, second->unpacked);
     ASSERT_EQ(first->notes.size(), 1u);
     EXPECT_NE(first->notes[0].find(path + "/bad.dmp"), std::string::npos) << first->notes[0];
-    EXPECT_EQ(left().size(), 1u);
+    EXPECT_EQ(left().size(), 2u);  // the folder, and its lock
   }
   EXPECT_TRUE(left().empty());
   const auto none = open_dumps({zip("z.writestr('X/bad.dmp', 'no dump')").string()}, {});
@@ -144,6 +144,21 @@ TEST_F(UnpackedTest, AnOpenedSetKeepsTheFolderAndLetsItGo) {
   EXPECT_NE(none.error().text().find(path + "/bad.dmp"), std::string::npos) << none.error().text();
   EXPECT_EQ(none.error().text().find("ntstack-"), std::string::npos) << none.error().text();
   EXPECT_TRUE(left().empty());
+}
+
+TEST_F(UnpackedTest, WhatAKilledProcessLeftGoesAndThatOfALivingOneStays) {
+  const auto living = TemporaryPlace::make();
+  ASSERT_TRUE(living);
+  const auto parent = living->path().parent_path();
+  const auto dead = parent / "ntstack-00000000deadbeef";
+  std::filesystem::create_directories(dead);
+  std::ofstream(dead / "big.dmp") << "dump";
+  std::ofstream(parent / "ntstack-00000000deadbeef.lock");
+  const auto next = TemporaryPlace::make();
+  ASSERT_TRUE(next);
+  EXPECT_FALSE(std::filesystem::exists(dead));
+  EXPECT_FALSE(std::filesystem::exists(parent / "ntstack-00000000deadbeef.lock"));
+  EXPECT_TRUE(std::filesystem::exists(living->path()));
 }
 
 }  // namespace
