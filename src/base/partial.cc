@@ -72,8 +72,8 @@ std::vector<fs::path> sweep_partials(const fs::path& folder) {
   std::vector<fs::path> stay;
   std::error_code failed;
   std::vector<fs::path> locks;
-  for (fs::directory_iterator at(folder, failed); !failed && at != fs::directory_iterator();
-       at.increment(failed))
+  for (fs::directory_iterator at(folder.empty() ? "." : folder, failed);
+       !failed && at != fs::directory_iterator(); at.increment(failed))
     if (path_text(at->path().filename()).ends_with(kEnding)) locks.push_back(at->path());
   std::ranges::sort(locks);
   for (const fs::path& file : locks) {

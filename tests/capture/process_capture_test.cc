@@ -204,10 +204,21 @@ TEST_F(ProcessCapture, KilledInTheMiddleNothingHasItsName) {
   ::waitpid(child, &status, 0);
   EXPECT_TRUE(WIFSIGNALED(status));
   for (const std::string& name : names_in(folder.path()))
-    EXPECT_TRUE(name.ends_with(".partial")) << name;
-  // The next one is not in its way.
+    EXPECT_TRUE(name.ends_with(".partial") || name.ends_with(".partial.lock")) << name;
+  // It is not in the next one's way, which clears up.
   ASSERT_EQ(run_it(), app::kOk) << said;
   EXPECT_TRUE(fs::exists(x() / "capture.json"));
+  EXPECT_EQ(names_in(folder.path()), std::vector<std::string>{"X"});
+}
+
+TEST_F(ProcessCapture, DumpsOfOneThatWasKilledStayAndAreTold) {
+  fs::create_directories(folder.path() / "old.partial");
+  std::ofstream(folder.path() / "old.partial" / "old.Kernel.dmp") << "a dump";
+  std::ofstream(folder.path() / "old.partial.lock") << "";
+  ASSERT_EQ(run_it(), app::kOk) << said;
+  EXPECT_NE(said.find("old.partial is what a capture left that was killed"), std::string::npos)
+      << said;
+  EXPECT_TRUE(fs::exists(folder.path() / "old.partial" / "old.Kernel.dmp"));
 }
 
 TEST_F(ProcessCapture, AReportHasTheStacksAsTextAndJson) {
