@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <csignal>
 #include <istream>
 #include <mutex>
@@ -31,9 +32,12 @@ class Batch {
     const std::size_t jobs =
         options_.jobs != 0 ? options_.jobs : std::max(1U, std::thread::hardware_concurrency());
     const auto watch = base::try_thread([&](const std::stop_token& done) {
+      std::mutex mutex;
+      std::condition_variable_any done_now;  // a small batch does not wait for the last look
+      std::unique_lock lock(mutex);
       while (!done.stop_requested() && !stopped_) {
         if (interrupted) stopped_ = true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        done_now.wait_for(lock, done, std::chrono::milliseconds(50), [] { return false; });
       }
     });
     std::vector<std::jthread> threads;
