@@ -106,9 +106,12 @@ class Placer {
 
 }  // namespace
 
-std::vector<PageRun> runs_of_16_gb() {
-  return {{0x1, 0x9e}, {0x100, 0xbf200}, {0xbf400, 0x600}, {0x100000, 0x340000}};
+std::vector<PageRun> runs_of_gb(std::uint64_t gb) {
+  if (gb < 4) return {{0x1, 0x9e}, {0x100, 0x40000 * gb - 0x100}};
+  return {{0x1, 0x9e}, {0x100, 0xbf200}, {0xbf400, 0x600}, {0x100000, 0x40000 * gb - 0xc0000}};
 }
+
+std::vector<PageRun> runs_of_16_gb() { return runs_of_gb(16); }
 
 std::vector<PageRun> runs_of_few(std::uint64_t pages) {
   return {{0x1, 0x9e}, {0x100, 0x3}, {0x105, 1}, {0x200, pages}, {0x100000, pages / 2}};

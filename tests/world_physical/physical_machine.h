@@ -16,8 +16,9 @@ struct PhysicalMachine {
   std::uint64_t kernel_tables = 0;  // and their address: with PAE, not a page's
 };
 
-// Memory of 16 GB, as such a machine has it, and just enough for a few processes; and the latter
-// for a processor that reaches 4 GB.
+// Memory of so many GB (4 or more, or 1), as such a machine has it, and just enough for a few
+// processes; and the latter for a processor that reaches 4 GB.
+std::vector<PageRun> runs_of_gb(std::uint64_t gb);
 std::vector<PageRun> runs_of_16_gb();
 std::vector<PageRun> runs_of_few(std::uint64_t pages);
 std::vector<PageRun> runs_below_4_gb(std::uint64_t pages);
