@@ -54,9 +54,7 @@ symbols::Places places_of(const DumpOptions& options) {
     places.symbol_path.append(store::SymbolPath::of_folder(folder));
   places.answers = options.answers;
   if (options.spare_store && !options.spare_store->empty())
-    for (store::SymbolPath* path : {&places.symbol_path, &places.image_path})
-      for (store::Place& place : path->places)
-        if (place.kind == store::Place::Kind::server) place.keep_in.push_back(*options.spare_store);
+    places.symbol_path.places.push_back({store::Place::Kind::store, *options.spare_store, {}});
   return places;
 }
 

@@ -29,8 +29,8 @@ struct DumpOptions {
   std::vector<std::string> folders = {};
   // What servers answered so far; outlives the session. Null: none was asked.
   const store::Answers* answers = nullptr;
-  // A store behind those of each server, for what these do not take; outlives the session. Null or
-  // empty: none.
+  // A store that is looked in last: of what came and the path's stores do not take; outlives the
+  // session. Null or empty: none.
   const std::string* spare_store = nullptr;
   // Where zips that are opened again and again are unpacked once. Null: by each opening anew.
   UnpackedZips* unpacked = nullptr;

@@ -3,7 +3,7 @@
 disk or terminal. What holds: it ends with an exit code that docs/commands.md lists, says why where it has no answer, an
 answer that it gives is the whole one, what was there before is there still, and nothing half-written has a final name.
 
-    faults.py NTSTACK SHIM SOURCE [--all] [--only TEXT] [--figures FILE]
+    faults.py NTSTACK SHIM SOURCE [--all] [--moments N] [--only TEXT] [--figures FILE]
 
 Truth is ours: the undisturbed run's output, byte for byte. The faults are put in from outside (shim.c, the system's limits,
 a small disk)."""
@@ -34,6 +34,8 @@ PARSER.add_argument("source", type=pathlib.Path)
 PARSER.add_argument("--all", action="store_true", help="every call, and many moments: minutes")
 PARSER.add_argument("--only", default="", help="cases and faults whose names have this text, as in report/disk_full")
 PARSER.add_argument("--figures", type=pathlib.Path, help="writes counts there as JSON")
+PARSER.add_argument("--moments", type=int, default=400, help="of each fault and command, at most")
+PARSER.add_argument("--seconds", type=int, default=60, help="for one run")
 PARSER.add_argument("--verbose", action="store_true")
 OPTIONS = PARSER.parse_args()
 PROGRAM, SHIM, SOURCE = (path.resolve() for path in (OPTIONS.program, OPTIONS.shim, OPTIONS.source))
@@ -43,7 +45,7 @@ SYMBOLS = SAMPLES / "seed1" / "symbols"
 CRASH = SAMPLES / "processors" / "processors.dmp"
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("_NT_", "FAULT_"))}
 OK, FAILED, USAGE, NO_MEMORY = 0, 1, 2, 3
-SECONDS = 60  # for one run
+SECONDS = OPTIONS.seconds
 
 
 @dataclasses.dataclass
@@ -307,7 +309,7 @@ def files_wrong(case, plain, ended, tolerant, removes_nothing=False):
             elif ended.code == OK and same_lines(content) != same_lines(plain.files[name]) and not tolerant:
                 wrong.append(f"{name} is not whole")
         elif name.endswith(".db"):
-            wrong += database_wrong(content, ended, tolerant)
+            wrong += database_wrong(name, ended, tolerant)
         elif name.endswith(".log"):
             if ended.code == OK and content != plain.files[name] and not tolerant:
                 wrong.append(f"{name} is not whole")
@@ -321,12 +323,14 @@ def files_wrong(case, plain, ended, tolerant, removes_nothing=False):
     return wrong
 
 
-def database_wrong(content, ended, tolerant):
-    with tempfile.NamedTemporaryFile(suffix=".db") as file:
-        file.write(content)
-        file.flush()
+def database_wrong(name, ended, tolerant):
+    """As the next program finds it: with the journal, by which SQLite takes back what was cut."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file in (name, name + "-journal"):
+            if file in ended.files:
+                (pathlib.Path(folder) / file).write_bytes(ended.files[file])
         try:
-            with sqlite3.connect(file.name) as database:
+            with sqlite3.connect(pathlib.Path(folder) / name) as database:
                 if database.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                     return ["the database is damaged"]
                 if ended.code == OK and not tolerant and database.execute("SELECT count(*) FROM dumps").fetchone() != (6,):
@@ -437,7 +441,7 @@ def sweep(pool):
             if key not in counts:
                 with Run(case) as run:
                     counts[key] = run.run({"FAULT_CALL": fault.kind, "FAULT_PATH": fault.path, "FAULT_AT": "0"}).calls
-            for at in moments(counts[key], fault.most_all if OPTIONS.all else fault.most):
+            for at in moments(counts[key], min(fault.most_all, OPTIONS.moments) if OPTIONS.all else fault.most):
                 tasks.append(pool.submit(try_one, case, plain, fault, at))
     for task in tasks:
         task.result()
@@ -515,7 +519,7 @@ def cut_files(pool):
                     plains = [whole, run.run()]
                 with Run(made) as run:
                     count = run.run({"FAULT_CALL": "memory", "FAULT_AT": "0"}).calls
-                for at in moments(count, 60 if OPTIONS.all else 4):
+                for at in moments(count, min(60, OPTIONS.moments) if OPTIONS.all else 4):
                     tasks.append(pool.submit(try_cut, made, victim, size, plains, at))
     said = sum(bool(task.result()) for task in tasks)
     if tasks and not OPTIONS.only and said == 0:
@@ -656,6 +660,31 @@ def batch_goes_on():
             note(case.name, f"goes on after {number.name}", "-", ended, wrong)
 
 
+def store_without_room():
+    """A symbol store that can't be written to: symbols come all the same, for this run."""
+    def make(home):
+        (home / "file").write_bytes(b"no folder")
+
+    for name, store, fault in (("stacks", "{home}/file/store", None),
+                               ("stacks", "{home}/ro", {"FAULT_CALL": "mkdir", "FAULT_AT": "1", "FAULT_FOREVER": "1",
+                                                        "FAULT_DO": str(errno.EROFS), "FAULT_PATH": "/ro"}),
+                               ("symbols_fetch", "{home}/file/store", None)):
+        if OPTIONS.only not in f"{name}/store_without_room":
+            continue
+        command = ["stacks", DUMP] if name == "stacks" else ["symbols", "fetch", DUMP]
+        with Run(Case(name, [*command, "-y", "srv*{home}/store*{server}"])) as run:
+            plain = run.run()
+        case = Case(name, [*command, "-y", f"srv*{store}*{{server}}"], make=make)
+        with Run(case) as run:
+            ended = run.run(fault)
+            wrong = complaints(case, plain, ended, tolerant=name != "stacks")
+            if ended.code != (OK if name == "stacks" else FAILED):
+                wrong.append(f"exit code {ended.code}")
+            if ended.err.count("can't be written to") != 1:
+                wrong.append("it is not said once")
+            note(name, "store_without_room", "-", ended, wrong)
+
+
 def device_stays():
     """A device as an output stays one."""
     if OPTIONS.only in "report/device":
@@ -673,6 +702,7 @@ def main():
     streams()
     small_disk()
     killed()
+    store_without_room()
     device_stays()
     for problem in PROBLEMS:
         print(problem)
