@@ -362,6 +362,15 @@ void object_seeds(const Seeds& seeds) {
   }
 }
 
+// The world's dumps as they are, and with a change or two.
+void world_seeds(const Seeds& seeds) {
+  for (std::uint32_t which = 0; which < 48; which += which < 4 ? 1 : 4) {
+    Blob blob = Blob().u8(which);
+    if (which != 0) blob.u32(0x2000 + which * 0x1234).u32(0xffffffff).u32(which);
+    seeds.write("world", "dump" + std::to_string(which), blob);
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -385,6 +394,7 @@ int main(int count, char** arguments) {
   reply_seeds(seeds);
   text_seeds(seeds);
   object_seeds(seeds);
+  world_seeds(seeds);
   for (const auto& sample : dump::building::samples())
     seeds.write("dump", sample.name + ".dmp", dump::building::view(sample.bytes));
   return 0;

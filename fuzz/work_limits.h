@@ -29,6 +29,8 @@ inline constexpr WorkLimit kLimits[] = {
     {"stacks", 2000, 16 * kMegabyte, 4000, 40'000'000},
     {"physical", 2000, 32 * kMegabyte, 4000, 80'000'000},
     {"kernel_objects", 2000, 16 * kMegabyte, 4000, 40'000'000},
+    // The world's dump and PDBs stand behind every input.
+    {"world", 0, 64 * kMegabyte, 0, 100'000'000},
     // The listing is tried from every seventh byte, backwards too.
     {"disassembly", 40'000, 4 * kMegabyte, 400'000, 8'000'000},
     // Up to 65536 slots, each with the names that they share; 8 MB of names at most.

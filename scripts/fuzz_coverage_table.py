@@ -49,6 +49,7 @@ ABOUT = {
     "undecorate": "symbols/undecorate*.cc",
     "unwind_arm64": "pe/unwind_arm64.cc pe/packed_arm64.cc unwind/arm64*.cc",
     "unwind_x64": "pe/unwind_x64*.cc pe/function_table.cc",
+    "world": "stacks/*.cc analysis/*.cc target/*.cc console/*.cc",
     "x64_step": "unwind/x64*.cc unwind/scan.cc",
     "x86_code": "unwind/x86_code.cc unwind/x86_frame.cc unwind/x86_helper.cc unwind/x86_start.cc",
     "x86_step": "unwind/x86.cc unwind/x86_*.cc",
