@@ -364,7 +364,8 @@ void object_seeds(const Seeds& seeds) {
 
 // The world's dumps as they are, and with a change or two.
 void world_seeds(const Seeds& seeds) {
-  for (std::uint32_t which = 0; which < 48; which += which < 4 ? 1 : 4) {
+  // 2 and 3 of each four ask the console, every time for other commands.
+  for (std::uint32_t which = 0; which < 48; which += which < 6 ? 1 : 4) {
     Blob blob = Blob().u8(which);
     if (which != 0) blob.u32(0x2000 + which * 0x1234).u32(0xffffffff).u32(which);
     seeds.write("world", "dump" + std::to_string(which), blob);
