@@ -97,6 +97,10 @@ Result<void> write_whole(const fs::path& path, Bytes bytes) {
   const fs::file_status there = fs::status(target, failed);
   const bool is_new = there.type() == fs::file_type::not_found;
   const bool is_file = is_new || there.type() == fs::file_type::regular;
+  // A folder that is not there is a mistake in the name: none is made.
+  if (const fs::path folder = target.parent_path();
+      !folder.empty() && !fs::is_directory(folder, failed))
+    return fail("can't write {}: there is no folder {}", path_text(path), path_text(folder));
   std::optional<Partial> partial;
   if (is_file) {
     auto beside = Partial::beside(target);

@@ -38,7 +38,7 @@ class Partial {
 std::vector<std::filesystem::path> sweep_partials(const std::filesystem::path& folder);
 
 // Writes a file, whole or not at all: what was there before stays until then, and its access rights
-// and links to it remain. What is no file, as a device, is written to.
+// and links to it remain. What is no file, as a device, is written to. Makes no folder.
 Result<void> write_whole(const std::filesystem::path& path, Bytes bytes);
 
 }  // namespace ntstack::base

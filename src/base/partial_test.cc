@@ -87,6 +87,11 @@ TEST_F(PartialTest, AFileWrittenOverKeepsItsRightsAndItsLinks) {
   EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_read | fs::perms::owner_write);
 }
 
+TEST_F(PartialTest, AFolderThatIsNotThereIsNotMade) {
+  EXPECT_FALSE(write_whole(folder_ / "no" / "page", Bytes::of("lost")));
+  EXPECT_FALSE(fs::exists(folder_ / "no"));
+}
+
 TEST_F(PartialTest, ADeviceStaysOne) {
   ASSERT_TRUE(write_whole("/dev/null", Bytes::of("gone")));
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
