@@ -24,19 +24,19 @@ class World:
         self.dump, self.paths = dump, [str(path) for path in paths]
         self.truth = json.loads(truth.read_text())
 
-    def run(self, *lines):
-        """What each command line answers."""
+    def run(self, *lines, expect=0):
+        """What each command line answers; the program ends with `expect`."""
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as script:
             script.write("".join(f"{line}\n.echo <end>\n" for line in lines))
             script.flush()
-            out = self.raw("-cf", script.name)
+            out = self.raw("-cf", script.name, expect=expect)
         answers = re.split(r"^.*?> \.echo <end>\n<end>\n", out, flags=re.M)
         return [answer.split("\n", 1)[1] for answer in answers[:-1]]
 
-    def raw(self, *arguments, stdin=""):
+    def raw(self, *arguments, stdin="", expect=0):
         done = subprocess.run([PROGRAM, "open", str(self.dump), *self.paths, "--offline", *arguments], input=stdin.encode(),
                               capture_output=True, timeout=300)
-        if done.returncode != 0:
+        if done.returncode != expect:
             raise AssertionError(f"{arguments}: {done.stderr.decode()}")
         return done.stdout.decode()
 

@@ -137,7 +137,7 @@ class Logs(unittest.TestCase):
             WORLD.run(f".logappend {log}", ".echo appended", ".logclose")
             self.assertTrue(log.read_text(encoding="utf-8").startswith(text))
             self.assertIn("appended\n", log.read_text(encoding="utf-8")[len(text):])
-            (refused,) = WORLD.run(f".logopen {folder}/nosuch/log.txt")
+            (refused,) = WORLD.run(f".logopen {folder}/nosuch/log.txt", expect=1)  # a script's log is lost
             self.assertIn("can't be written", refused)
 
 
