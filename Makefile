@@ -3,6 +3,8 @@
 #   make demo     builds, and prints the stacks of the bundled sample
 #   make test     builds, and runs every test, those under Wine too
 #   make bench    benchmarks and races against rivals
+#   make rivals   fetches other programs that do the same, races them, and writes docs/performance.md
+#   make scale    costs against size, up to 50,000 threads, 512 GB and a PDB of 1 GB; writes docs/scale.md
 #   make instructions  how many instructions commands take, against those kept; a warning where it is over 5 % more
 #   make windows  build/windows-x64/ntstack.exe, static
 #   make driver   build/driver/{x64,arm64,x86}/ntstack.sys, and the program that tries it
@@ -11,7 +13,7 @@
 #   make sanitize the tests once more under ASan and UBSan
 #   make fuzz     each fuzz target for FUZZ_SECONDS (10)
 #   make check    format and layers
-.PHONY: all demo test bench instructions windows driver package reproducible sanitize fuzz check tidy format samples clean
+.PHONY: all demo test bench rivals scale instructions windows driver package reproducible sanitize fuzz check tidy format samples clean
 
 FUZZ_SECONDS ?= 10
 SAMPLE := samples/seed1
@@ -53,6 +55,23 @@ bench:
 	@cmake --preset bench >/dev/null
 	@cmake --build build/bench --target benchmarks
 	@bench/run.sh build/bench
+
+# What both run: the program, the benchmarks' and the tests' writers of dumps.
+RACED := ntstack unwind_steps unwind_data list_pages write_containers make_physical
+
+rivals:
+	@$(DEPENDENCIES) build test windows bench
+	@cmake --preset bench >/dev/null
+	@cmake --build build/bench --target $(RACED)
+	@scripts/fetch-test-images.sh
+	@bench/rivals/install.sh build/rivals
+	@bench/rivals/run.py build/bench build/rivals
+
+scale:
+	@$(DEPENDENCIES) build test bench
+	@cmake --preset bench >/dev/null
+	@cmake --build build/bench --target $(RACED)
+	@bench/scale.py build/bench
 
 instructions: all
 	@$(DEPENDENCIES) instructions

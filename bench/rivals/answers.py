@@ -11,7 +11,8 @@ def frames_of_symbolizer(text):
         frames = []
         for function, place in zip(lines[::2], lines[1::2]):
             numbers = re.search(r"^(.*?):(\d+)(?::\d+)?$", place)
-            frames.append((function, re.split(r"[\\/]", numbers.group(1))[-1], int(numbers.group(2))))
+            # pdb-addr2line writes the parameters' types too.
+            frames.append((re.sub(r"\([^()]*\)$", "", function), re.split(r"[\\/]", numbers.group(1))[-1], int(numbers.group(2))))
         answers.append(frames)
     return answers
 

@@ -4,7 +4,7 @@ compared first. Writes docs/performance.md.
 
     bench/rivals/run.py [BUILD_FOLDER] [RIVALS] [--only RACE...] [--write FILE]     (default: build/bench build/rivals)
 
-BUILD_FOLDER has ntstack, bench/unwind_steps, bench/unwind_data, list_pages and make_physical. Real dumps are those of
+BUILD_FOLDER has ntstack, bench/unwind_steps, bench/unwind_data, list_pages and write_containers. Real dumps are those of
 NTSTACK_DATA (../shared/data); races that want what is not there are left out, and the document says which.
 """
 import argparse
@@ -24,6 +24,7 @@ from race import Command, Result, measure, race
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
+import scale_inputs  # noqa: E402
 from dwarf_race import code_of  # noqa: E402
 
 # Why, where ntstack is not ahead: by race, then rival; "" for any.
@@ -34,9 +35,9 @@ class Races:
     def __init__(self, build, rivals):
         self.build, self.rivals = build, rivals
         self.data = pathlib.Path(os.environ.get("NTSTACK_DATA", ROOT.parent / "shared" / "data"))
-        self.ntstack = build / "ntstack"
         self.folder = build / "rivals"
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.ntstack = shutil.copy2(build / "ntstack", self.folder)  # a build meanwhile is then none of ours
         self.results, self.left_out = [], []
         self.tools = {
             "Breakpad's minidump_stackwalk": rivals / "npm/node_modules/minidump/bin/linux-x64/minidump_stackwalk",
@@ -97,7 +98,7 @@ class Races:
 
         def compare(mine, theirs):
             def count(text):
-                return len(re.findall(r"^ *[0-9a-f]{2} [0-9a-f]{8}[0-9a-f`]+", text, re.M))
+                return len(re.findall(r"^ *[0-9a-f`]{2,} .*\+0x[0-9a-f]+\s*$", text, re.M))
 
             return f"{count(mine)} frames; theirs {count(theirs)}"
 
@@ -110,10 +111,10 @@ class Races:
             self.leave_out("stack of a crashed kernel", "ntoseye", "it is not installed, or can't be kept from the network here")
 
     def big_pdb(self):
-        folder = self.build / "bench" / "big_pdb"
-        if not (folder / "big.pdb").exists():
-            subprocess.run([ROOT / "bench" / "make_big_pdb.py", folder], check=True)
-        image = folder / "big.exe"
+        """100,000 functions in 100 modules, with another inlined into each."""
+        image = self.folder / "pdb" / "big.exe"
+        if not image.exists():
+            scale_inputs.make_pdb(image.parent, 100)
         _, rva, size = code_of(image)
         for count in (1, 1000, 20000, 100000):
             choose = random.Random(1)
@@ -206,16 +207,13 @@ class Races:
 
     def pages(self):
         program = self.build / "tests" / "oracle_containers" / "list_pages"
-        maker = self.build / "tests" / "world_physical" / "make_physical"
-        name = "all pages of a complete dump, with checksums"
-        if not program.exists() or not maker.exists():
+        name = "all pages of a bitmap dump, with checksums"
+        if not program.exists():
             return self.leave_out(name, "all", "the tests' programs are not built")
-        # Of 12 MB: every page that is in the file is read by all.
-        dump = ROOT / "samples" / "none"
+        dump = self.folder / "dumps" / "bitmap_full_x64_1.dmp"
         writer = self.build / "tests" / "oracle_containers" / "write_containers"
         if writer.exists():
             subprocess.run([writer, self.folder / "dumps"], check=True, capture_output=True)
-            dump = max((self.folder / "dumps").glob("*x64*full*.dmp"), key=lambda path: path.stat().st_size, default=dump)
         if not dump.exists():
             return self.leave_out(name, "all", "no dump was made")
         script = pathlib.Path(__file__).parent / "pages.py"
