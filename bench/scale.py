@@ -5,7 +5,7 @@ docs/scale.md and docs/images/scale-*.svg.
     bench/scale.py [BUILD_FOLDER] [--small] [--runs N] [--only SERIES...] [--write FOLDER]
 
 BUILD_FOLDER (build/bench) has ntstack and make_physical. --small stops at sizes that take a minute in all; it writes only where
---write says, as does --only. Inputs are made in BUILD_FOLDER/scale and removed: 5 GB of disk at most, sparse files aside.
+--write says, as does --only. Inputs are made in a folder of BUILD_FOLDER and removed: 5 GB of disk at most, sparse files aside.
 """
 import argparse
 import dataclasses
@@ -16,6 +16,7 @@ import pathlib
 import random
 import shutil
 import subprocess
+import tempfile
 
 import measure
 import plot_svg
@@ -43,9 +44,7 @@ class Bench:
     def __init__(self, build, runs):
         self.runs = runs
         self.world = build / "tests" / "world_physical"
-        self.folder = build / "scale"
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="scale.", dir=build))
         self.program = shutil.copy2(build / "ntstack", self.folder)  # a build meanwhile is then none of ours
         self.start = measure.cost([self.program, "--version"], runs=21).cpu
 
@@ -92,8 +91,6 @@ class Bench:
 def all_series(bench):
     gigabytes, few = [1, 4, 16, 64, 128, 256, 512], [1, 16, 512]
     return [
-        Series("threads", "Threads of a machine", "threads", [100, 400, 1600, 6400, 25000, 50000], [100, 400, 1600], bench.threads,
-               "A bitmap dump of a machine with 16 GB; a process has ten threads."),
         Series("modules", "Modules of a process", "modules", [10, 100, 1000, 4000, 10000], [10, 100, 1000], bench.modules,
                "A user minidump of 100 threads whose stacks hold return addresses all over the modules; no image is at hand, so "
                "every module is told of as missing."),
@@ -103,12 +100,14 @@ def all_series(bench):
         Series("full", "Size of a complete dump", "GB", gigabytes, few, bench.dump_size("full"), "The same machine, type 1."),
         Series("elf", "Size of a QEMU core", "GB", gigabytes, few, bench.dump_size("elf"),
                "The same machine as QEMU's core, whose header names no kernel: it is found by the processors' registers."),
-        Series("pdb", "Size of a PDB", "MB", [1, 10, 100, 400, 1024], [1, 10], bench.pdb,
+        Series("pdb", "Size of a PDB", "MB", [1, 10, 100, 400, 1024], [1, 10, 100], bench.pdb,
                "Modules of 1,000 functions each, linked by lld, all kept. One address, and 1,000 all over the code, with inlined "
                "functions."),
         Series("batch", "Dumps in a batch", "dumps", [10, 100, 1000, 5000], [10, 100], bench.batch,
                "Hard links of the sample of a crash, each analysed by itself, in one process or two. Memory is that of the process "
                "that hands them out."),
+        Series("threads", "Threads of a machine", "threads", [100, 400, 1600, 6400, 25000, 50000], [100, 400, 1600, 6400], bench.threads,
+               "A bitmap dump of a machine with 16 GB; a process has ten threads."),
     ]
 
 
@@ -206,15 +205,23 @@ def main():
             lines = {name: [(size, 1000 * cost.cpu) for size, cost in costs] for name, costs in results.items()}
             (to / "images" / f"scale-{series.name}.svg").write_text(
                 plot_svg.loglog(f"{series.title}: CPU time", series.across, "ms", lines))
+            write(to, bench, parts, worse, "")  # a run that is stopped has told what it knew
     cores = processors(bench) if not options.only or "processors" in options.only else ""
     shutil.rmtree(bench.folder)
-    text = (ROOT / "bench" / "scale_words.md").read_text().format(
-        machine=measure.machine(), date=datetime.date.today().isoformat(), start=f"{1000 * bench.start:.1f}", runs=options.runs,
+    print(document(bench, parts, worse, cores))
+    if to:
+        write(to, bench, parts, worse, cores)
+
+
+def document(bench, parts, worse, cores):
+    return (ROOT / "bench" / "scale_words.md").read_text().format(
+        machine=measure.machine(), date=datetime.date.today().isoformat(), start=f"{1000 * bench.start:.1f}", runs=bench.runs,
         linear=LINEAR, worse="**Worse than linear: " + "; ".join(worse) + ".**" if worse else "Everything below is linear or better.",
         series="\n".join(parts), processors=cores)
-    print(text)
-    if to:
-        (to / "scale.md").write_text(text)
+
+
+def write(to, bench, parts, worse, cores):
+    (to / "scale.md").write_text(document(bench, parts, worse, cores))
 
 
 if __name__ == "__main__":

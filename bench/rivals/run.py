@@ -2,7 +2,7 @@
 """Races ntstack against the programs that install.sh got: the same work on the same inputs, in turns, medians; what both said is
 compared first. Writes docs/performance.md.
 
-    bench/rivals/run.py [BUILD_FOLDER] [RIVALS] [--only RACE...] [--write FILE]     (default: build/bench build/rivals)
+    bench/rivals/run.py [BUILD_FOLDER] [RIVALS] [--only RACE...] [--patience SECONDS] [--write FILE]     (default: build/bench build/rivals)
 
 BUILD_FOLDER has ntstack, bench/unwind_steps, bench/unwind_data, list_pages and write_containers. Real dumps are those of
 NTSTACK_DATA (../shared/data); races that want what is not there are left out, and the document says which.
@@ -32,8 +32,8 @@ REASONS = json.loads((pathlib.Path(__file__).parent / "reasons.json").read_text(
 
 
 class Races:
-    def __init__(self, build, rivals):
-        self.build, self.rivals = build, rivals
+    def __init__(self, build, rivals, patience):
+        self.build, self.rivals, self.patience = build, rivals, patience
         self.data = pathlib.Path(os.environ.get("NTSTACK_DATA", ROOT.parent / "shared" / "data"))
         self.folder = build / "rivals"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ class Races:
                 self.run(name, ours, "pdb-addr2line", [pdb], **options)
                 for rival in ("llvm-symbolizer-19", "llvm-symbolizer-22"):
                     # Its time grows with the addresses: what would take minutes is not run.
-                    if slow.get(rival, 0) * count > 180:
+                    if slow.get(rival, 0) * count > self.patience:
                         self.leave_out(name, rival, f"at {1000 * slow[rival]:.1f} ms an address it would take {slow[rival] * count:.0f} s")
                         continue
                     before = len(self.results)
@@ -280,10 +280,11 @@ def main():
     parser.add_argument("build", nargs="?", default="build/bench", type=pathlib.Path)
     parser.add_argument("rivals", nargs="?", default="build/rivals", type=pathlib.Path)
     parser.add_argument("--only", nargs="+")
+    parser.add_argument("--patience", type=float, default=180, help="seconds that a rival may take for one answer, or is left out")
     parser.add_argument("--write", type=pathlib.Path)
     options = parser.parse_args()
     rivals = options.rivals.resolve()
-    races = Races(options.build.resolve(), rivals)
+    races = Races(options.build.resolve(), rivals, options.patience)
     for name in ("start", "minidumps", "kernel", "symbols", "unwind_data", "steps", "wine", "pages"):
         if not options.only or name in options.only:
             getattr(races, name)()

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <vector>
@@ -33,6 +35,10 @@ class ExceptionDirectory {
 
   const Image& image() const { return *image_; }
   const std::vector<Run>& runs() const { return runs_; }
+  // The table's bytes where its first `count` entries lie together, else null.
+  const std::byte* direct(std::size_t count) const {
+    return count != 0 && table_.size() / entry_size_ >= count ? table_.data() : nullptr;
+  }
   template <class Entry>
   std::optional<Entry> entry(std::size_t index) const {
     if (index >= count_) return {};
@@ -76,7 +82,9 @@ class SortedFunctions : public ExceptionDirectory {
     if (after == runs().begin()) return {};
     std::size_t low = std::prev(after)->first;
     std::size_t high = std::prev(after)->end;
-    std::optional<Entry> found;
+    std::optional<Entry> found = last_of_sorted(rva, low, high);
+    if (found && !ends_before(*found)) return found;
+    found.reset();
     while (low < high) {
       const std::size_t middle = low + (high - low) / 2;
       const auto each = at(middle);
@@ -90,6 +98,25 @@ class SortedFunctions : public ExceptionDirectory {
       low = middle + 1;
     }
     return found;
+  }
+
+ private:
+  // Of entries that are in order and lie together, the last that begins at or before `rva`: without
+  // a branch that depends on what is read, which a processor could only guess.
+  std::optional<Entry> last_of_sorted(std::uint32_t rva, std::size_t low, std::size_t high) const {
+    const std::byte* entries = direct(high);
+    if (!entries || low >= high) return {};
+    const auto begin_at = [&](std::size_t index) {
+      std::uint32_t begin;
+      std::memcpy(&begin, entries + index * sizeof(Entry) + offsetof(Entry, begin), sizeof begin);
+      return begin;
+    };
+    for (std::size_t left = high - low; left > 1;) {
+      const std::size_t half = left / 2;
+      low += begin_at(low + half) <= rva ? half : 0;
+      left -= half;
+    }
+    return begin_at(low) <= rva ? at(low) : std::nullopt;
   }
 };
 
