@@ -248,7 +248,7 @@ def time_text(seconds):
 
 
 def memory_text(megabytes):
-    return "" if megabytes != megabytes else f"{megabytes:,.0f} MB"
+    return "" if megabytes != megabytes or megabytes == 0 else f"{megabytes:,.0f} MB"
 
 
 def table(results):
@@ -267,7 +267,7 @@ def not_ahead(results):
         words = []
         if each.ratio < 1:
             words.append(f"takes {1 / each.ratio:.1f} times as long ({time_text(each.ours)} to {time_text(each.theirs)})")
-        if each.our_memory > each.their_memory * 1.1:
+        if 0 < each.their_memory < each.our_memory / 1.1:  # of one that ended before it was looked at, nothing is known
             words.append(f"takes {each.our_memory / each.their_memory:.1f} times the memory")
         if words:
             reasons = next((REASONS[key] for key in REASONS if each.race.startswith(key)), {})
