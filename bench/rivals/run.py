@@ -247,8 +247,11 @@ def time_text(seconds):
     return f"{seconds * 1000:,.1f} ms" if seconds < 10 else f"{seconds:,.1f} s"
 
 
-def memory_text(megabytes):
-    return "" if megabytes != megabytes or megabytes == 0 else f"{megabytes:,.0f} MB"
+SEEN = 0.020  # seconds; the memory of what ends before is looked at too seldom to be told
+
+
+def memory_text(megabytes, seconds):
+    return "" if seconds < SEEN or megabytes != megabytes or megabytes == 0 else f"{megabytes:,.0f} MB"
 
 
 def table(results):
@@ -257,7 +260,7 @@ def table(results):
         spread = f" ({each.least:.2f} to {each.most:.2f})" if each.pairs > 1 else " (one pair)"
         ratio = f"{each.ratio:.2f}" if each.ratio >= 1 else f"**{each.ratio:.2f}**"
         lines.append(f"| {each.race} | {each.rival} | {time_text(each.ours)} | {time_text(each.theirs)} | {ratio}{spread} | "
-                     f"{memory_text(each.our_memory)} | {memory_text(each.their_memory)} | {each.same} |")
+                     f"{memory_text(each.our_memory, each.ours)} | {memory_text(each.their_memory, each.theirs)} | {each.same} |")
     return "\n".join(lines)
 
 
@@ -267,7 +270,7 @@ def not_ahead(results):
         words = []
         if each.ratio < 1:
             words.append(f"takes {1 / each.ratio:.1f} times as long ({time_text(each.ours)} to {time_text(each.theirs)})")
-        if 0 < each.their_memory < each.our_memory / 1.1:  # of one that ended before it was looked at, nothing is known
+        if min(each.ours, each.theirs) >= SEEN and 0 < each.their_memory < each.our_memory / 1.1:
             words.append(f"takes {each.our_memory / each.their_memory:.1f} times the memory")
         if words:
             reasons = next((REASONS[key] for key in REASONS if each.race.startswith(key)), {})
