@@ -18,10 +18,11 @@ trap 'rm -rf "$work"' EXIT
 umask 022
 
 documentation() { # of a package, into a folder
-  mkdir -p "$1/schema"
+  mkdir -p "$1/schema" "$1/images"
   cp README.md CHANGELOG.md LICENSE "$1"
   cp docs/*.md "$1"
   cp docs/schema/* "$1/schema"
+  cp docs/images/* "$1/images"
   # The README's links to docs/ lead beside it.
   sed -i 's|(docs/|(|g' "$1/README.md" "$1/CHANGELOG.md"
 }
