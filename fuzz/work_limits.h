@@ -33,8 +33,6 @@ inline constexpr WorkLimit kLimits[] = {
     {"world", 0, 64 * kMegabyte, 0, 100'000'000},
     // The listing is tried from every seventh byte, backwards too.
     {"disassembly", 40'000, 4 * kMegabyte, 400'000, 8'000'000},
-    // Five walks begin at every byte, each with marks and a stack of its own: up to 20 KB a walk.
-    {"x86_code", 200'000, 4 * kMegabyte, 200'000, 8'000'000},
     // Up to 65536 slots, each with the names that they share; 8 MB of names at most.
     {"pe_tables", 1000, 64 * kMegabyte, 2000, 40'000'000},
 };

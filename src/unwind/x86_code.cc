@@ -19,12 +19,12 @@ constexpr std::uint32_t kMaximumCases = 512;  // of a switch
 constexpr std::uint8_t kEsp = 4, kEbp = 5;
 
 // The bytes from an address on: without a copy where they lie together. A view that ends early may
-// end at a piece's border, not at a hole.
+// end at a piece's border, and then there is more behind it; at a hole nothing is made room for.
 class Code {
  public:
   Code(const base::ByteSource& memory, std::uint32_t address, std::size_t size)
       : bytes_(memory.view(address, size)) {
-    if (bytes_.size() == size) return;
+    if (bytes_.size() == size || !memory.get<std::byte>(address + bytes_.size())) return;
     copy_ = memory.copy(address, size);
     if (copy_.size() <= bytes_.size()) return;
     bytes_ = base::Bytes(std::span<const std::byte>(copy_));
