@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/mapped_file.h"
+#include "bench/function_middles.h"
 #include "pe/image.h"
 #include "unwind/scan.h"
 #include "unwind/x64.h"
@@ -14,43 +15,22 @@
 namespace ntstack::unwind {
 namespace {
 
-constexpr std::uint64_t kBase = 0xfffff80000000000;
-constexpr std::uint64_t kStack = 0xffffa00000000000;
-
-class OneModule : public unwind::CodeMap {
- public:
-  explicit OneModule(const pe::Image& image)
-      : module_{kBase, image.size_of_image(), &image, pe::x64::FunctionTable(image)} {}
-  const unwind::Module* find(std::uint64_t address) const override {
-    return address - module_.base < module_.size ? &module_ : nullptr;
-  }
-
- private:
-  unwind::Module module_;
-};
+using bench::kBase, bench::kStack;
 
 // A driver, and frames in the middle of its functions.
 struct Driver {
   base::MappedFile file;
   pe::Image image;
-  OneModule code{image};
+  bench::OneModule code{image};
   std::vector<std::uint64_t> words = std::vector<std::uint64_t>(0x20000, kBase + 0x1234);
   base::SegmentSource memory{{{kStack, base::Bytes(std::as_bytes(std::span(words)))}}};
   std::vector<x64::Registers> frames;
 
   Driver(base::MappedFile mapped, pe::Image read)
       : file(std::move(mapped)), image(std::move(read)) {
-    const auto& functions = std::get<pe::x64::FunctionTable>(code.find(kBase)->functions);
-    for (std::size_t i = 0; i < functions.size() && frames.size() < 256; ++i) {
-      const auto function = functions.at(i);
-      if (!function || function->end - function->begin < 64) continue;
-      x64::Registers registers;
-      registers.gpr.fill(kStack + 0x80000);
-      registers.gpr[x64::rsp] = kStack + 0x40000;
-      registers.known = 0xffff;
-      registers.rip = kBase + (function->begin + function->end) / 2;
-      if (x64::step(code, memory, registers, true)) frames.push_back(registers);
-    }
+    frames = bench::function_middles(code.functions(), 256, [&](const x64::Registers& registers) {
+      return x64::step(code, memory, registers, true).has_value();
+    });
   }
   static std::unique_ptr<Driver> open() {
     auto file = base::MappedFile::open(NTSTACK_SOURCE_DIR

@@ -13,48 +13,18 @@
 #include <vector>
 
 #include "base/mapped_file.h"
+#include "bench/function_middles.h"
 #include "pe/image.h"
 #include "unwind/x64.h"
 #include "unwind/x64_cache.h"
 
 using namespace ntstack;
 namespace x64 = unwind::x64;
+using bench::kBase, bench::kStack;
 
 namespace {
 
-constexpr std::uint64_t kBase = 0xfffff80000000000;
-constexpr std::uint64_t kStack = 0xffffa00000000000;
 constexpr std::size_t kPlaces = 256, kRounds = 41, kPasses = 100;
-
-class OneModule : public unwind::CodeMap {
- public:
-  explicit OneModule(const pe::Image& image)
-      : module_{kBase, image.size_of_image(), &image, pe::x64::FunctionTable(image)} {}
-  const unwind::Module* find(std::uint64_t address) const override {
-    return address - module_.base < module_.size ? &module_ : nullptr;
-  }
-  const pe::x64::FunctionTable& functions() const {
-    return std::get<pe::x64::FunctionTable>(module_.functions);
-  }
-
- private:
-  unwind::Module module_;
-};
-
-std::vector<x64::Registers> places_of(const pe::x64::FunctionTable& functions) {
-  std::vector<x64::Registers> places;
-  for (std::size_t i = 0; i < functions.size() && places.size() < kPlaces; ++i) {
-    const auto function = functions.at(i);
-    if (!function || function->end - function->begin < 64) continue;
-    x64::Registers registers;
-    registers.gpr.fill(kStack + 0x80000);
-    registers.gpr[x64::rsp] = kStack + 0x40000;
-    registers.known = 0xffff;
-    registers.rip = kBase + (function->begin + function->end) / 2;
-    places.push_back(registers);
-  }
-  return places;
-}
 
 // The median of many rounds, in nanoseconds a frame.
 template <class Step>
@@ -81,11 +51,12 @@ int main(int argc, char** argv) {
   if (!file) return 1;
   const auto image = pe::Image::from_file(file->bytes());
   if (!image) return 1;
-  const OneModule code(*image);
+  const bench::OneModule code(*image);
   std::vector<std::uint64_t> words(0x20000);
   for (std::size_t i = 0; i < words.size(); ++i) words[i] = kBase + 0x1000 + i * 16;
   const base::SegmentSource memory({{kStack, base::Bytes(std::as_bytes(std::span(words)))}});
-  const auto places = places_of(code.functions());
+  const auto places = bench::function_middles(code.functions(), kPlaces,
+                                              [](const x64::Registers&) { return true; });
   x64::RuleCache cache;
   if (mode == "list") {
     for (const x64::Registers& registers : places) {
