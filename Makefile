@@ -11,11 +11,12 @@
 #   make package  build/package: a .deb, and a zip for Windows with the driver
 #   make reproducible  whether the packages are the same bytes, built twice in two folders (half an hour)
 #   make sanitize the tests once more under ASan and UBSan
-#   make fuzz     each fuzz target for FUZZ_SECONDS (10)
+#   make fuzz     each fuzz target for FUZZ_SECONDS (10), at random or from FUZZ_SEED
 #   make check    format and layers
 .PHONY: all demo test bench rivals scale instructions windows driver package reproducible sanitize fuzz check tidy format samples clean
 
 FUZZ_SECONDS ?= 10
+FUZZ_SEED ?= 0
 SAMPLE := samples/seed1
 DEPENDENCIES := scripts/install-dependencies.sh
 
@@ -88,7 +89,7 @@ fuzz:
 	@$(DEPENDENCIES) build test
 	@cmake --preset debug >/dev/null
 	@cmake --build build/debug
-	@scripts/run-fuzz.sh build/debug $(FUZZ_SECONDS)
+	@scripts/run-fuzz.sh build/debug $(FUZZ_SECONDS) $(FUZZ_SEED)
 
 check:
 	@$(DEPENDENCIES) build test

@@ -105,9 +105,9 @@ std::uint64_t PageTables::frame_of(std::uint64_t entry) const {
   return paging_ == Paging::arm64 ? entry & 0x0000'ffff'ffff'f000 : entry & kFrame64;
 }
 
-bool PageTables::has_page(std::uint64_t physical) const {
+bool PageTables::has_byte(std::uint64_t physical) const {
   std::byte byte;
-  return physical_.read(physical & ~(kPage - 1), std::span(&byte, 1)) == 1;
+  return physical_.read(physical, std::span(&byte, 1)) == 1;
 }
 
 // Where processors are open to L1TF, Windows turns high bits of an invalid entry's frame on; the
@@ -116,7 +116,7 @@ std::uint64_t PageTables::frame_of_transition(std::uint64_t entry) const {
   const std::uint64_t plain =
       paging_ == Paging::x86 ? entry & 0xffff'f000 : entry & 0x0000'ffff'ffff'f000;
   std::uint64_t frame = plain;
-  while (frame != 0 && !has_page(frame)) frame &= ~std::bit_floor(frame);
+  while (frame != 0 && !has_byte(frame)) frame &= ~std::bit_floor(frame);
   return frame != 0 ? frame : plain;
 }
 
@@ -260,9 +260,14 @@ std::uint64_t PageTables::hole_end(std::uint64_t address) const {
       continue;
     }
     const Walk here = walk_uncached(address, 0);
-    if (here.result && has_page(here.result->physical)) return address;
-    const unsigned shift = here.result ? 12 : here.shift;
-    const std::uint64_t next = ((address >> shift) + 1) << shift;
+    std::uint64_t next = ((address >> here.shift) + 1) << here.shift;
+    if (here.result) {
+      // A dump may end, or begin, inside of a page.
+      const std::uint64_t physical = here.result->physical;
+      if (has_byte(physical)) return address;
+      const std::uint64_t hole = physical_.hole_end(physical) - physical;
+      next = address + std::min(hole, here.result->bytes);
+    }
     address = next > address ? next : UINT64_MAX;
   }
   return address;

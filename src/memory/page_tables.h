@@ -85,7 +85,7 @@ class PageTables : public base::ByteSource {
                                                       int depth) const;
   std::uint64_t frame_of(std::uint64_t entry) const;
   std::uint64_t frame_of_transition(std::uint64_t entry) const;
-  bool has_page(std::uint64_t physical) const;
+  bool has_byte(std::uint64_t physical) const;
 
   const base::ByteSource& physical_;
   Paging paging_;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <map>
 
@@ -236,6 +237,20 @@ TEST(PageTables, AHolesEndIsTheNextPageThatIsThere) {
   for (int i = 0; i < 16 && at < kKernel; i++) at = world.tables().hole_end(at);
   EXPECT_EQ(at, kKernel + 0x9000);
   EXPECT_EQ(world.tables().hole_end(UINT64_MAX), UINT64_MAX);
+}
+
+// A finding of fuzzing: memory that ends inside of a large page was said to be there up to its end.
+TEST(PageTables, AHoleMayBeginAndEndInsideOfAPage) {
+  std::array<std::byte, 0x10> start{std::byte{0xe3}};  // x86: entry 0 is the 4 MB page at 0
+  std::array<std::byte, 0x10> later{};
+  const base::SegmentSource physical({{0, base::Bytes(start.data(), start.size())},
+                                      {0x5020, base::Bytes(later.data(), later.size())}});
+  const PageTables tables(physical, Paging::x86, 0);
+  std::byte byte;
+  EXPECT_EQ(tables.read(0x22, std::span(&byte, 1)), 0u);
+  EXPECT_EQ(tables.hole_end(0x22), 0x5020u);
+  EXPECT_EQ(tables.read(0x5020, std::span(&byte, 1)), 1u);
+  EXPECT_GE(tables.hole_end(0x5030), 0x400000u);  // the end of what the entry maps, or beyond
 }
 
 }  // namespace
