@@ -15,7 +15,6 @@
 #include <iterator>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -164,32 +163,6 @@ bool try_greedy() {
 }
 
 }  // namespace
-
-// For mutators, which call libFuzzer's where there is one: a byte or some changed, put in or taken.
-extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most) {
-  static std::mt19937 random(1);
-  if (size == 0 && most != 0) data[size++] = 0;
-  if (size == 0) return 0;
-  const std::size_t at = random() % size;
-  switch (random() % 4) {
-    case 0:
-      if (size < most) {
-        std::memmove(data + at + 1, data + at, size - at);
-        ++size;
-      }
-      break;
-    case 1:
-      if (size > 1) {
-        std::memmove(data + at, data + at + 1, size - at - 1);
-        --size;
-      }
-      break;
-    default:
-      break;
-  }
-  data[random() % size] = static_cast<std::uint8_t>(random());
-  return size;
-}
 
 int main(int count, char** arguments) {
   const std::vector<std::string> words(arguments + 1, arguments + count);

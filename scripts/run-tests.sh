@@ -4,6 +4,7 @@
 set -uo pipefail
 build=$1
 log=$build/tests.log
+export LC_ALL=${LC_ALL:-${LANG:-C.UTF-8}} # a bare machine has no locale, and Wine then finds no name beyond ASCII
 "$(dirname "$0")/fetch-test-images.sh"
 ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$(nproc)" --verbose >"$log" 2>&1
 result=$?
