@@ -11,6 +11,8 @@
 
 #include <chrono>
 #include <fstream>
+#include <random>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -92,18 +94,27 @@ void write(const fs::path& path, std::string_view text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-// A port of loopback that nobody listens at now.
-std::uint16_t free_port() {
+bool is_free(std::uint16_t port) {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  address.sin_port = htons(port);
   const bool is_bound =
-      ::bind(descriptor, generic, size) == 0 && ::getsockname(descriptor, generic, &size) == 0;
+      ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   ::close(descriptor);
-  return is_bound ? ntohs(address.sin_port) : std::uint16_t{0};
+  return is_bound;
+}
+
+// A port of loopback that nobody listens at now. Below those that the system gives to whoever
+// connects: of these a connection may get the very one that it is to reach, and then it reaches
+// itself.
+std::uint16_t free_port() {
+  static std::random_device random;
+  for (int attempt = 0; attempt < 1000; ++attempt)
+    if (const auto port = static_cast<std::uint16_t>(10'000 + random() % 20'000); is_free(port))
+      return port;
+  return 0;
 }
 
 // A connection to a port of loopback, or -1.
@@ -197,11 +208,11 @@ bool SymbolServer::start(const fs::path& root) {
 }
 
 bool SymbolServer::choose_ports() {
-  bool all = true;
+  std::set<std::uint16_t> chosen;
   for (std::uint16_t* port :
        {&http_, &https_[0], &https_[1], &https_[2], &https_[3], &direct_, &dead_})
-    all = (*port = free_port()) != 0 && all;
-  return all;
+    if ((*port = free_port()) == 0 || !chosen.insert(*port).second) return false;
+  return true;
 }
 
 bool SymbolServer::start_processes() {
