@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
+#include "base/no_memory.h"
 #include "base/text.h"
 #include "code/arm64_atomics.h"
 #include "code/arm64_pointer_auth.h"
@@ -678,6 +681,13 @@ bool read_newer(std::uint32_t word, Disassembled& out) {
   return true;
 }
 
+// Capstone writes into what it asked for without a look at whether it got it.
+bool use_memory_that_is_there() {
+  cs_opt_mem memory{base::malloc_or_end, base::calloc_or_end, base::realloc_or_end, std::free,
+                    std::vsnprintf};
+  return cs_option(0, CS_OPT_MEM, reinterpret_cast<std::size_t>(&memory)) == CS_ERR_OK;
+}
+
 }  // namespace
 
 bool can_disassemble() { return true; }
@@ -693,6 +703,7 @@ struct Disassembler::State {
 
 Disassembler::Disassembler(Architecture architecture)
     : architecture_(architecture), state_(std::make_unique<State>()) {
+  [[maybe_unused]] static const bool once = use_memory_that_is_there();
   const bool is_arm64 = architecture == Architecture::arm64;
   const cs_mode mode = is_arm64                            ? CS_MODE_LITTLE_ENDIAN
                        : architecture == Architecture::x86 ? CS_MODE_32

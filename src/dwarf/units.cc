@@ -1,10 +1,12 @@
 #include "dwarf/units.h"
 
 #include <fmt/format.h>
+#include <llvm/Support/ErrorHandling.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "base/no_memory.h"
 #include "dwarf/die_bounds.h"
 #include "dwarf/line_header.h"
 #include "dwarf/sections.h"
@@ -31,6 +33,12 @@ StringRef text_of(base::Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// LLVM's containers end by abort where malloc gives nothing.
+bool end_as_we_do_without_memory() {
+  llvm::install_bad_alloc_error_handler([](void*, const char*, bool) { base::no_memory(); });
+  return true;
+}
+
 void ignore(llvm::Error error) { llvm::consumeError(std::move(error)); }
 
 // Where the unit that begins at `offset` ends; nothing where its header makes no sense. The fields
@@ -53,6 +61,7 @@ std::optional<std::uint64_t> end_of_unit(base::Bytes section, std::uint64_t offs
 }  // namespace
 
 base::Result<std::unique_ptr<Units>> Units::open(const pe::Image& image) {
+  [[maybe_unused]] static const bool once = end_as_we_do_without_memory();
   auto found = debug_sections(image);
   if (!found) return std::unexpected(std::move(found.error()));
   std::unique_ptr<Units> units(new Units);

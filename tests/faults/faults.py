@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -586,6 +587,36 @@ def streams():
                 note(case.name, "clock", "-", ended, complaints(case, plain, ended, tolerant=False))
 
 
+def least_to_start():
+    """Bytes of address space with which the program comes to its own code: what the loader does without is the loader's."""
+    good, limit = 0, 8 << 20
+    while good < 8:
+        limit += 256 << 10
+        ended = subprocess.run([PROGRAM, "--version"], capture_output=True, preexec_fn=address_space(limit), env=ENVIRONMENT)
+        good = good + 1 if ended.returncode == 0 else 0
+    return limit - (8 * 256 << 10)
+
+
+def address_space(limit):
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def limited_memory():
+    """An address space that is too small for the answer, by ever less."""
+    least = least_to_start()
+    for case in cases():
+        if OPTIONS.only not in f"{case.name}/limited_memory":
+            continue
+        with Run(case) as run:
+            plain = run.run()
+        steps = range(1, 65) if OPTIONS.all else (2, 7, 12, 17)  # of 256 KB
+        for step in steps:
+            with Run(case) as run:
+                ended = run.run(preexec_fn=address_space(least + (step * 256 << 10)))
+                # As with a file that can't be mapped: the rest is an answer too.
+                note(case.name, "limited_memory", step, ended, complaints(case, plain, ended, tolerant=True))
+
+
 def small_disk():
     """A real disk that is full, and one that nothing can be written to."""
     for case in cases():
@@ -700,6 +731,7 @@ def main():
         sweep(pool)
         cut_files(pool)
     streams()
+    limited_memory()
     small_disk()
     killed()
     store_without_room()
