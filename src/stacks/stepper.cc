@@ -80,11 +80,13 @@ std::uint64_t Stepper::end_of_scan(std::uint64_t from) const {
 std::uint64_t Stepper::end_of_memory(std::uint64_t from) const {
   constexpr std::uint64_t kPage = 0x1000;
   const std::uint64_t most = end_of_scan(from);
-  std::uint64_t at = from;
+  if (from < looked_at_.begin || from >= looked_at_.end) looked_at_ = {from, from};
+  std::uint64_t at = std::min(looked_at_.end, most);
   while (at < most && is_present(at)) {
     const std::uint64_t page_end = std::min(most, (at / kPage + 1) * kPage);
     at = is_present(page_end - 1) ? page_end : at + std::min<std::uint64_t>(8, most - at);
   }
+  looked_at_.end = std::max(looked_at_.end, at);
   return at;
 }
 
@@ -312,10 +314,10 @@ Lead Stepper::lead_from(const Walk& walk, const Registers& start, bool is_call_s
 
 // The lowest return address from which exact steps lead somewhere; where none does, the one whose
 // way is whole though a call on it went elsewhere; else the lowest.
-std::optional<unwind::ScanHit> Stepper::best_return_address(const Walk& walk, std::uint64_t from,
+std::optional<unwind::ScanHit> Stepper::best_return_address(Walk& walk, std::uint64_t from,
                                                             std::uint64_t end) {
   std::optional<unwind::ScanHit> first, second_best;
-  for (int i = 0; i < kMostLeads; ++i) {
+  for (int i = 0; i < kMostLeads && (i == 0 || walk.may_try_another_lead()); ++i) {
     const auto hit = next_return_address(from, end);
     if (!hit) break;
     if (!first) first = hit;

@@ -72,7 +72,7 @@ class Stepper {
   CallEdge edge_of(const Frame& frame, const Frame& caller) const;
   CallEdge edge_between(std::uint64_t ip, bool is_call_site, std::uint64_t return_address) const;
   std::optional<unwind::ScanHit> next_return_address(std::uint64_t from, std::uint64_t end);
-  std::optional<unwind::ScanHit> best_return_address(const Walk& walk, std::uint64_t from,
+  std::optional<unwind::ScanHit> best_return_address(Walk& walk, std::uint64_t from,
                                                      std::uint64_t end);
   bool is_known_as_data(std::uint64_t address);
   Registers registers_behind(const unwind::ScanHit& hit, std::uint64_t stack_end) const;
@@ -99,6 +99,12 @@ class Stepper {
     CallEdge edge = CallEdge::unknown;
   };
   mutable std::vector<KnownEdge> edges_ = std::vector<KnownEdge>(1024);
+  // Memory that end_of_memory() went over last and found no hole in: one guess after another asks
+  // from a little higher.
+  struct LookedAt {
+    std::uint64_t begin = 0, end = 0;
+  };
+  mutable LookedAt looked_at_;
 };
 
 }  // namespace ntstack::stacks
