@@ -91,7 +91,7 @@ class Bench:
 def all_series(bench):
     gigabytes, few = [1, 4, 16, 64, 128, 256, 512], [1, 16, 512]
     return [
-        Series("modules", "Modules of a process", "modules", [10, 100, 1000, 4000, 10000, 20000], [10, 100, 1000], bench.modules,
+        Series("modules", "Modules of a process", "modules", [10, 100, 1000, 4000, 10000, 16000], [10, 100, 1000], bench.modules,
                "A user minidump of 100 threads whose stacks hold return addresses all over the modules; no image is at hand, so "
                "every module is told of as missing."),
         Series("bitmap", "Size of a bitmap dump", "GB", gigabytes, few, bench.dump_size("bitmap"),

@@ -317,10 +317,11 @@ Lead Stepper::lead_from(const Walk& walk, const Registers& start, bool is_call_s
 std::optional<unwind::ScanHit> Stepper::best_return_address(Walk& walk, std::uint64_t from,
                                                             std::uint64_t end) {
   std::optional<unwind::ScanHit> first, second_best;
-  for (int i = 0; i < kMostLeads && (i == 0 || walk.may_try_another_lead()); ++i) {
+  for (int i = 0; i < kMostLeads; ++i) {
     const auto hit = next_return_address(from, end);
     if (!hit) break;
     if (!first) first = hit;
+    if (!walk.may_try_lead()) break;
     const Lead lead = lead_from(walk, registers_behind(*hit, end), true);
     // Where no code tells that a call ends there, a way that is cut short says little.
     const bool is_told = lead.outcome == Lead::Outcome::whole || lead.matching != 0 ||

@@ -70,9 +70,9 @@ class Walk {
 
   // One that has its known stacks and anchors, and no frames: to try where a start leads.
   Walk fork() const;
-  // Places besides the first that guesses may try for all frames together: a stack of a stranger's
-  // file may consist of guesses alone, each as dear as a walk.
-  bool may_try_another_lead() { return leads_tried_++ < kMostOtherLeads; }
+  // Whether one more place may be tried: a stack of a stranger's file may consist of guesses alone,
+  // each as dear as a walk. Sound stacks try a few, damaged ones some dozens.
+  bool may_try_lead() { return leads_tried_++ < kMostLeadsInAll; }
 
   void end(End end, std::string reason);
   bool is_over() const { return over_; }
@@ -88,7 +88,7 @@ class Walk {
   std::vector<Anchor> anchors_;         // by rising address
   std::vector<std::uint64_t> entered_;  // bases of the segments that the walk has been in
   std::optional<std::size_t> tentative_from_;
-  static constexpr std::size_t kMostOtherLeads = 2048;
+  static constexpr std::size_t kMostLeadsInAll = 384;
   std::size_t leads_tried_ = 0;
   bool over_ = false;
 };
