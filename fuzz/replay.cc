@@ -11,14 +11,12 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "corpus_files.h"
 #include "replay_targets.h"
 #include "work_counter.h"
 #include "work_limits.h"
@@ -26,7 +24,7 @@
 namespace {
 
 using namespace ntstack::fuzz;
-using Input = std::vector<std::uint8_t>;
+using Input = CorpusInput;
 
 // Named where a target ends the program.
 char current_input[4096];
@@ -67,18 +65,6 @@ std::string complaint(const Target& target, const Cost& cost) {
   if (const std::uint64_t most = limit.steps(cost.size); cost.work.steps > most)
     return over(cost.work.steps, most, "steps");
   return "";
-}
-
-std::map<std::string, Input> corpus_of(const std::filesystem::path& folder) {
-  std::map<std::string, Input> files;
-  if (!std::filesystem::is_directory(folder)) return files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (!entry.is_regular_file()) continue;
-    std::ifstream file(entry.path(), std::ios::binary);
-    files[entry.path().string()] =
-        Input(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  }
-  return files;
 }
 
 void set_current(const std::string& path) {

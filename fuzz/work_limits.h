@@ -25,10 +25,8 @@ inline constexpr WorkLimit kLimits[] = {
     {"greedy", 10, 4096, 10, 4096},  // of fuzz_replay's own test
     // A whole machine is looked for, with a bound for each way: so much besides even for a small
     // dump.
-    // Besides, an x86 stack without any image: up to 4096 frames, each of which looks for its
-    // return address in what is left of the stack.
-    {"stacks", 2000, 16 * kMegabyte, 4000, 200'000'000},
-    {"analyze", 2000, 16 * kMegabyte, 4000, 200'000'000},
+    {"analyze", 2000, 16 * kMegabyte, 4000, 40'000'000},
+    {"stacks", 2000, 16 * kMegabyte, 4000, 40'000'000},
     {"physical", 2000, 32 * kMegabyte, 4000, 80'000'000},
     {"kernel_objects", 2000, 16 * kMegabyte, 4000, 40'000'000},
     // The world's dump and PDBs stand behind every input.

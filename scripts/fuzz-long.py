@@ -25,7 +25,7 @@ def run(binary, name, work, seconds):
     own, findings = work / name, work / "findings"
     own.mkdir(parents=True, exist_ok=True)
     findings.mkdir(exist_ok=True)
-    command = [str(binary), f"-max_total_time={10 * seconds}", "-rss_limit_mb=2048", "-timeout=60", "-print_final_stats=1",
+    command = [str(binary), f"-max_total_time={10 * seconds}", "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1",
                f"-artifact_prefix={findings}/{name}-", str(own)]
     seeds = ROOT / "fuzz/corpus" / name
     if seeds.is_dir():

@@ -16,7 +16,7 @@ run_one() {
   [ -d "$seeds" ] && dirs+=("$seeds")
   local words=()
   [ -f "fuzz/dictionaries/$name.dict" ] && words=("-dict=fuzz/dictionaries/$name.dict")
-  if ! "$target" -max_total_time="$seconds" -seed="$seed" -rss_limit_mb=2048 -timeout=30 "${words[@]}" -artifact_prefix="$build/artifacts/$name-" \
+  if ! "$target" -max_total_time="$seconds" -seed="$seed" -rss_limit_mb=2048 -timeout=10 "${words[@]}" -artifact_prefix="$build/artifacts/$name-" \
       "${dirs[@]}" >"$build/$name.log" 2>&1; then
     echo "$name: a finding"
     touch "$build/artifacts/$name.found"

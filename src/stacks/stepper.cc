@@ -337,6 +337,13 @@ std::optional<unwind::ScanHit> Stepper::best_return_address(Walk& walk, std::uin
   return second_best ? second_best : first;
 }
 
+std::optional<unwind::ScanHit> Stepper::next_chain(std::uint64_t from, std::uint64_t end) {
+  if (from >= without_chain_.begin && end <= without_chain_.end) return std::nullopt;
+  const auto hit = unwind::scan_for_chain(modules_, *space_.memory, space_.architecture, from, end);
+  if (!hit) without_chain_ = {from, end};
+  return hit;
+}
+
 // What is known of a frame whose return address was found. Where a frame pointer was saved beside
 // it (x86: below; ARM64: its record's first half), and it leads up the stack, it is taken for one.
 Registers Stepper::registers_behind(const unwind::ScanHit& hit, std::uint64_t stack_end) const {
@@ -380,9 +387,7 @@ bool Stepper::step_by_guess(Walk& walk) {
   const std::uint64_t end = anchor ? anchor->at : limit;
   auto hit = best_return_address(walk, from, end);
   if (!hit || !hit->verified_by_code) {
-    const auto chained =
-        unwind::scan_for_chain(modules_, *space_.memory, walk.architecture(), from, end);
-    if (chained) hit = chained;
+    if (const auto chained = next_chain(from, end)) hit = chained;
   }
   if (step_to_trap_frame(walk, from, hit ? hit->slot : end, end)) return true;
   if (hit) {

@@ -74,6 +74,7 @@ class Stepper {
   std::optional<unwind::ScanHit> next_return_address(std::uint64_t from, std::uint64_t end);
   std::optional<unwind::ScanHit> best_return_address(Walk& walk, std::uint64_t from,
                                                      std::uint64_t end);
+  std::optional<unwind::ScanHit> next_chain(std::uint64_t from, std::uint64_t end);
   bool is_known_as_data(std::uint64_t address);
   Registers registers_behind(const unwind::ScanHit& hit, std::uint64_t stack_end) const;
   bool step_by_guess(Walk& walk);
@@ -105,6 +106,8 @@ class Stepper {
     std::uint64_t begin = 0, end = 0;
   };
   mutable LookedAt looked_at_;
+  // Where the last search for a chain of frame pointers found none: in no part of it is one.
+  LookedAt without_chain_;
 };
 
 }  // namespace ntstack::stacks

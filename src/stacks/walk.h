@@ -88,7 +88,7 @@ class Walk {
   std::vector<Anchor> anchors_;         // by rising address
   std::vector<std::uint64_t> entered_;  // bases of the segments that the walk has been in
   std::optional<std::size_t> tentative_from_;
-  static constexpr std::size_t kMostLeadsInAll = 384;
+  static constexpr std::size_t kMostLeadsInAll = 256;
   std::size_t leads_tried_ = 0;
   bool over_ = false;
 };

@@ -222,20 +222,32 @@ class Stepper {
       if (step && step->trust != Trust::scan) return step;
       if (step && !guess) guess = step;
     }
-    if (callee_.knows(ebp))
-      if (const auto step = by_call_at(callee_.gpr[ebp] + 4)) return step;
-    for (std::uint32_t i = 0; i < kMostCallSlots; ++i) {
-      const std::uint32_t slot = callee_.gpr[esp] + 4 * i;
-      if (!stack_.holds(slot, 4)) break;
-      if (const auto step = by_call_at(slot)) return step;
+    if (callee_.knows(ebp) && may_be_slot(callee_.gpr[ebp] + 4))
+      if (const auto saved = memory_.get<std::uint32_t>(callee_.gpr[ebp] + 4))
+        if (const auto step = by_call_before(*saved)) return step;
+    const std::uint32_t from = callee_.gpr[esp];
+    const std::uint32_t held = stack_.holds(from, 4) ? (stack_.high - from) / 4 : 0;
+    const std::uint32_t slots = std::min(kMostCallSlots, held);
+    // Looked up a stretch at once: one by one they are most of what a stack of guesses costs.
+    base::Bytes stretch;
+    std::uint32_t begin = 0, end = 0;
+    for (std::uint32_t i = 0; i < slots; ++i) {
+      if (i >= end) {
+        stretch = memory_.view(from + 4 * i, 4 * (slots - i));
+        begin = i;
+        end = i + static_cast<std::uint32_t>(stretch.size() / 4);
+      }
+      const auto value = i < end ? stretch.get_or<std::uint32_t>(4 * (i - begin), 0)
+                                 : memory_.get<std::uint32_t>(from + 4 * i).value_or(0);
+      if (const auto step = by_call_before(value)) return step;
     }
     return guess;
   }
 
-  std::optional<Step> by_call_at(std::uint32_t slot) const {
-    const auto value = may_be_slot(slot) ? memory_.get<std::uint32_t>(slot) : std::nullopt;
-    if (!value) return {};
-    const ReturnSite site = cache_.return_site(code_, memory_, *value);
+  // By a function that the call before a return address leads to.
+  std::optional<Step> by_call_before(std::uint32_t return_address) const {
+    const ReturnSite& site = cache_.return_site(code_, memory_, return_address);
+    if (!site.call) return {};
     for (const std::uint32_t start : {site.target, site.target_behind_jump}) {
       const auto step = start != 0 ? by_function_at(start) : std::nullopt;
       if (step && step->trust != Trust::scan) return step;
@@ -311,11 +323,15 @@ class Stepper {
     }
     if (by_code) return by_code;
     const std::uint32_t first = from + frame_size;
-    for (const Fit least : {Fit::calls_here, Fit::may_call_here, Fit::calls_elsewhere}) {
-      for (std::uint32_t i = 1; i <= kSearchedSlots; ++i)
-        if (fit_at(first + 4 * i) >= least) return Slot{first + 4 * i, false};
+    std::optional<Slot> nearest;
+    Fit best = Fit::none;
+    for (std::uint32_t i = 1; i <= kSearchedSlots && best != Fit::calls_here; ++i) {
+      const Fit fit = fit_at(first + 4 * i);
+      if (fit <= best) continue;
+      best = fit;
+      nearest = Slot{first + 4 * i, false};
     }
-    return {};
+    return nearest;
   }
 
   // True where a frame that the record describes by EBP certainly has it: behind the prologue, not

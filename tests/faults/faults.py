@@ -116,7 +116,7 @@ def cases():
         Case("diff", ["diff", "{home}/first", "{home}/second", *paths()], make=make_captures),
         Case("stack_use", ["stack-use", DUMP, *paths()]),
         Case("stack_starts", ["stack-starts", DUMP, *paths()]),
-        Case("open", ["open", DUMP, *paths(), "-c", f".logopen {log}; k; lm; .logclose"], ("session.log",)),
+        Case("open", ["open", DUMP, *paths(), "-c", f".logopen {log}; k; lm; uf .; .logclose"], ("session.log",)),
         Case("open_script", ["open", DUMP, *paths()], given=b"k\n~*k\nq\n"),
         Case("disassemble", ["disassemble", DUMP, "nt!KeWaitForSingleObject", *paths()]),
         Case("processes", ["processes", DUMP]),
@@ -609,7 +609,7 @@ def limited_memory():
             continue
         with Run(case) as run:
             plain = run.run()
-        steps = range(1, 65) if OPTIONS.all else (2, 7, 12, 17)  # of 256 KB
+        steps = range(1, 65) if OPTIONS.all else range(2, 18, 2)  # of 256 KB
         for step in steps:
             with Run(case) as run:
                 ended = run.run(preexec_fn=address_space(least + (step * 256 << 10)))
