@@ -304,16 +304,22 @@ class Limits(unittest.TestCase):
         except OSError:
             return False
 
+    def run_limited(self, command):
+        """Its end. The sanitizer looks at memory through a pipe for each call of a virtual function that it has not seen yet: where
+        none is left, any object is a wrong one to it, now in this thread and now in that."""
+        done = subprocess.run(["bash", "-c", command], capture_output=True, env=ENVIRONMENT, timeout=60)
+        if b"UndefinedBehaviorSanitizer" in done.stderr and b"does not point to an object of type" in done.stderr:
+            self.skipTest("the sanitizer looks at memory through a pipe, of which there is none left here")
+        return done
+
     def test_where_no_process_can_be_started_no_dump_is_blamed(self):
         limit = f"ulimit -n 5; exec '{PROGRAM}' batch '{self.good}' -j 1"
-        done = subprocess.run(["bash", "-c", limit], capture_output=True, env=ENVIRONMENT, timeout=60)
-        if b"invalid vptr" in done.stderr:
-            self.skipTest("the sanitizer looks at memory through a pipe, of which there is none left here")
+        done = self.run_limited(limit)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertEqual(done.stdout, b"")
         self.assertIn(b"a pipe could not be made", done.stderr)
         # What may be raised is.
-        done = subprocess.run(["bash", "-c", limit.replace("-n 5", "-S -n 5")], capture_output=True, env=ENVIRONMENT, timeout=60)
+        done = self.run_limited(limit.replace("-n 5", "-S -n 5"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIsNone(lines_of(done.stdout)[0]["error"])
 
