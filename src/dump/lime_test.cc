@@ -34,6 +34,15 @@ TEST(Lime, TheProcessorIsConcludedFromTablesThatMapThemselves) {
   EXPECT_TRUE(warns(*dump, "x64 was concluded from page tables that map themselves"));
 }
 
+TEST(Lime, TablesAboveTheFirstGigabyteAreFoundToo) {
+  const Data file = building::lime_dump(
+      {{0x1000, counting(0x9e000, 1), 0}, {0x7'8123'4000, building::self_map_x64(0x781234), 0}});
+  const auto dump = parse(view(file));
+  ASSERT_TRUE(dump);
+  EXPECT_EQ(dump->architecture, base::Architecture::x64);
+  EXPECT_EQ(dump->directory_table_base, 0x7'8123'4000u);
+}
+
 TEST(Lime, WhatStandsBeforeACutOrDamageIsUsed) {
   Data file =
       building::lime_dump({{0x1000, counting(0x1000, 1), 0}, {0x9000, counting(0x1000, 2), 0}});

@@ -12,7 +12,8 @@ namespace ntstack::dump {
 
 namespace {
 
-constexpr std::uint64_t end_of_search = std::uint64_t{1} << 30;
+constexpr std::uint64_t most_places = std::uint64_t{1} << 24;  // pages and holes: 64 GB of memory
+constexpr std::uint64_t end_of_memory = std::uint64_t{1} << 52;  // of processors' addresses
 constexpr std::uint64_t frame_bits = 0x000ffffffffff000;  // of a 64-bit entry
 constexpr std::uint32_t frame_bits32 = 0xfffff000;
 constexpr std::uint64_t valid = 1;
@@ -97,11 +98,11 @@ std::optional<SelfMap> find_self_map(const base::ByteSource& physical,
     if (named && take(*named)) return named;
   }
   std::uint64_t page = page_size;  // page 0 is the firmware's
-  while (page < end_of_search) {
+  for (std::uint64_t place = 0; place < most_places && page < end_of_memory; ++place) {
     const base::Bytes table = physical.view(page, page_size);
     if (table.empty()) {
       const std::uint64_t next = physical.hole_end(page);
-      if (next >= end_of_search) break;
+      if (next >= end_of_memory) break;
       page = (next + page_size - 1) / page_size * page_size;
       continue;
     }
@@ -123,7 +124,7 @@ bool take_self_map(Dump& dump) {
   if (!found) {
     dump.warnings.push_back(
         "the file does not say of what processor it is, and no page tables of a Windows kernel "
-        "were found in its first gigabyte");
+        "were found in its first 64 GB of memory");
     return false;
   }
   dump.architecture = found->architecture;

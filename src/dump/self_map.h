@@ -21,9 +21,9 @@ struct SelfMap {
   std::uint64_t directory_table_base = 0;
 };
 
-// The one that the processors' start block names, then every such table in the first gigabyte of
-// the physical memory, by address, until `take` is true of one; that one, or nothing. The kernel's
-// own tables are made at boot and mostly lie low.
+// The one that the processors' start block names, then every such table in the first 64 GB that
+// there are of the physical memory, by address, until `take` is true of one; that one, or nothing.
+// The kernel's own tables are made at boot and mostly lie low; where they do not, any process's do.
 std::optional<SelfMap> find_self_map(const base::ByteSource& physical,
                                      const std::function<bool(const SelfMap&)>& take);
 
