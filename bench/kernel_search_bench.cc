@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "dump/dump.h"
-#include "target/kernel.h"
-#include "target/kernel_builder.h"
+#include "target/kernel/kernel.h"
+#include "target/kernel/kernel_builder.h"
 
 namespace {
 

@@ -84,9 +84,11 @@ function(ntstack_precompile target from)
   endif()
 endfunction()
 
-# ntstack_folder(NAME deps...): the library ntstack_NAME of all *.cc here that are no tests, and NAME_test.
+# ntstack_folder(NAME deps...): the library ntstack_NAME of all *.cc here and in the folder's own folders that are no tests,
+# and NAME_test. A folder "windows" is taken by whoever builds for it.
 function(ntstack_folder name)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/*/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/windows/[^/]*$")
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

@@ -20,7 +20,7 @@
 #include "pdb/symbol_records.h"
 #include "pdb/type_records.h"
 #include "pe/image.h"
-#include "target/kernel_builder.h"
+#include "target/kernel/kernel_builder.h"
 
 namespace {
 

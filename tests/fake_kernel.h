@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
-#include "target/offsets.h"
-#include "target/probe_objects.h"
+#include "target/offsets/offsets.h"
+#include "target/offsets/probe_objects.h"
 
 namespace ntstack::target {
 

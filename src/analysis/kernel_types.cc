@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "target/offsets.h"
+#include "target/offsets/offsets.h"
 
 namespace ntstack::analysis {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "target/facts.h"
-#include "target/kernel_builder.h"
+#include "target/kernel/kernel_builder.h"
 
 namespace ntstack::analysis {
 namespace {

@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "dump/dump.h"
-#include "target/kernel.h"
+#include "target/kernel/kernel.h"
 #include "target/machine.h"
 
 namespace ntstack::capture {

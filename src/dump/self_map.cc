@@ -12,9 +12,9 @@ namespace ntstack::dump {
 
 namespace {
 
-constexpr std::uint64_t most_places = std::uint64_t{1} << 24;  // pages and holes: 64 GB of memory
+constexpr std::uint64_t most_places = std::uint64_t{1} << 24;    // pages and holes: 64 GB of memory
 constexpr std::uint64_t end_of_memory = std::uint64_t{1} << 52;  // of processors' addresses
-constexpr std::uint64_t frame_bits = 0x000ffffffffff000;  // of a 64-bit entry
+constexpr std::uint64_t frame_bits = 0x000ffffffffff000;         // of a 64-bit entry
 constexpr std::uint32_t frame_bits32 = 0xfffff000;
 constexpr std::uint64_t valid = 1;
 constexpr std::uint64_t accessed = 0x20;     // x86 and x64

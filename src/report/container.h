@@ -4,7 +4,7 @@
 #include <string>
 
 #include "dump/dump.h"
-#include "target/kernel.h"
+#include "target/kernel/kernel.h"
 
 namespace ntstack::report {
 

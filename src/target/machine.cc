@@ -7,9 +7,9 @@
 #include "base/text.h"
 #include "dump/header.h"
 #include "target/captured_threads.h"
-#include "target/kernel_lists.h"
+#include "target/kernel/kernel_lists.h"
 #include "target/list.h"
-#include "target/probe.h"
+#include "target/offsets/probe.h"
 #include "target/structures.h"
 
 namespace ntstack::target {

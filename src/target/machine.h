@@ -14,8 +14,8 @@
 #include "dump/dump.h"
 #include "pdb/pdb.h"
 #include "target/capture_status.h"
-#include "target/kernel.h"
-#include "target/offsets.h"
+#include "target/kernel/kernel.h"
+#include "target/offsets/offsets.h"
 #include "unwind/x86.h"
 
 namespace ntstack::target {

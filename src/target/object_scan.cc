@@ -4,7 +4,7 @@
 #include <array>
 #include <set>
 
-#include "target/probe_objects.h"
+#include "target/offsets/probe_objects.h"
 
 namespace ntstack::target {
 namespace {

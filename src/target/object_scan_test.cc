@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_kernel.h"
-#include "target/probe.h"
+#include "target/offsets/probe.h"
 
 namespace ntstack::target {
 namespace {

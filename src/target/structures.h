@@ -7,7 +7,7 @@
 
 #include "base/byte_source.h"
 #include "target/machine.h"
-#include "target/offsets.h"
+#include "target/offsets/offsets.h"
 
 namespace ntstack::target {
 
