@@ -12,7 +12,7 @@ for binary in "$binaries"/*_fuzz; do
   [ -d "$found" ] && [ -d "$corpus" ] || continue
   chosen=$(mktemp -d)
   cp "$corpus"/* "$chosen"
-  timeout "${MERGE_SECONDS:-120}" "$binary" -set_cover_merge=1 -max_len=16384 -rss_limit_mb=2048 -timeout=10 "$chosen" "$found" \
+  timeout "${MERGE_SECONDS:-120}" "$binary" -set_cover_merge=1 -use_counters=0 -max_len=16384 -rss_limit_mb=2048 -timeout=10 "$chosen" "$found" \
     >"$work/$name.merge.log" 2>&1 || echo "$name: not merged, see $work/$name.merge.log"
   files=0 bytes=0
   while read -r size file; do

@@ -237,11 +237,23 @@ class Stepper {
         begin = i;
         end = i + static_cast<std::uint32_t>(stretch.size() / 4);
       }
-      const auto value = i < end ? stretch.get_or<std::uint32_t>(4 * (i - begin), 0)
-                                 : memory_.get<std::uint32_t>(from + 4 * i).value_or(0);
-      if (const auto step = by_call_before(value)) return step;
+      const std::uint32_t slot = from + 4 * i;
+      const auto value =
+          i < end ? stretch.get<std::uint32_t>(4 * (i - begin)) : memory_.get<std::uint32_t>(slot);
+      if (!value) {
+        i = std::max(i, last_missing(slot, from));
+        continue;
+      }
+      if (const auto step = by_call_before(*value)) return step;
     }
     return guess;
+  }
+
+  // The last of the slots from `from` on that are missing together with the one at `slot`.
+  std::uint32_t last_missing(std::uint32_t slot, std::uint32_t from) const {
+    if (memory_.get<std::byte>(slot)) return 0;  // a part of it is there
+    const std::uint64_t next = std::min<std::uint64_t>(memory_.hole_end(slot), UINT32_MAX);
+    return std::max((static_cast<std::uint32_t>(next) - from) / 4, 1U) - 1;
   }
 
   // By a function that the call before a return address leads to.
