@@ -16,8 +16,6 @@ namespace {
 
 using stacks::Stack;
 
-constexpr std::uint64_t kMostSteps = 300'000'000;  // of frames that are compared: some seconds
-
 // From the first frame on that is not of the wait, the switch or the capture itself: a thread that
 // was captured in its wait is like one that was not. All of them where nothing else is there.
 std::vector<std::string> frames_of(const Stack& stack) {
@@ -174,7 +172,7 @@ std::vector<std::size_t> by_size(const std::vector<StackGroup>& groups) {
 }
 
 // For each group the group that is its model; for models themselves.
-std::vector<std::size_t> models_of(const std::vector<StackGroup>& groups) {
+std::vector<std::size_t> models_of(const std::vector<StackGroup>& groups, ComparisonWork& work) {
   FrameNumbers numbers;
   std::vector<Compared> compared;
   for (std::size_t i = 0; i < std::min(groups.size(), kMostCompared); ++i) {
@@ -185,16 +183,15 @@ std::vector<std::size_t> models_of(const std::vector<StackGroup>& groups) {
   std::vector<std::size_t> model(groups.size());
   std::iota(model.begin(), model.end(), std::size_t{0});
   std::vector<std::size_t> models;
-  std::uint64_t steps = 0;
   for (const std::size_t i : by_size(groups)) {
-    if (steps > kMostSteps) break;
     const auto is_like = [&](std::size_t other) {
       const std::size_t frames = std::max(groups[i].frames.size(), groups[other].frames.size());
       const std::size_t most = frames / kFramesToOneDifference;
-      return most > 0 && wait_alike(groups[i], groups[other]) &&
-             may_be_near(compared[i].sorted, compared[other].sorted, most, steps) &&
-             distance(compared[i].frames, compared[other].frames, most, steps) <= most;
+      return most > 0 && work.done <= work.most && wait_alike(groups[i], groups[other]) &&
+             may_be_near(compared[i].sorted, compared[other].sorted, most, work.done) &&
+             distance(compared[i].frames, compared[other].frames, most, work.done) <= most;
     };
+    if (work.done > work.most) break;
     const auto found = std::ranges::find_if(models, is_like);
     if (found != models.end())
       model[i] = *found;
@@ -230,7 +227,13 @@ std::vector<StackGroup> stack_groups(const std::vector<Stack>& stacks) {
 }
 
 std::vector<SimilarStacks> similar_stacks(const std::vector<StackGroup>& groups) {
-  const std::vector<std::size_t> models = models_of(groups);
+  ComparisonWork work;
+  return similar_stacks(groups, work);
+}
+
+std::vector<SimilarStacks> similar_stacks(const std::vector<StackGroup>& groups,
+                                          ComparisonWork& work) {
+  const std::vector<std::size_t> models = models_of(groups, work);
   std::unordered_map<std::size_t, std::size_t> at;  // by model
   std::vector<SimilarStacks> similar;
   for (std::size_t i = 0; i < groups.size(); ++i) {

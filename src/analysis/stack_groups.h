@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,10 +49,16 @@ struct SimilarStacks {
 
 // Groups are nearly alike where at most one frame in `kFramesToOneDifference` was put in, left out
 // or is another, and where they wait for the same. In the groups' order. Compared are the first
-// kMostCompared groups, the largest first and as long as that takes some seconds; each other one
-// stands for itself.
+// kMostCompared groups, the largest first and as long as that takes no more than `work.most`
+// comparisons of frames; each other one stands for itself.
+struct ComparisonWork {
+  std::uint64_t most = 300'000'000;  // some seconds
+  std::uint64_t done = 0;            // more than `most` by one pair of stacks at most
+};
 inline constexpr std::size_t kFramesToOneDifference = 6;
 inline constexpr std::size_t kMostCompared = 4000;
+std::vector<SimilarStacks> similar_stacks(const std::vector<StackGroup>& groups,
+                                          ComparisonWork& work);
 std::vector<SimilarStacks> similar_stacks(const std::vector<StackGroup>& groups);
 
 }  // namespace ntstack::analysis

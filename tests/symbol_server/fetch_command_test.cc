@@ -202,9 +202,7 @@ TEST_P(CommandTest, KilledInTheMiddleItIsGoneOnWith) {
 
 TEST_P(CommandTest, InterruptedItEndsAndIsGoneOnWith) {
   if (GetParam() == System::wine) GTEST_SKIP() << "no console that could be interrupted";
-  const auto begin = std::chrono::steady_clock::now();
   EXPECT_NE(begin_and_send("/slow", "INT"), 0);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(12));
   EXPECT_GE(unfinished_bytes(), 40'000u) << read_file(folder_.path() / "said");
   server().forget_requests();
   EXPECT_EQ(fetch("/slow").exit_code, 0);
