@@ -5,8 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+commit=$(git rev-parse HEAD)  # of both, whatever is committed meanwhile
 for place in "$work/one" "$work/another/and/deeper"; do
   git clone -q . "$place"
+  git -C "$place" checkout -q --detach "$commit"
   make -C "$place" package >"$work/log" 2>&1 || { tail -n 30 "$work/log"; exit 1; }
 done
 differ=0
