@@ -17,8 +17,14 @@ if [ "$skipped" -gt 0 ]; then
   echo "Skipped:"
   grep -B3 -E '\[  SKIPPED \] [A-Za-z0-9_]+\.[A-Za-z0-9_/]+ \(' "$log" | grep -E 'not at hand|SKIPPED|not installed' | sed 's/^[0-9]*: /  /' | sort -u
 fi
+# What failed, in its own words, last: of each test the end of what it printed, some hundred lines in all.
 if [ $result -ne 0 ]; then
-  grep -vE '\[ RUN|\[       OK' "$log" | tail -n 150
+  failures=$build/Testing/Temporary/LastTestsFailed.log
+  each=$((120 / $(grep -c . "$failures") + 5))
+  while IFS=: read -r number name; do
+    echo "== $name"
+    sed -n "s/^$number: //p" "$log" | grep -vE '\[ RUN|\[       OK|^ *$' | cut -c1-300 | tail -n $each
+  done <"$failures"
 fi
 echo "cases: $passed passed, $failed failed, $skipped skipped"
 exit $result

@@ -15,6 +15,10 @@
 #include "app/memory_limit.h"
 #include "capture/this_system.h"
 
+#if defined(_WIN32)
+#include "capture/windows/text.h"
+#endif
+
 namespace {
 
 using namespace ntstack::app;
@@ -39,7 +43,7 @@ int symbolize(Options& options) {
   return run_symbolize(options.symbolize, std::cin, stdout, stderr);
 }
 
-int dispatch(const CLI::App& app, Options& options, int argc, char** argv) {
+int dispatch(const CLI::App& app, Options& options, const std::vector<std::string>& arguments) {
   if (app.got_subcommand("stacks")) return run_stacks(options.stacks, stdout, stderr);
   if (app.got_subcommand("info")) return run_info(options.info, stdout, stderr);
   if (app.got_subcommand("modules")) return run_modules(options.modules, stdout, stderr);
@@ -70,17 +74,16 @@ int dispatch(const CLI::App& app, Options& options, int argc, char** argv) {
     return run_driver(options.driver, system.get(), stdout, stderr);
   }
   if (app.got_subcommand("capture")) {
-    options.capture.arguments.assign(argv + 1, argv + argc);
+    options.capture.arguments.assign(arguments.begin() + 1, arguments.end());
     const auto system = ntstack::capture::this_system();
     return run_capture(options.capture, system.get(), stdout, stderr);
   }
   return symbolize(options);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  ntstack::app::begin_process();
+// The program's name and its arguments, in UTF-8.
+int run(const std::vector<std::string>& arguments) {
+  begin_process();
   CLI::App app(
       "Windows kernel stacks from dumps: exact where the unwind data is at hand, and honest where "
       "it is not.");
@@ -88,18 +91,31 @@ int main(int argc, char** argv) {
   declare(app, options);
   try {
     // WinDbg's -cf is one option; to the parser it would be -c with the value f.
-    std::vector<const char*> arguments(argv, argv + argc);
-    for (const char*& argument : arguments)
-      if (std::string_view(argument) == "-cf") argument = "--cf";
-    app.parse(argc, arguments.data());
+    std::vector<const char*> parsed;
+    for (const std::string& argument : arguments)
+      parsed.push_back(argument == "-cf" ? "--cf" : argument.c_str());
+    app.parse(static_cast<int>(parsed.size()), parsed.data());
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error) == 0 ? kOk : kUsage;
     return end_of_output(code, stdout, stderr);
   }
   if (options.parent) end_with(*options.parent);
   if (options.memory_limit != 0) limit_memory(std::uint64_t{options.memory_limit} << 20);
-  const int code = end_of_output(dispatch(app, options, argc, argv), stdout, stderr);
+  const int code = end_of_output(dispatch(app, options, arguments), stdout, stderr);
   // No answer, because it was asked to end.
   if (code == kFailed && Interrupt::signal() != 0) return code_of_signal(Interrupt::signal());
   return code;
 }
+
+}  // namespace
+
+#if defined(_WIN32)
+// The code page of main's arguments is UTF-8 by the manifest, but before Windows 10 1903.
+int wmain(int argc, wchar_t** argv) {
+  std::vector<std::string> arguments;
+  for (int i = 0; i < argc; ++i) arguments.push_back(ntstack::capture::windows::utf8(argv[i]));
+  return run(arguments);
+}
+#else
+int main(int argc, char** argv) { return run({argv, argv + argc}); }
+#endif

@@ -19,8 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-std::string quoted(const std::string& text) { return "'" + text + "'"; }
-
 fs::path built(const char* name) { return source_dir() / "build/windows-x64" / name; }
 fs::path probe() { return built("tests/capture_wine/capture_probe.exe"); }
 fs::path victim() { return built("tests/capture_wine/capture_victim.exe"); }
@@ -35,9 +33,9 @@ class CaptureWineTest : public testing::Test {
     fs::create_directories(binary_dir() / "wine");
     const auto in_wine = [](const fs::path& path) { return quoted("Z:" + path.string()); };
     const ToolResult result =
-        run("WINEDEBUG=-all DISPLAY= WINEPREFIX=" + quoted((binary_dir() / "wine").string()) +
-            " wine " + quoted(probe().string()) + " " + in_wine(victim()) + " " +
-            in_wine(built("ntstack.exe")) + " " + in_wine(folder_->path()));
+        run("WINEDEBUG=-all DISPLAY= WINEPREFIX=" + quoted(binary_dir() / "wine") + " wine " +
+            quoted(probe()) + " " + in_wine(victim()) + " " + in_wine(built("ntstack.exe")) + " " +
+            in_wine(folder_->path()));
     exit_code_ = result.exit_code;
     std::istringstream text(result.out);
     for (std::string line; std::getline(text, line);) {

@@ -24,9 +24,19 @@ class DriverWineTest : public testing::Test {
     if (run("wine --version 2>/dev/null").exit_code != 0) GTEST_SKIP() << "no Wine";
     for (const fs::path& file : {program(), driver()})
       if (!fs::exists(file)) GTEST_SKIP() << file << " is not built";
-    if (fs::exists(prefix() / "drive_c" / "windows")) return;
-    fs::create_directories(prefix());
-    run(environment() + "wineboot --init >/dev/null 2>&1; " + environment() + "wineserver -w");
+    if (!fs::exists(prefix() / "drive_c" / "windows")) {
+      fs::create_directories(prefix());
+      run(environment() + "wineboot --init >/dev/null 2>&1; " + environment() + "wineserver -w");
+    }
+    drive("n:", program().parent_path());
+    drive("o:", binary_dir());
+  }
+  // A folder as a drive: Wine's cmd reads a script in an old code page, and names of folders may
+  // have any character.
+  static void drive(const char* letter, const fs::path& folder) {
+    const fs::path link = prefix() / "dosdevices" / letter;
+    fs::remove(link);
+    fs::create_directory_symlink(folder, link);
   }
   // As the driver's own Wine test: a server that stays would keep the host of a driver that was
   // stopped, and the next start would wait for it.
@@ -39,7 +49,7 @@ class DriverWineTest : public testing::Test {
     std::ofstream script(prefix() / "drive_c" / "session.cmd", std::ios::binary);
     script << "@echo off\r\n";
     for (const std::string& command : commands)
-      script << "echo == " << command << "\r\nZ:" << program().string() << " " << command
+      script << "echo == " << command << "\r\nN:\\ntstack.exe " << command
              << " 2>&1\r\necho code %ERRORLEVEL%\r\n";
     script.close();
     return run(environment() + "wine cmd /c 'C:\\session.cmd' </dev/null 2>/dev/null; " +
@@ -49,7 +59,7 @@ class DriverWineTest : public testing::Test {
 };
 
 TEST_F(DriverWineTest, TheDriverIsInstalledStartedTriedStoppedAndRemoved) {
-  const std::string install = "driver install --from Z:" + driver().string();
+  const std::string install = "driver install --from O:\\driver\\x64\\ntstack.sys";
   const std::string said =
       session({"driver remove", install, "driver status", "driver start", "driver status", "doctor",
                "crash --yes-crash-this-machine", "driver stop", "driver remove"});

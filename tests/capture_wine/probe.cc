@@ -13,6 +13,7 @@
 #include "capture/live_process.h"
 #include "capture/process_choice.h"
 #include "capture/this_system.h"
+#include "capture/windows/text.h"
 
 namespace {
 
@@ -29,13 +30,13 @@ class Program {
     ::CreatePipe(&from_, &child_out, &inherited, 1 << 20);
     ::SetHandleInformation(to_, HANDLE_FLAG_INHERIT, 0);
     ::SetHandleInformation(from_, HANDLE_FLAG_INHERIT, 0);
-    STARTUPINFOA start{};
+    STARTUPINFOW start{};
     start.cb = sizeof start;
     start.dwFlags = STARTF_USESTDHANDLES;
     start.hStdInput = child_in;
     start.hStdOutput = start.hStdError = child_out;
-    std::string command = line;
-    if (!::CreateProcessA(nullptr, command.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr,
+    std::wstring command = windows::wide(line);
+    if (!::CreateProcessW(nullptr, command.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr,
                           &start, &process_))
       std::printf("start_failed %lu %s\n", ::GetLastError(), line.c_str());
     ::CloseHandle(child_in);
@@ -228,12 +229,13 @@ void show_program(const char* key, const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int wmain(int argc, wchar_t** argv) {
   if (argc != 4) return 2;
-  const std::filesystem::path folder = base::path_from_utf8(argv[3]);
+  const std::string victim_path = windows::utf8(argv[1]), ntstack = windows::utf8(argv[2]);
+  const std::filesystem::path folder(argv[3]);
   const auto system = this_system();
   if (!system) return 1;
-  Program victim(command_line_of({argv[1]}));
+  Program victim(command_line_of({victim_path}));
   const std::string ready = victim.read_line();
   std::printf("victim %s\n", ready.c_str());
   const std::string id = ready.substr(6, ready.find(' ', 6) - 6);
@@ -252,26 +254,26 @@ int main(int argc, char** argv) {
   show_live(*system, found[0]);
   victim.write("counts\n");
   std::printf("counts %s\n", victim.read_line().c_str());
-  show_program("stacks", {argv[2], "stacks", "--live", id, "--no-group"});
-  show_program("json", {argv[2], "stacks", "--live", "capture_victim", "--json"});
+  show_program("stacks", {ntstack, "stacks", "--live", id, "--no-group"});
+  show_program("json", {ntstack, "stacks", "--live", "capture_victim", "--json"});
   {
-    Program twin(command_line_of({argv[1]}));
+    Program twin(command_line_of({victim_path}));
     twin.read_line();
-    show_program("several", {argv[2], "stacks", "--live", "capture_victim.exe"});
+    show_program("several", {ntstack, "stacks", "--live", "capture_victim.exe"});
     twin.finish();
   }
-  show_program("nobody", {argv[2], "stacks", "--live", "nobody.exe"});
-  show_program("doctor", {argv[2], "doctor"});
+  show_program("nobody", {ntstack, "stacks", "--live", "nobody.exe"});
+  show_program("doctor", {ntstack, "doctor"});
   const auto in = [&](const char* name) { return base::path_text(folder / name); };
-  show_program("capture", {argv[2], "capture", id, "-mm", "--report", "-o", in("capture")});
+  show_program("capture", {ntstack, "capture", id, "-mm", "--report", "-o", in("capture")});
   show_program("chosen",
-               {argv[2], "capture", id, "--frame", "victim_inner", "--only", "-o", in("chosen")});
-  show_program("live", {argv[2], "capture", id, "--live", "selective", "-o", in("live")});
-  show_program("driver_status", {argv[2], "driver", "status"});
-  show_program("driver_start", {argv[2], "driver", "start"});
-  show_program("driver_install", {argv[2], "driver", "install"});
-  show_program("driver_capture", {argv[2], "capture", id, "--driver", "-o", in("driver")});
-  show_program("crash", {argv[2], "crash", "--yes-crash-this-machine"});
+               {ntstack, "capture", id, "--frame", "victim_inner", "--only", "-o", in("chosen")});
+  show_program("live", {ntstack, "capture", id, "--live", "selective", "-o", in("live")});
+  show_program("driver_status", {ntstack, "driver", "status"});
+  show_program("driver_start", {ntstack, "driver", "start"});
+  show_program("driver_install", {ntstack, "driver", "install"});
+  show_program("driver_capture", {ntstack, "capture", id, "--driver", "-o", in("driver")});
+  show_program("crash", {ntstack, "crash", "--yes-crash-this-machine"});
   show_user_dumps(*system, found[0], folder);
   victim.write("counts\n");
   std::printf("counts_after %s\n", victim.read_line().c_str());

@@ -25,7 +25,7 @@ class WindowsImageTest : public testing::Test {
   }
 
   static std::string readobj(const std::string& options) {
-    const ToolResult result = run("llvm-readobj-19 " + options + " '" + program().string() + "'");
+    const ToolResult result = run("llvm-readobj-19 " + options + " " + quoted(program()));
     EXPECT_EQ(result.exit_code, 0);
     return result.out;
   }
