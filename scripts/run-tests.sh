@@ -4,7 +4,7 @@
 set -uo pipefail
 build=$1
 log=$build/tests.log
-export LC_ALL=${LC_ALL:-${LANG:-C.UTF-8}} # a bare machine has no locale, and Wine then finds no name beyond ASCII
+[ "$(locale charmap 2>/dev/null)" = UTF-8 ] || export LC_ALL=C.UTF-8 # else Wine finds no name beyond ASCII
 "$(dirname "$0")/fetch-test-images.sh"
 ctest --test-dir "$build" --output-on-failure --no-tests=error -j "$(nproc)" --verbose >"$log" 2>&1
 result=$?
@@ -20,7 +20,7 @@ fi
 # What failed, in its own words, last: of each test the end of what it printed, some hundred lines in all.
 if [ $result -ne 0 ]; then
   failures=$build/Testing/Temporary/LastTestsFailed.log
-  each=$((120 / $(grep -c . "$failures") + 5))
+  each=$((120 / ($(grep -c . "$failures") + 1) + 5))
   while IFS=: read -r number name; do
     echo "== $name"
     sed -n "s/^$number: //p" "$log" | grep -vE '\[ RUN|\[       OK|^ *$' | cut -c1-300 | tail -n $each
