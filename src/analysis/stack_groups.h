@@ -47,16 +47,18 @@ struct SimilarStacks {
   std::size_t stacks = 0;         // of all of them
 };
 
-// Groups are nearly alike where at most one frame in `kFramesToOneDifference` was put in, left out
-// or is another, and where they wait for the same. In the groups' order. Compared are the first
-// kMostCompared groups, the largest first and as long as that takes no more than `work.most`
-// comparisons of frames; each other one stands for itself.
+// How many comparisons of frames a search may take, and took.
 struct ComparisonWork {
   std::uint64_t most = 300'000'000;  // some seconds
   std::uint64_t done = 0;            // more than `most` by one pair of stacks at most
 };
 inline constexpr std::size_t kFramesToOneDifference = 6;
 inline constexpr std::size_t kMostCompared = 4000;
+
+// Groups are nearly alike where at most one frame in `kFramesToOneDifference` was put in, left out
+// or is another, and where they wait for the same. In the groups' order. Compared are the first
+// kMostCompared groups, the largest first and as long as that takes no more than `work.most`
+// comparisons of frames; each other one stands for itself.
 std::vector<SimilarStacks> similar_stacks(const std::vector<StackGroup>& groups,
                                           ComparisonWork& work);
 std::vector<SimilarStacks> similar_stacks(const std::vector<StackGroup>& groups);

@@ -108,8 +108,15 @@ MappedFile::MappedFile(MappedFile&&) noexcept = default;
 MappedFile& MappedFile::operator=(MappedFile&&) noexcept = default;
 MappedFile::~MappedFile() = default;
 
+MappedFile MappedFile::made_of(std::filesystem::path path, std::vector<std::byte> bytes) {
+  MappedFile file(std::move(path), nullptr);
+  file.made_ = std::move(bytes);
+  return file;
+}
+
 Bytes MappedFile::bytes() const {
-  return mapping_ ? Bytes(static_cast<const std::byte*>(mapping_->view), mapping_->size) : Bytes();
+  if (mapping_) return Bytes(static_cast<const std::byte*>(mapping_->view), mapping_->size);
+  return Bytes(made_.data(), made_.size());
 }
 
 }  // namespace ntstack::base

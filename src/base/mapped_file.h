@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -16,6 +17,8 @@ class MappedFile {
  public:
   // Errors name the file. An empty file maps to no bytes. Directories and devices are refused.
   static Result<MappedFile> open(const std::filesystem::path& path);
+  // What is in memory and was made of the file at `path`, as if it were a file.
+  static MappedFile made_of(std::filesystem::path path, std::vector<std::byte> bytes);
 
   MappedFile(MappedFile&&) noexcept;
   MappedFile& operator=(MappedFile&&) noexcept;
@@ -30,6 +33,7 @@ class MappedFile {
   MappedFile(std::filesystem::path path, std::unique_ptr<Mapping> mapping);
   std::filesystem::path path_;
   std::unique_ptr<Mapping> mapping_;
+  std::vector<std::byte> made_;  // instead of a mapping
 };
 
 // The first mapped file that could not be read any more; empty: none. No answer counts that was

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "store/cabinet.h"
+#include "store/file_extent.h"
 #include "store/file_name.h"
 #include "store/pointer_file.h"
 #include "store/slot.h"
@@ -24,6 +25,9 @@ constexpr bool kCaseMatters = false;
 #else
 constexpr bool kCaseMatters = true;
 #endif
+
+// What a compressed file may expand to where it can't be written down: a PDB of 1 GB.
+constexpr std::uint64_t kMostInMemory = std::uint64_t{1} << 30;
 
 class Search {
  public:
@@ -127,10 +131,29 @@ class Search {
     const auto file = base::MappedFile::open(path);
     if (!file) return is_of_no_use(path, file.error().text());
     auto expanded = put_into(place_->expand_in, file->bytes());
-    if (!expanded)
-      return is_of_no_use(path, fmt::format("expanding it: {}", expanded.error().text()));
+    if (!expanded) {
+      auto in_memory = expand_in_memory(path, file->bytes());
+      if (!in_memory)
+        return is_of_no_use(path, fmt::format("expanding it: {}", expanded.error().text()));
+      expanded = std::move(*in_memory);
+    }
     result_.file = std::move(*expanded);
     return true;
+  }
+
+  // For whoever can't write to the store.
+  std::optional<base::MappedFile> expand_in_memory(const std::filesystem::path& path,
+                                                   base::Bytes cabinet) {
+    if (!is_cabinet(cabinet)) return std::nullopt;
+    std::vector<std::byte> bytes;
+    const auto done = expand_cabinet(cabinet, name_, kMostInMemory, [&](base::Bytes part) {
+      bytes.insert(bytes.end(), part.data(), part.data() + part.size());
+      return true;
+    });
+    auto file = base::MappedFile::made_of(path, std::move(bytes));
+    if (!done || !why_not_whole(file.bytes()).empty() || !check_(file.bytes()).empty())
+      return std::nullopt;
+    return file;
   }
 
   bool follow(const std::filesystem::path& path) {

@@ -24,8 +24,9 @@ struct Lookup {
 
 // Looks in each place in turn: in a flat folder, folder/symbols/{ext}/ and folder/{ext}/ as
 // WinDbg, and the store layouts name/KEY/name and na/name/KEY/name; in stores also for the
-// compressed file and for file.ptr. A compressed file is expanded into Place::expand_in, and what
-// lies in a place with stores to keep it in is copied there. Names from a dump are hostile: no part
+// compressed file and for file.ptr. A compressed file is expanded into Place::expand_in (where that
+// can't be written to in memory, up to 1 GB), and what lies in a place with stores to keep it in is
+// copied there. Names from a dump are hostile: no part
 // of them leaves the place. File names match without regard to case, also on Linux: whoever looks
 // up often passes `listings`, so that a folder is listed once for all of them.
 Lookup find_pdb(const SymbolPath& path, const PdbKey& key, FolderListings* listings = nullptr);

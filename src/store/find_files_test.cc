@@ -116,6 +116,28 @@ TEST_F(FindFiles, AFolderInOneCaseDoesNotHideItsSiblingInAnother) {
   expect_found(find_pdb(path("srv*"), kPdb), pdb);
 }
 
+// gcab's cabinet of the PDB, in a store before which no other can be written to.
+TEST_F(FindFiles, ACompressedFileIsExpandedInMemoryWhereNoStoreTakesIt) {
+  if (tests::find_tool("gcab").empty()) GTEST_SKIP() << "not installed: gcab";
+  const std::string entry = std::string("xcpt4.pdb/") + kPdbKeyText;
+  put("xcpt4.pdb", "store/" + entry + "/xcpt4.pdb");
+  const fs::path whole = root() / "store" / entry / "xcpt4.pdb";
+  const auto made = tests::run("cd " + tests::quoted(whole.parent_path()) +
+                               " && gcab -c -z xcpt4.pd_ xcpt4.pdb 2>&1");
+  ASSERT_EQ(made.exit_code, 0) << made.out;
+  const std::string text = text_of(whole);
+  fs::remove(whole);
+  write("a file, no folder", "none");
+  const auto no_store = "cache*" + base::path_text(root() / "none") + ";srv*";
+  const Lookup lookup = find_pdb(path(no_store, "store"), kPdb);
+  expect_found(lookup, "store/" + entry + "/xcpt4.pd_");
+  const base::Bytes bytes = lookup.file->bytes();
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), text);
+  PdbKey other = kPdb;
+  other.age = 2;
+  EXPECT_FALSE(find_pdb(path(no_store, "store"), other).file);
+}
+
 TEST_F(FindFiles, AFileWithAnotherKeyIsNamedAndNotUsed) {
   put("nested_collided.pdb", "xcpt4.pdb");
   put("nested_collided.exe", "xcpt4.exe");
