@@ -85,10 +85,10 @@ function(ntstack_precompile target from)
 endfunction()
 
 # ntstack_folder(NAME deps...): the library ntstack_NAME of all *.cc here and in the folder's own folders that are no tests,
-# and NAME_test. A folder "windows" is taken by whoever builds for it.
+# and NAME_test. Folders "windows" and "elsewhere" are taken by whoever builds for that.
 function(ntstack_folder name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/*/*.cc)
-  list(FILTER sources EXCLUDE REGEX "/windows/[^/]*$")
+  list(FILTER sources EXCLUDE REGEX "/(windows|elsewhere)/[^/]*$")
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
