@@ -31,7 +31,9 @@ class CaptureWineTest : public testing::Test {
     folder_ = new TemporaryFolder;
     lines_ = new std::multimap<std::string, std::string>;
     fs::create_directories(binary_dir() / "wine");
-    const auto in_wine = [](const fs::path& path) { return quoted("Z:" + path.string()); };
+    const auto in_wine = [](const fs::path& path) {
+      return quoted(fs::path("Z:" + path.string()));
+    };
     const ToolResult result =
         run("WINEDEBUG=-all DISPLAY= WINEPREFIX=" + quoted(binary_dir() / "wine") + " wine " +
             quoted(probe()) + " " + in_wine(victim()) + " " + in_wine(built("ntstack.exe")) + " " +
