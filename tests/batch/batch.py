@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import select
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -313,7 +314,7 @@ class Limits(unittest.TestCase):
         return done
 
     def test_where_no_process_can_be_started_no_dump_is_blamed(self):
-        limit = f"ulimit -n 5; exec '{PROGRAM}' batch '{self.good}' -j 1"
+        limit = f"ulimit -n 5; exec {shlex.quote(str(PROGRAM))} batch {shlex.quote(str(self.good))} -j 1"
         done = self.run_limited(limit)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertEqual(done.stdout, b"")

@@ -295,7 +295,7 @@ class Files(unittest.TestCase):
                     self.assertIn(f"Size: {size:x}\n", answer)
                     self.assertIn(f"CheckSum: {checksum:x}\n", answer)
                     self.assertIn(f"RSDS - GUID: {{{str(guid).upper()}}}\n               Age: {age}, Pdb: ", answer)
-                    self.assertRegex(answer, r"Symbol Type: PDB      - Symbols loaded successfully\.\n +\S+\.pdb\n")
+                    self.assertRegex(answer, r"Symbol Type: PDB      - Symbols loaded successfully\.\n +\S.*\.pdb\n")
         self.assertGreater(seen, 3)
 
     def test_what_is_no_module_is_said_to_be_none(self):

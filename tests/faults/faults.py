@@ -40,7 +40,7 @@ PARSER.add_argument("--moments", type=int, default=400, help="of each fault and 
 PARSER.add_argument("--seconds", type=int, default=60, help="for one run")
 PARSER.add_argument("--verbose", action="store_true")
 OPTIONS = PARSER.parse_args()
-PROGRAM, SHIM, SOURCE = (path.resolve() for path in (OPTIONS.program, OPTIONS.shim, OPTIONS.source))
+PROGRAM, SOURCE = OPTIONS.program.resolve(), OPTIONS.source.resolve()
 SAMPLES = SOURCE / "samples"
 DUMP = SAMPLES / "seed1" / "w3wp.dmp"
 SYMBOLS = SAMPLES / "seed1" / "symbols"
@@ -49,6 +49,16 @@ DWARF = SOURCE / "fuzz" / "corpus" / "dwarf" / "clang_5"
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("_NT_", "FAULT_"))}
 OK, FAILED, USAGE, NO_MEMORY = 0, 1, 2, 3
 SECONDS = OPTIONS.seconds
+
+
+def loadable_shim():
+    """The shim where its path has no space and no colon, which LD_PRELOAD takes for the end of a path."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="faults-shim-"))
+    atexit.register(shutil.rmtree, folder)
+    return pathlib.Path(shutil.copy2(OPTIONS.shim, folder))
+
+
+SHIM = loadable_shim()
 
 
 @dataclasses.dataclass
