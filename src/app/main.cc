@@ -83,7 +83,6 @@ int dispatch(const CLI::App& app, Options& options, const std::vector<std::strin
 
 // The program's name and its arguments, in UTF-8.
 int run(const std::vector<std::string>& arguments) {
-  begin_process();
   CLI::App app(
       "Windows kernel stacks from dumps: exact where the unwind data is at hand, and honest where "
       "it is not.");
@@ -112,10 +111,14 @@ int run(const std::vector<std::string>& arguments) {
 #if defined(_WIN32)
 // The code page of main's arguments is UTF-8 by the manifest, but before Windows 10 1903.
 int wmain(int argc, wchar_t** argv) {
+  begin_process();  // before anything wants memory
   std::vector<std::string> arguments;
   for (int i = 0; i < argc; ++i) arguments.push_back(ntstack::capture::windows::utf8(argv[i]));
   return run(arguments);
 }
 #else
-int main(int argc, char** argv) { return run({argv, argv + argc}); }
+int main(int argc, char** argv) {
+  begin_process();  // before anything wants memory
+  return run({argv, argv + argc});
+}
 #endif
